@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ch-keeper - makes a container and lets processes in; started by ch-run and the plugin */
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "rt/keeper.h"
+#include "rt/proto.h"
+
+/* The image server lives beside us. */
+static int server_path(char *out, size_t size)
+{
+	char self[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	if (n < 0)
+		return -errno;
+	self[n] = '\0';
+
+	char *slash = strrchr(self, '/');
+
+	if (!slash)
+		return -ENOENT;
+	*slash = '\0';
+	return snprintf(out, size, "%s/ch-server", self) < (int)size ? 0 : -ENAMETOOLONG;
+}
+
+static int no_meta(char **ret_text, size_t *ret_len, struct ch_err *err)
+{
+	(void)err;
+	*ret_text = NULL;
+	*ret_len = 0;
+	return 0;
+}
+
+int main(void)
+{
+	char server[PATH_MAX];
+	struct stat st;
+
+	/* A person at a terminal has nothing to say here. */
+	if (fstat(CH_KEEPER_SOCK, &st) < 0 || !S_ISSOCK(st.st_mode)) {
+		fprintf(stderr, "ch-keeper: error: not for use by hand; ch-run and Slurm start it\n");
+		return 64;
+	}
+	if (server_path(server, sizeof(server)) < 0)
+		return 31;
+	return ch_keeper_main(server, no_meta);
+}

@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ch-run - run a command in a container
+ *
+ * ch-run parses the command line, has a keeper make the container, enters it, and execs
+ * the command in its own process: signals, job control and exit status are the command's. */
+#include "config.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "opt/optdoc.h"
+#include "rt/enter.h"
+#include "rt/env.h"
+#include "rt/plan.h"
+#include "rt/settings.h"
+#include "rt/spawn.h"
+#include "run_env.h"
+#include "sys/msg.h"
+
+/* Exit codes before the command is executed. */
+enum { EXIT_MISC = 31, EXIT_EXEC = 49, EXIT_USAGE_ = 64 };
+
+enum { START_MS = 60 * 1000 };
+
+struct run {
+	struct ch_settings set;
+	struct ch_request req;
+	const char *user;
+	char **argv; /* the command */
+};
+
+static void to_stderr(enum ch_level level, const char *line, void *data)
+{
+	static const char *const names[] = { "error", "warning", "info", "debug" };
+
+	(void)data;
+	fprintf(stderr, "ch-run[%d]: %s: %s\n", (int)getpid(), names[level], line);
+}
+
+/* Print ERR, with the place in our sources for bug reports; returns CODE. */
+static int report(const struct ch_err *err, int code)
+{
+	ch_log(CH_ERROR, "%s (%s:%u %d)", err->msg, err->file, err->line, -err->code);
+	return code;
+}
+
+static void usage(FILE *out)
+{
+	fputs("Usage: ch-run [OPTION...] IMAGE -- COMMAND [ARG...]\n"
+	      "Run COMMAND in a container made of IMAGE, a directory or SquashFS file.\n\n",
+	      out);
+	ch_opt_help(ch_options, CH_OPT_RUN, out);
+}
+
+/* ---- what is asked for ------------------------------------------------------------------ */
+
+static int absolute(const char *path, const char *cwd, char **ret_path, struct ch_err *err)
+{
+	int rc = path[0] == '/' ? asprintf(ret_path, "%s", path) :
+				  asprintf(ret_path, "%s/%s", cwd, path);
+
+	return rc < 0 ? ch_err_set(err, -ENOMEM, "out of memory") : 0;
+}
+
+static int add_home(struct run *run, struct ch_err *err)
+{
+	const char *home = getenv("HOME");
+	char inside[PATH_MAX];
+
+	if (run->set.home != CH_HOME_YES)
+		return 0;
+	if (!home || home[0] != '/')
+		return ch_err_set(err, -EINVAL, "--home: HOME is not set to an absolute path");
+	snprintf(inside, sizeof(inside), "/home/%s", run->user);
+	return ch_binds_add(&run->req.binds, home, inside, 0, err);
+}
+
+static int add_user_binds(struct run *run, struct ch_err *err)
+{
+	for (size_t i = 0; i < run->set.binds.n; i++) {
+		const struct ch_bind *b = &run->set.binds.list[i];
+
+		if (ch_binds_add(&run->req.binds, b->src, b->dst, b->flags, err) < 0)
+			return err->code;
+	}
+	return 0;
+}
+
+static int add_tmp(struct run *run, struct ch_err *err)
+{
+	const char *tmp = getenv("TMPDIR");
+
+	if (run->set.private_tmp)
+		return 0;
+	run->req.tmp = strdup(tmp && tmp[0] == '/' ? tmp : "/tmp");
+	return run->req.tmp ? 0 : ch_err_set(err, -ENOMEM, "out of memory");
+}
+
+static int make_request(struct run *run, const char *image, struct ch_err *err)
+{
+	struct ch_settings *s = &run->set;
+	struct ch_request *r = &run->req;
+	const struct passwd *pw = getpwuid(geteuid());
+
+	run->user = pw ? pw->pw_name : "charlie";
+	r->uid = s->has_uid ? s->uid : geteuid();
+	r->gid = s->has_gid ? s->gid : getegid();
+	r->write = s->write;
+	r->write_size = ch_take(s->write_size);
+	r->no_passwd = s->no_passwd;
+	r->threads = s->threads;
+	r->life = CH_LIFE_INSIDE;
+	for (size_t i = 0; i < s->env.n; i++)
+		if (s->env.list[i].kind == CH_ENV_IMAGE || s->env.list[i].kind == CH_ENV_IMAGE0)
+			r->want_meta = true;
+
+	int rc = absolute(image, s->cwd, &r->image, err);
+
+	if (rc == 0)
+		rc = add_tmp(run, err);
+	if (rc == 0)
+		rc = add_home(run, err);
+	return rc == 0 ? add_user_binds(run, err) : rc;
+}
+
+/* ---- inside -------------------------------------------------------------------------------- */
+
+/* HOME: where --home put it; else /root if the image has that, else /. */
+static int set_home(const struct run *run, struct ch_err *err)
+{
+	char home[PATH_MAX] = "/";
+	struct stat st;
+
+	if (run->set.home == CH_HOME_YES)
+		snprintf(home, sizeof(home), "/home/%s", run->user);
+	else if (stat("/root", &st) == 0 && S_ISDIR(st.st_mode))
+		snprintf(home, sizeof(home), "/root");
+	if (setenv("HOME", home, 1) < 0)
+		return ch_err_sys(err, "set HOME");
+	return 0;
+}
+
+static int change_env(struct run *run, const struct ch_entry *entry, struct ch_err *err)
+{
+	int rc = set_home(run, err);
+
+	unsetenv("TMPDIR");
+	if (rc == 0)
+		rc = ch_env_path(&ch_run_env, err);
+	if (rc == 0)
+		rc = ch_env_ops_apply(&run->set.env, &ch_run_env, entry->meta,
+				      entry->answer.meta_len, NULL, err);
+	if (rc == 0)
+		rc = ch_env_running(&ch_run_env, err);
+	return rc;
+}
+
+static void tell_times(const struct ch_entry *e)
+{
+	const uint32_t *t = e->answer.times;
+
+	ch_log(CH_INFO,
+	       "container ready in %.1f ms (image %.1f, namespaces %.1f, server %.1f, mounts %.1f)",
+	       t[CH_TIME_READY] / 1e3, t[CH_TIME_IMAGE] / 1e3, t[CH_TIME_NAMESPACES] / 1e3,
+	       t[CH_TIME_SERVER] / 1e3, t[CH_TIME_MOUNTS] / 1e3);
+}
+
+/* Make the container and move into it. */
+static int enter(struct run *run, struct ch_entry *entry, struct ch_err *err)
+{
+	long long deadline = ch_msg_deadline(START_MS);
+	const char *keeper = getenv("CH_KEEPER");
+	ch_auto(fd) int sock = -1;
+	int rc = ch_spawn_keeper(keeper ? keeper : KEEPER, &run->req, &sock, err);
+
+	if (rc == 0)
+		rc = ch_enter_ask(sock, 0, -1, deadline, err);
+	if (rc == 0)
+		rc = ch_enter_wait(sock, deadline, entry, err);
+	if (rc == 0 && run->set.verbose > 1)
+		tell_times(entry);
+	return rc == 0 ? ch_enter(entry, run->req.uid == 0, err) : rc;
+}
+
+static int execute(struct run *run, struct ch_err *err)
+{
+	static struct ch_entry entry;
+	int rc = ch_env_ops_load(&run->set.env, err);
+
+	if (rc == 0)
+		rc = enter(run, &entry, err);
+	if (rc == 0)
+		rc = change_env(run, &entry, err);
+	if (rc < 0)
+		return report(err, EXIT_MISC);
+	if (run->set.cd && chdir(run->set.cd) < 0) {
+		ch_err_sys(err, "working directory '%s' in the container", run->set.cd);
+		return report(err, EXIT_MISC);
+	}
+	if (run->set.verbose > 0)
+		ch_log(CH_INFO, "executing '%s'", run->argv[0]);
+	execvp(run->argv[0], run->argv);
+	ch_err_sys(err, "execute '%s' in the container", run->argv[0]);
+	return report(err, EXIT_EXEC);
+}
+
+/* ---- --dry-run --------------------------------------------------------------------------- */
+
+static void print_env(const struct run *run)
+{
+	static const char *const what[] = {
+		[CH_ENV_ASSIGN] = "set",	    [CH_ENV_FILE] = "set from file",
+		[CH_ENV_FILE0] = "set from file",   [CH_ENV_IMAGE] = "set from the image",
+		[CH_ENV_IMAGE0] = "set from the image", [CH_ENV_UNSET] = "unset",
+	};
+
+	for (size_t i = 0; i < run->set.env.n; i++) {
+		const struct ch_env_op *op = &run->set.env.list[i];
+
+		printf("environment: %s%s%s\n", what[op->kind], op->text ? " " : "",
+		       op->text ? op->text : "");
+	}
+}
+
+static int dry_run(struct run *run, struct ch_err *err)
+{
+	ch_auto(image) struct ch_image image = CH_IMAGE_INIT;
+	ch_auto(plan) struct ch_plan plan = { 0 };
+
+	if (ch_image_open(run->req.image, &image, err) < 0 ||
+	    ch_plan_make(&run->req, image.kind, &plan, err) < 0)
+		return report(err, EXIT_MISC);
+	ch_plan_print(&plan, stdout);
+	print_env(run);
+	printf("ids: user %u, group %u\n", run->req.uid, run->req.gid);
+	printf("working directory: %s\n", run->set.cd ? run->set.cd : "/");
+	printf("command:");
+	for (char **a = run->argv; *a; a++)
+		printf(" '%s'", *a);
+	printf("\n");
+	return fflush(stdout) == 0 ? 0 : EXIT_MISC;
+}
+
+/* ---- main ----------------------------------------------------------------------------------- */
+
+static enum ch_level level_of(const struct ch_settings *s)
+{
+	if (s->quiet > 1)
+		return CH_ERROR;
+	if (s->quiet == 1)
+		return CH_WARN;
+	return s->verbose > 2 ? CH_DEBUG : CH_INFO;
+}
+
+static int run_it(struct run *run, int argc, char **argv, struct ch_err *err)
+{
+	char cwd[PATH_MAX];
+	int first;
+
+	run->set.cwd = getcwd(cwd, sizeof(cwd)) ? cwd : "/";
+	if (ch_opt_parse(ch_options, argc, argv, &run->set, &first, err) < 0)
+		return report(err, EXIT_USAGE_);
+	ch_log_to(to_stderr, NULL, level_of(&run->set));
+	if (run->set.help) {
+		usage(stdout);
+		return 0;
+	}
+	if (run->set.version) {
+		puts("ch-run (" PACKAGE_NAME ") " PACKAGE_VERSION);
+		return 0;
+	}
+	if (argc - first < 2) {
+		ch_err_set(err, -EINVAL, "%s; see --help",
+			   argc == first ? "no image given" : "no command given");
+		return report(err, EXIT_USAGE_);
+	}
+	run->argv = argv + first + 1;
+	if (make_request(run, argv[first], err) < 0)
+		return report(err, EXIT_MISC);
+	return run->set.dry_run ? dry_run(run, err) : execute(run, err);
+}
+
+int main(int argc, char **argv)
+{
+	struct run run = { 0 };
+	struct ch_err err;
+
+	ch_log_to(to_stderr, NULL, CH_INFO);
+	if (getuid() != geteuid() || getgid() != getegid()) {
+		ch_log(CH_ERROR, "must not be set-user-ID or set-group-ID");
+		return EXIT_MISC;
+	}
+	if (argc == 1) {
+		usage(stderr);
+		return EXIT_USAGE_;
+	}
+
+	int code = run_it(&run, argc, argv, &err);
+
+	ch_settings_done(&run.set);
+	ch_request_done(&run.req);
+	return code;
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/err.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+
+static void put(struct ch_err *err, const char *file, unsigned line, int code, const char *fmt,
+		va_list ap)
+{
+	err->code = code;
+	err->line = line;
+	err->file = file;
+	vsnprintf(err->msg, sizeof(err->msg), fmt, ap);
+	ch_text_one_line(err->msg);
+}
+
+static void append_reason(struct ch_err *err, int code)
+{
+	size_t len = strlen(err->msg);
+	const char *reason = strerrordesc_np(-code);
+
+	if (reason)
+		snprintf(err->msg + len, sizeof(err->msg) - len, ": %s", reason);
+	else
+		snprintf(err->msg + len, sizeof(err->msg) - len, ": error %d", -code);
+}
+
+int ch_err_set_at(struct ch_err *err, const char *file, unsigned line, int code, const char *fmt,
+		  ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	put(err, file, line, code, fmt, ap);
+	va_end(ap);
+	return code;
+}
+
+int ch_err_sys_at(struct ch_err *err, const char *file, unsigned line, const char *fmt, ...)
+{
+	int code = errno ? -errno : -EIO;
+	va_list ap;
+
+	va_start(ap, fmt);
+	put(err, file, line, code, fmt, ap);
+	va_end(ap);
+	append_reason(err, code);
+	return code;
+}
+
+int ch_err_rc_at(struct ch_err *err, const char *file, unsigned line, int code, const char *fmt,
+		 ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	put(err, file, line, code, fmt, ap);
+	va_end(ap);
+	append_reason(err, code);
+	return code;
+}
+
+int ch_err_in(struct ch_err *err, const char *fmt, ...)
+{
+	char old[sizeof(err->msg)];
+	va_list ap;
+
+	memcpy(old, err->msg, sizeof(old));
+	va_start(ap, fmt);
+	vsnprintf(err->msg, sizeof(err->msg), fmt, ap);
+	va_end(ap);
+
+	size_t len = strlen(err->msg);
+
+	snprintf(err->msg + len, sizeof(err->msg) - len, ": %s", old);
+	ch_text_one_line(err->msg);
+	return err->code;
+}

@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: Apache-2.0
+noinst_LTLIBRARIES += libchbase.la
+libchbase_la_SOURCES = \
+	%D%/auto.h \
+	%D%/buf.c %D%/buf.h \
+	%D%/err.c %D%/err.h \
+	%D%/log.c %D%/log.h \
+	%D%/text.c %D%/text.h

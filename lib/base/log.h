@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* log.h - where diagnostics go
+ *
+ * Programs install a sink; without one, nothing is printed. Library code logs only at
+ * CH_DEBUG and returns its errors, which are printed once: by main() or a SPANK hook. */
+#ifndef CH_BASE_LOG_H
+#define CH_BASE_LOG_H
+
+enum ch_level { CH_ERROR, CH_WARN, CH_INFO, CH_DEBUG };
+
+typedef void ch_log_sink(enum ch_level level, const char *line, void *data);
+
+/* Send lines up to MAX to SINK. SINK NULL: nothing. Not thread-safe. */
+void ch_log_to(ch_log_sink *sink, void *data, enum ch_level max);
+
+void ch_log(enum ch_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+#endif

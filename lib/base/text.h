@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* text.h - small operations on strings from outside */
+#ifndef CH_BASE_TEXT_H
+#define CH_BASE_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct ch_err;
+
+/* Make TEXT fit for a terminal or a log: bytes below space, and DEL, become '?'. Bytes of
+ * UTF-8 sequences are kept. */
+void ch_text_one_line(char *text);
+
+/* Split the next item off a list: up to the first SEP that no backslash precedes. The
+ * item is copied with "\SEP" turned into SEP; all other backslashes stay.
+ *
+ * list: in: where to go on; out: behind the item, or NULL after the last one
+ * ret_item: malloc'ed
+ * Returns 0 or -ENOMEM. */
+int ch_text_next(const char **list, char sep, char **ret_item, struct ch_err *err);
+
+/* A decimal number, nothing around it, MIN to MAX. NAME is for the message. */
+int ch_text_number(const char *text, const char *name, long long min, long long max,
+		   long long *ret_number, struct ch_err *err);
+
+/* Is TEXT equal to "yes" or "no"? */
+int ch_text_yesno(const char *text, const char *name, bool *ret_yes, struct ch_err *err);
+
+#endif

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fs/blocks.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "fs/image.h"
+#include "fs/unpack.h"
+
+#define CACHE_SIZE   ((size_t)64 << 20)
+#define UNCOMPRESSED (1U << 24)
+#define NIL	     UINT32_MAX
+
+enum state { EMPTY, LOADING, READY, FAILED };
+
+struct slot {
+	struct ch_block block;
+	uint32_t len;
+	uint32_t chain; /* next slot of the same hash, or NIL */
+	uint16_t pins;
+	uint8_t state;
+	bool recent; /* used since the clock hand came by */
+};
+
+struct ch_blocks {
+	const struct ch_image *image;
+	pthread_mutex_t lock;
+	pthread_cond_t loaded;
+	size_t n;	 /* slots; also the number of hash chains */
+	size_t hand;	 /* of the clock that chooses victims */
+	uint32_t *heads; /* n */
+	struct slot *slots;
+	uint8_t *data; /* n blocks, mapped; memory is taken as it is used */
+};
+
+struct ch_blocks *ch_blocks_new(const struct ch_image *image, unsigned users)
+{
+	struct ch_blocks *b = calloc(1, sizeof(*b));
+
+	if (!b)
+		return NULL;
+	b->image = image;
+	b->n = CACHE_SIZE / image->block_size;
+	if (b->n < 2 * (size_t)users)
+		b->n = 2 * (size_t)users;
+	b->heads = calloc(b->n, sizeof(*b->heads));
+	b->slots = calloc(b->n, sizeof(*b->slots));
+	b->data = mmap(NULL, b->n * image->block_size, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (b->data == MAP_FAILED)
+		b->data = NULL;
+	pthread_mutex_init(&b->lock, NULL);
+	pthread_cond_init(&b->loaded, NULL);
+	if (!b->heads || !b->slots || !b->data) {
+		ch_blocks_free(b);
+		return NULL;
+	}
+	for (size_t i = 0; i < b->n; i++)
+		b->heads[i] = NIL;
+	return b;
+}
+
+void ch_blocks_free(struct ch_blocks *b)
+{
+	if (!b)
+		return;
+	if (b->data)
+		munmap(b->data, b->n * b->image->block_size);
+	pthread_cond_destroy(&b->loaded);
+	pthread_mutex_destroy(&b->lock);
+	free(b->slots);
+	free(b->heads);
+	free(b);
+}
+
+static uint32_t *head_of(struct ch_blocks *b, uint64_t pos)
+{
+	return &b->heads[((pos * 0x9e3779b97f4a7c15ULL) >> 32) % b->n];
+}
+
+static struct slot *find(struct ch_blocks *b, struct ch_block want)
+{
+	for (uint32_t i = *head_of(b, want.pos); i != NIL; i = b->slots[i].chain) {
+		struct slot *s = &b->slots[i];
+
+		if (s->block.pos == want.pos && s->block.header == want.header)
+			return s;
+	}
+	return NULL;
+}
+
+static void unchain(struct ch_blocks *b, const struct slot *s)
+{
+	uint32_t *link = head_of(b, s->block.pos);
+
+	while (*link != (uint32_t)(s - b->slots))
+		link = &b->slots[*link].chain;
+	*link = s->chain;
+}
+
+/* A slot that nobody uses; there are twice as many as users. */
+static struct slot *evict(struct ch_blocks *b)
+{
+	for (;;) {
+		struct slot *s = &b->slots[b->hand];
+
+		b->hand = (b->hand + 1) % b->n;
+		if (s->pins)
+			continue;
+		if (s->recent) {
+			s->recent = false;
+			continue;
+		}
+		if (s->state == READY)
+			unchain(b, s);
+		return s;
+	}
+}
+
+static long fill(const struct ch_image *image, struct ch_block b, void *scratch, uint8_t *to)
+{
+	uint32_t size = ch_block_size(b.header);
+
+	if (size == 0 || size > image->block_size)
+		return -EIO;
+	if (b.header & UNCOMPRESSED)
+		return ch_image_pread(image, b.pos, to, size) < 0 ? -EIO : (long)size;
+	if (ch_image_pread(image, b.pos, scratch, size) < 0)
+		return -EIO;
+	return ch_unpack(image->compressor, scratch, size, to, image->block_size);
+}
+
+static uint8_t *data_of(struct ch_blocks *b, const struct slot *s)
+{
+	return b->data + (size_t)(s - b->slots) * b->image->block_size;
+}
+
+/* Fill a new slot for WANT. Called and left with the lock held; not held in between. */
+static struct slot *load(struct ch_blocks *b, struct ch_block want, void *scratch)
+{
+	struct slot *s = evict(b);
+	uint32_t *head = head_of(b, want.pos);
+
+	*s = (struct slot){
+		.block = want, .chain = *head, .pins = 1, .state = LOADING, .recent = true
+	};
+	*head = (uint32_t)(s - b->slots);
+	pthread_mutex_unlock(&b->lock);
+
+	long len = fill(b->image, want, scratch, data_of(b, s));
+
+	pthread_mutex_lock(&b->lock);
+	s->state = len < 0 ? FAILED : READY;
+	s->len = len < 0 ? 0 : (uint32_t)len;
+	if (len < 0) { /* so that the next one tries again */
+		unchain(b, s);
+		s->recent = false;
+	}
+	pthread_cond_broadcast(&b->loaded);
+	return s;
+}
+
+int ch_blocks_get(struct ch_blocks *b, struct ch_block want, void *scratch, size_t *ret_slot,
+		  const uint8_t **ret_data, size_t *ret_len)
+{
+	int rc = 0;
+
+	pthread_mutex_lock(&b->lock);
+
+	struct slot *s = find(b, want);
+
+	if (s) {
+		s->pins++;
+		s->recent = true;
+		while (s->state == LOADING)
+			pthread_cond_wait(&b->loaded, &b->lock);
+	} else {
+		s = load(b, want, scratch);
+	}
+	if (s->state == READY) {
+		*ret_slot = (size_t)(s - b->slots);
+		*ret_data = data_of(b, s);
+		*ret_len = s->len;
+	} else {
+		s->pins--;
+		rc = -EIO;
+	}
+	pthread_mutex_unlock(&b->lock);
+	return rc;
+}
+
+void ch_blocks_put(struct ch_blocks *b, size_t slot)
+{
+	pthread_mutex_lock(&b->lock);
+	b->slots[slot].pins--;
+	pthread_mutex_unlock(&b->lock);
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* blocks.h - cache of unpacked data blocks and fragments
+ *
+ * One cache for all threads, of bounded size. A block that is wanted by several is
+ * unpacked once; the others wait for it. Blocks in use are pinned: no lock is held while
+ * one is filled or copied. */
+#ifndef CH_FS_BLOCKS_H
+#define CH_FS_BLOCKS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct ch_blocks;
+struct ch_image;
+
+/* A block as the image describes it. */
+struct ch_block {
+	uint64_t pos;
+	uint32_t header; /* size in the image, and whether it is compressed */
+};
+
+/* Size of a block in the image; 0 means a hole. */
+static inline uint32_t ch_block_size(uint32_t header)
+{
+	return header & ~(1U << 24);
+}
+
+/* users: how many blocks may be pinned at the same time. NULL: no memory. */
+struct ch_blocks *ch_blocks_new(const struct ch_image *image, unsigned users);
+void ch_blocks_free(struct ch_blocks *blocks);
+
+/* Get B unpacked, and pin it.
+ *
+ * scratch: a buffer of the image's block size, for the packed data
+ * ret_slot: for ch_blocks_put()
+ * ret_data, ret_len: valid until then
+ * Returns 0 or -EIO. */
+int ch_blocks_get(struct ch_blocks *blocks, struct ch_block b, void *scratch, size_t *ret_slot,
+		  const uint8_t **ret_data, size_t *ret_len);
+
+void ch_blocks_put(struct ch_blocks *blocks, size_t slot);
+
+#endif

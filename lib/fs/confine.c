@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fs/confine.h"
+
+#include <errno.h>
+#include <linux/capability.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "sys/seccomp.h"
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+#define CAP_HIGHEST 63
+
+/* Memory, threads that exist, waiting, ending. */
+#define CALLS_COMMON                                                                               \
+	__NR_read, __NR_writev, __NR_pread64, __NR_write, __NR_futex, __NR_madvise, __NR_mprotect, \
+		__NR_mmap, __NR_munmap, __NR_mremap, __NR_brk, __NR_clock_gettime,                 \
+		__NR_clock_nanosleep, __NR_nanosleep, __NR_ppoll, __NR_sendto, __NR_sendmsg,       \
+		__NR_close, __NR_getpid, __NR_gettid, __NR_getrandom, __NR_sched_yield,            \
+		__NR_rt_sigreturn, __NR_rt_sigprocmask, __NR_rt_sigaction, __NR_restart_syscall,   \
+		__NR_tgkill, __NR_exit, __NR_exit_group
+
+/* A new thread calls these, perhaps when the filter is there already, and dies if it
+ * cannot. */
+#ifdef __NR_rseq
+#define CALLS_THREAD __NR_set_robust_list, __NR_rseq
+#else
+#define CALLS_THREAD __NR_set_robust_list
+#endif
+
+static const int worker_calls[] = {
+	CALLS_COMMON, CALLS_THREAD,
+#ifdef __NR_poll
+	__NR_poll,
+#endif
+};
+
+static const int supervisor_calls[] = {
+	CALLS_COMMON, CALLS_THREAD,
+#ifdef __NR_poll
+	__NR_poll,
+#endif
+	/* watching workers */
+	__NR_clone, __NR_waitid, __NR_wait4, __NR_kill, __NR_recvmsg, __NR_eventfd2,
+	__NR_signalfd4, __NR_fstat, __NR_newfstatat,
+	/* a worker until its own filter */
+	__NR_set_tid_address, __NR_sched_getaffinity, __NR_prctl,
+	__NR_seccomp, __NR_prlimit64, __NR_fcntl, __NR_lseek,
+#ifdef __NR_membarrier
+	__NR_membarrier,
+#endif
+};
+
+/* malloc(3) opens a file in /proc when it trims an arena; libfuse opens /dev/null. */
+static const int refused_calls[] = {
+	__NR_openat,
+#ifdef __NR_open
+	__NR_open,
+#endif
+#ifdef __NR_readlink
+	__NR_readlink,
+#endif
+	__NR_readlinkat, __NR_ioctl,
+};
+
+#if defined(__SANITIZE_ADDRESS__)
+#define HAVE_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define HAVE_ASAN 1
+#endif
+#endif
+#ifndef HAVE_ASAN
+#define HAVE_ASAN 0
+#endif
+
+static int install(const int *calls, size_t n, bool all_threads, struct ch_err *err)
+{
+	const struct ch_seccomp_policy policy = {
+		.allow = { calls, n },
+		.refuse = { refused_calls, COUNT(refused_calls) },
+		.kill = ch_seccomp_never,
+		.all_threads = all_threads,
+	};
+
+	if (HAVE_ASAN) /* its reports need files, and its allocator tricks */
+		return 0;
+	return ch_seccomp_install(&policy, err);
+}
+
+int ch_confine_supervisor(struct ch_err *err)
+{
+	return install(supervisor_calls, COUNT(supervisor_calls), false, err);
+}
+
+int ch_confine_worker(struct ch_err *err)
+{
+	return install(worker_calls, COUNT(worker_calls), true, err);
+}
+
+static int drop_capabilities(struct ch_err *err)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct none[2] = { { 0 } };
+
+	/* Without CAP_SETPCAP this fails, and there is nothing to gain back by exec: the
+	 * filter refuses it. */
+	for (unsigned long cap = 0; cap <= CAP_HIGHEST; cap++) {
+		if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0)
+			break;
+	}
+	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+	if (syscall(SYS_capset, &head, none) < 0)
+		return ch_err_sys(err, "drop capabilities");
+	return 0;
+}
+
+/* Blocked, not ignored: SIGCHLD is wanted, by signalfd(2). Faults must stay deadly. */
+static int block_signals(struct ch_err *err)
+{
+	static const int faults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS, SIGTRAP };
+	sigset_t set;
+
+	sigfillset(&set);
+	for (size_t i = 0; i < COUNT(faults); i++) {
+		sigdelset(&set, faults[i]);
+		if (signal(faults[i], SIG_DFL) == SIG_ERR)
+			return ch_err_sys(err, "reset signal %d", faults[i]);
+	}
+	if (signal(SIGCHLD, SIG_DFL) == SIG_ERR || sigprocmask(SIG_SETMASK, &set, NULL) < 0)
+		return ch_err_sys(err, "block signals");
+	return 0;
+}
+
+static void close_from(int first)
+{
+#ifdef SYS_close_range
+	if (syscall(SYS_close_range, first, ~0U, 0) == 0)
+		return;
+#endif
+	for (int fd = first; fd < (int)sysconf(_SC_OPEN_MAX); fd++)
+		close(fd);
+}
+
+int ch_confine_start(int first_fd, struct ch_err *err)
+{
+	close_from(first_fd);
+	if (setpgid(0, 0) < 0 && errno != EPERM) /* EPERM: leads a session, so it has one */
+		return ch_err_sys(err, "make a process group");
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		return ch_err_sys(err, "clear dumpable");
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return ch_err_sys(err, "set no_new_privs");
+
+	int rc = block_signals(err);
+
+	return rc < 0 ? rc : drop_capabilities(err);
+}

@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: Apache-2.0
+if SERVER
+noinst_LTLIBRARIES += libchfs.la
+libchfs_la_SOURCES = \
+	%D%/blockmap.c %D%/blockmap.h \
+	%D%/blocks.c %D%/blocks.h \
+	%D%/confine.c %D%/confine.h \
+	%D%/data.c %D%/data.h \
+	%D%/dir.c %D%/dir.h \
+	%D%/image.c %D%/image.h \
+	%D%/inode.c %D%/inode.h \
+	%D%/journal.c %D%/journal.h \
+	%D%/le.h \
+	%D%/meta.c %D%/meta.h \
+	%D%/node.h \
+	%D%/note.c %D%/note.h \
+	%D%/ops.c %D%/ops.h \
+	%D%/report.c %D%/report.h \
+	%D%/server.c %D%/server.h \
+	%D%/supervise.c %D%/supervise.h \
+	%D%/unpack.c %D%/unpack.h \
+	%D%/worker.c %D%/worker.h \
+	%D%/xattr.c %D%/xattr.h
+libchfs_la_CPPFLAGS = $(AM_CPPFLAGS) $(FUSE_CFLAGS) $(SQUASHFUSE_CFLAGS)
+libchfs_la_CFLAGS = $(AM_CFLAGS) -pthread
+libchfs_la_LIBADD = $(FUSE_LIBS) $(SQUASHFUSE_LIBS) -lpthread
+endif

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fs/worker.h"
+
+#include <errno.h>
+#include <linux/fuse.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/err.h"
+#include "fs/confine.h"
+#include "fs/journal.h"
+#include "fs/ops.h"
+#include "fs/report.h"
+
+#define STACK_SIZE (512UL << 10)
+
+/* How often a request is tried that its worker did not survive. */
+#define ATTEMPTS 2
+
+#define NOTIFY_RESEND 7 /* FUSE_NOTIFY_RESEND, Linux 6.9 */
+
+struct thread {
+	const struct ch_worker *worker;
+	struct ch_ops_thread *ops;
+	unsigned slot;
+	pthread_mutex_t *gate; /* held until serving may begin */
+};
+
+static void *serve(void *arg)
+{
+	const struct thread *t = arg;
+	const struct ch_worker *w = t->worker;
+	size_t size;
+	void *buf = ch_journal_buffer(w->journal, t->slot, &size);
+
+	pthread_mutex_lock(t->gate);
+	pthread_mutex_unlock(t->gate);
+	for (;;) {
+		ch_journal_clear(w->journal, t->slot);
+
+		ssize_t n = read(w->fuse, buf, size);
+
+		if (n > 0)
+			ch_ops_process(t->ops, buf, (size_t)n);
+		else if (n == 0 || errno == ENODEV)
+			_exit(CH_WORKER_GONE);
+		else if (errno != EINTR && errno != EAGAIN && errno != ENOENT)
+			_exit(EXIT_FAILURE); /* ENOENT: the request was withdrawn */
+	}
+	return NULL;
+}
+
+/* Answer a request with an error, without libfuse. */
+static void refuse(int fuse, const void *request)
+{
+	struct fuse_in_header in;
+	struct fuse_out_header out = { .len = sizeof(out), .error = -EIO };
+
+	memcpy(&in, request, sizeof(in));
+	out.unique = in.unique;
+	(void)!write(fuse, &out, sizeof(out));
+}
+
+/* What the last worker was at when it died. One that keeps killing workers is given up. */
+static void replay(const struct ch_worker *w, struct ch_ops_thread *ops)
+{
+	for (unsigned i = 0; i < ch_journal_slots(w->journal); i++) {
+		size_t len = ch_journal_left(w->journal, i);
+		size_t size;
+
+		if (len == 0)
+			continue;
+
+		void *buf = ch_journal_buffer(w->journal, i, &size);
+
+		if (ch_journal_attempt(w->journal, i) + 1 >= ATTEMPTS)
+			refuse(w->fuse, buf);
+		else
+			ch_ops_process(ops, buf, len);
+		ch_journal_clear(w->journal, i);
+	}
+}
+
+/* Ask the kernel for requests that were read and not answered. The journal has them all;
+ * this is for what we have not thought of, and older kernels do not know it. */
+static void ask_again(int fuse)
+{
+	struct fuse_out_header out = { .len = sizeof(out), .error = NOTIFY_RESEND };
+
+	(void)!write(fuse, &out, sizeof(out));
+}
+
+/* The kernel has the first worker's answer to INIT; it does not mind another one. */
+static int start_session(struct ch_ops_thread *ops, const struct ch_worker *w,
+			 struct ch_err *err)
+{
+	ch_auto(mem) void *copy = malloc(w->init_len);
+
+	if (!copy)
+		return ch_err_set(err, -ENOMEM, "out of memory");
+	memcpy(copy, w->init, w->init_len);
+	ch_ops_process(ops, copy, w->init_len);
+	return 0;
+}
+
+static int start_threads(struct thread *threads, unsigned n, struct ch_err *err)
+{
+	pthread_attr_t attr;
+	int rc = pthread_attr_init(&attr);
+
+	if (rc == 0)
+		rc = pthread_attr_setstacksize(&attr, STACK_SIZE);
+	for (unsigned i = 0; i < n && rc == 0; i++) {
+		pthread_t id;
+
+		rc = pthread_create(&id, &attr, serve, &threads[i]);
+	}
+	pthread_attr_destroy(&attr);
+	return rc ? ch_err_rc(err, -rc, "start a thread") : 0;
+}
+
+static int start(const struct ch_worker *w, struct thread *threads, unsigned n,
+		 pthread_mutex_t *gate, struct ch_err *err)
+{
+	struct ch_ops *ops = NULL;
+	int rc = ch_ops_new(w->image, w->fuse, n, w->uid, w->gid, &ops, err);
+
+	for (unsigned i = 0; i < n && rc == 0; i++) {
+		threads[i] = (struct thread){ .worker = w, .slot = i, .gate = gate };
+		rc = ch_ops_thread_new(ops, &threads[i].ops, err);
+	}
+	if (rc == 0)
+		rc = start_session(threads[0].ops, w, err);
+	if (rc == 0)
+		rc = start_threads(threads, n, err);
+	if (rc == 0)
+		rc = ch_confine_worker(err);
+	return rc;
+}
+
+static void wait_for_end(int lifeline) __attribute__((noreturn));
+
+static void wait_for_end(int lifeline)
+{
+	struct pollfd p = { .fd = lifeline, .events = POLLIN };
+
+	while (poll(&p, 1, -1) <= 0) /* a negative descriptor is ignored */
+		;
+	_exit(CH_WORKER_GONE);
+}
+
+void ch_worker_run(const struct ch_worker *w)
+{
+	unsigned n = ch_journal_slots(w->journal);
+	struct thread *threads = calloc(n, sizeof(*threads));
+	pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+	struct ch_err err = { 0 };
+	uint64_t one = 1;
+	int rc = -ENOMEM;
+
+	prctl(PR_SET_NAME, "ch-server-w", 0, 0, 0);
+	pthread_mutex_lock(&gate);
+	if (threads)
+		rc = start(w, threads, n, &gate, &err);
+	if (rc < 0) {
+		ch_report(w->sock, rc, err.msg);
+		_exit(CH_WORKER_FAILED);
+	}
+	replay(w, threads[0].ops);
+	ask_again(w->fuse);
+	pthread_mutex_unlock(&gate);
+	ch_report(w->sock, 0, "");
+	(void)!write(w->ready, &one, sizeof(one));
+	wait_for_end(w->lifeline);
+}

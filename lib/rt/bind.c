@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "rt/bind.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/auto.h"
+#include "base/err.h"
+#include "base/text.h"
+
+static int out_of_memory(struct ch_err *err)
+{
+	return ch_err_set(err, -ENOMEM, "out of memory");
+}
+
+/* "ro" or "rw". */
+static int parse_flags(const char *text, unsigned *flags, struct ch_err *err)
+{
+	if (strcmp(text, "ro") == 0)
+		*flags |= CH_BIND_RO;
+	else if (strcmp(text, "rw") != 0)
+		return ch_err_set(err, -EINVAL, "bind option '%s' is neither ro nor rw", text);
+	return 0;
+}
+
+static int check(const struct ch_bind *b, struct ch_err *err)
+{
+	if (!b->src[0])
+		return ch_err_set(err, -EINVAL, "bind source is empty");
+	if (!b->dst[0])
+		return ch_err_set(err, -EINVAL, "bind destination is empty");
+	if (b->dst[0] != '/')
+		return ch_err_set(err, -EINVAL, "bind destination '%s' is not absolute", b->dst);
+	if (strspn(b->dst, "/") == strlen(b->dst))
+		return ch_err_set(err, -EINVAL, "bind destination '/' would hide the image");
+	return 0;
+}
+
+static int make_absolute(char **path, const char *cwd, struct ch_err *err)
+{
+	char *full;
+
+	if ((*path)[0] == '/' || (*path)[0] == '\0')
+		return 0;
+	if (asprintf(&full, "%s/%s", cwd, *path) < 0)
+		return out_of_memory(err);
+	free(*path);
+	*path = full;
+	return 0;
+}
+
+/* The parts between unescaped colons: source, destination, options. */
+static int split(const char *spec, char *parts[3], struct ch_err *err)
+{
+	for (int i = 0; i < 3 && spec; i++) {
+		int rc = ch_text_next(&spec, ':', &parts[i], err);
+
+		if (rc < 0)
+			return rc;
+	}
+	if (spec)
+		return ch_err_set(err, -EINVAL, "bind has more than three parts");
+	return 0;
+}
+
+int ch_bind_parse(const char *spec, const char *cwd, struct ch_bind *ret_bind, struct ch_err *err)
+{
+	char *parts[3] = { NULL };
+	ch_auto(bind) struct ch_bind b = { 0 };
+	int rc = split(spec, parts, err);
+	ch_auto(str) char *flags = parts[2];
+
+	b.src = parts[0];
+	b.dst = parts[1];
+	if (rc == 0)
+		rc = make_absolute(&b.src, cwd, err);
+	if (rc == 0 && !b.dst && !(b.dst = strdup(b.src)))
+		rc = out_of_memory(err);
+	if (rc == 0)
+		rc = check(&b, err);
+	if (rc == 0 && flags)
+		rc = parse_flags(flags, &b.flags, err);
+	if (rc < 0)
+		return rc;
+	*ret_bind = ch_take(b);
+	return 0;
+}
+
+void ch_bind_done(struct ch_bind *bind)
+{
+	free(bind->src);
+	free(bind->dst);
+	*bind = (struct ch_bind){ 0 };
+}
+
+int ch_binds_take(struct ch_binds *binds, struct ch_bind *bind, struct ch_err *err)
+{
+	ch_auto(bind) struct ch_bind mine = ch_take(*bind);
+	struct ch_bind *list = realloc(binds->list, (binds->n + 1) * sizeof(*list));
+
+	if (!list)
+		return out_of_memory(err);
+	binds->list = list;
+	list[binds->n++] = ch_take(mine);
+	return 0;
+}
+
+int ch_binds_add(struct ch_binds *binds, const char *src, const char *dst, unsigned flags,
+		 struct ch_err *err)
+{
+	struct ch_bind b = { .src = strdup(src), .dst = strdup(dst), .flags = flags };
+
+	if (!b.src || !b.dst) {
+		ch_bind_done(&b);
+		return out_of_memory(err);
+	}
+	return ch_binds_take(binds, &b, err);
+}
+
+void ch_binds_done(struct ch_binds *binds)
+{
+	for (size_t i = 0; i < binds->n; i++)
+		ch_bind_done(&binds->list[i]);
+	free(binds->list);
+	*binds = (struct ch_binds){ 0 };
+}

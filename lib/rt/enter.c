@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "rt/enter.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/err.h"
+#include "sys/caps.h"
+#include "sys/msg.h"
+
+int ch_enter_ask(int sock, uint32_t local, int mntns, long long deadline, struct ch_err *err)
+{
+	struct ch_go go = { .version = CH_PROTO_VERSION, .local = local };
+	int rc = ch_msg_send(sock, &go, sizeof(go), &mntns, mntns >= 0 ? 1 : 0, deadline);
+
+	if (rc == -EPIPE || rc == -ECONNRESET)
+		return ch_err_set(err, -ECHILD, "the keeper of the container ended unexpectedly");
+	if (rc == -ETIMEDOUT)
+		return ch_err_set(err, rc, "the keeper of the container does not listen");
+	return rc < 0 ? ch_err_rc(err, rc, "ask the keeper of the container") : 0;
+}
+
+static int check(const struct ch_entry *e, long n, struct ch_err *err)
+{
+	if (n == 0 || n == -ECONNRESET)
+		return ch_err_set(err, -ECHILD, "the keeper of the container ended unexpectedly");
+	if (n == -ETIMEDOUT)
+		return ch_err_set(err, -ETIMEDOUT, "the keeper of the container gave no answer in time");
+	if (n < 0)
+		return ch_err_rc(err, (int)n, "wait for the keeper of the container");
+	if (n < (long)sizeof(e->answer) || e->answer.version != CH_PROTO_VERSION)
+		return ch_err_set(err, -EPROTO, "the keeper is not of our version");
+	if (e->answer.code != 0)
+		return ch_err_set(err, e->answer.code < 0 ? e->answer.code : -EPROTO, "%s",
+				  e->answer.msg);
+	if (e->userns < 0 || e->mntns < 0 ||
+	    e->answer.meta_len > (size_t)n - sizeof(e->answer))
+		return ch_err_set(err, -EPROTO, "the keeper's answer is incomplete");
+	return 0;
+}
+
+static void close_both(struct ch_entry *e)
+{
+	if (e->userns >= 0)
+		close(ch_take_fd(&e->userns));
+	if (e->mntns >= 0)
+		close(ch_take_fd(&e->mntns));
+}
+
+int ch_enter_wait(int sock, long long deadline, struct ch_entry *ret_entry, struct ch_err *err)
+{
+	struct ch_entry *e = ret_entry;
+	int fds[2] = { -1, -1 };
+
+	_Static_assert(offsetof(struct ch_entry, meta) == sizeof(e->answer),
+		       "header and metadata are received into one piece");
+	e->answer.code = 0;
+
+	long n = ch_msg_recv(sock, &e->answer, sizeof(e->answer) + sizeof(e->meta), fds, 2, deadline);
+
+	e->userns = fds[0];
+	e->mntns = fds[1];
+	e->answer.msg[sizeof(e->answer.msg) - 1] = '\0';
+	if (check(e, n, err) < 0)
+		close_both(e);
+	else
+		return 0;
+	return err->code;
+}
+
+int ch_enter(struct ch_entry *entry, bool keep_caps, struct ch_err *err)
+{
+	int rc = 0;
+
+	if (setns(entry->userns, CLONE_NEWUSER) < 0)
+		rc = ch_err_sys(err, "enter the container's user namespace");
+	else if (setns(entry->mntns, CLONE_NEWNS) < 0)
+		rc = ch_err_sys(err, "enter the container's mount namespace");
+	else if (chdir("/") < 0)
+		rc = ch_err_sys(err, "enter the container's root directory");
+	else if (!keep_caps && (rc = ch_caps_drop()) < 0)
+		rc = ch_err_rc(err, rc, "give up capabilities");
+	else if ((rc = ch_caps_no_new_privs()) < 0)
+		rc = ch_err_rc(err, rc, "set no_new_privs");
+	close_both(entry);
+	return rc;
+}

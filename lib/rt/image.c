@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "rt/image.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/err.h"
+#include "base/text.h"
+#include "sys/mnt.h"
+
+/* What users take for images, and what to do about it. */
+static const struct {
+	size_t offset;
+	const char *bytes;
+	size_t len;
+	const char *what;
+} known[] = {
+#define MAGIC(offset, bytes, what) { offset, bytes, sizeof(bytes) - 1, what }
+	MAGIC(0, "\x1f\x8b", "a gzip file, perhaps a tar archive; convert it with ch-convert"),
+	MAGIC(0, "\x28\xb5\x2f\xfd", "a zstd file, perhaps a tar archive; convert it with ch-convert"),
+	MAGIC(0, "\xfd" "7zXZ", "an xz file, perhaps a tar archive; convert it with ch-convert"),
+	MAGIC(257, "ustar", "a tar archive; convert it with ch-convert"),
+	MAGIC(32, "SIF_MAGIC", "a SIF image, which this version cannot run; extract its SquashFS"),
+	MAGIC(0, "sqsh", "a big-endian SquashFS file, which is not supported"),
+	MAGIC(0, "\x7f" "ELF", "a program"),
+	MAGIC(0, "#!", "a script"),
+#undef MAGIC
+};
+
+static bool is_text(const char *data, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char)data[i] < ' ' && !strchr("\t\n\r\f", data[i]))
+			return false;
+	return true;
+}
+
+static const char *looks_like(const char *data, size_t len)
+{
+	if (len == 0)
+		return "empty";
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (known[i].offset + known[i].len <= len &&
+		    memcmp(data + known[i].offset, known[i].bytes, known[i].len) == 0)
+			return known[i].what;
+	return is_text(data, len) ? "a text file" : "something unknown";
+}
+
+static int classify(struct ch_image *image, mode_t mode, struct ch_err *err)
+{
+	char head[512];
+
+	if (S_ISDIR(mode)) {
+		image->kind = CH_IMAGE_DIR;
+		return 0;
+	}
+	if (!S_ISREG(mode))
+		return ch_err_set(err, -EINVAL, "neither a directory nor a regular file");
+
+	ssize_t len = pread(image->fd, head, sizeof(head), 0);
+
+	if (len < 0)
+		return ch_err_sys(err, "read");
+	if (len < 4 || memcmp(head, "hsqs", 4) != 0)
+		return ch_err_set(err, -EINVAL,
+				  "not a directory or SquashFS file, but %s",
+				  looks_like(head, (size_t)len));
+	image->kind = CH_IMAGE_SQUASH;
+	return 0;
+}
+
+int ch_image_open(const char *path, struct ch_image *ret_image, struct ch_err *err)
+{
+	ch_auto(image) struct ch_image image = CH_IMAGE_INIT;
+	struct stat st;
+
+	/* O_NONBLOCK: do not wait for the writer of a FIFO. */
+	image.fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (image.fd < 0 || fstat(image.fd, &st) < 0)
+		return ch_err_sys(err, "image '%s'", path);
+	if (classify(&image, st.st_mode, err) < 0)
+		return ch_err_in(err, "image '%s'", path);
+	image.dev = st.st_dev;
+	image.ino = st.st_ino;
+	*ret_image = image;
+	image.fd = -1;
+	return 0;
+}
+
+static bool is_below(const char *path, const char *dir)
+{
+	size_t n = strlen(dir);
+
+	while (n > 1 && dir[n - 1] == '/')
+		n--;
+	return n > 0 && strncmp(path, dir, n) == 0 && (n == 1 || path[n] == '/');
+}
+
+int ch_image_check_allowed(const struct ch_image *image, const char *allowed, struct ch_err *err)
+{
+	char link[CH_FD_PATH_MAX], path[PATH_MAX];
+	ssize_t len = readlink(ch_fd_path(image->fd, link), path, sizeof(path) - 1);
+
+	if (len < 0)
+		return ch_err_sys(err, "where is the image");
+	path[len] = '\0';
+	while (allowed) {
+		ch_auto(str) char *dir = NULL;
+
+		if (ch_text_next(&allowed, ':', &dir, err) < 0)
+			return err->code;
+		if (is_below(path, dir))
+			return 0;
+	}
+	return ch_err_set(err, -EACCES,
+			  "image '%s' is in none of the directories that this site allows "
+			  "(allowed_images in plugstack.conf)", path);
+}
+
+void ch_image_done(struct ch_image *image)
+{
+	if (image->fd >= 0)
+		close(image->fd);
+	*image = CH_IMAGE_INIT;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* image.h - what kind of image is this file?
+ *
+ * Content decides, not the name. Only the first few hundred bytes are looked at, as the
+ * user; the file system itself is parsed by the image server. */
+#ifndef CH_RT_IMAGE_H
+#define CH_RT_IMAGE_H
+
+#include <sys/types.h>
+
+struct ch_err;
+
+enum ch_image_kind { CH_IMAGE_DIR, CH_IMAGE_SQUASH };
+
+struct ch_image {
+	enum ch_image_kind kind;
+	int fd; /* owned; open for reading */
+	dev_t dev;
+	ino_t ino;
+};
+
+#define CH_IMAGE_INIT ((struct ch_image){ .fd = -1 })
+
+/* Open PATH. Errors say what the file looks like instead. */
+int ch_image_open(const char *path, struct ch_image *ret_image, struct ch_err *err);
+
+/* Refuse an image that lies below none of the directories of ALLOWED (separated by ':').
+ * Needs a dumpable process: /proc/self/fd tells where the file is. */
+int ch_image_check_allowed(const struct ch_image *image, const char *allowed, struct ch_err *err);
+
+void ch_image_done(struct ch_image *image);
+
+static inline void ch_auto_image(struct ch_image *image)
+{
+	ch_image_done(image);
+}
+
+#endif

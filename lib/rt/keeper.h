@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* keeper.h - the keeper: makes one container, and lets in who asks
+ *
+ * Protocol: proto.h. It stays outside the container's mount namespace, never touches the
+ * container's file system, and never blocks: builder and image server are processes of
+ * their own. With CH_LIFE_SOCKET it ends when the other end of its socket is closed or
+ * whoever made the socket has died, and takes the image server with it. */
+#ifndef CH_RT_KEEPER_H
+#define CH_RT_KEEPER_H
+
+#include "rt/build.h"
+
+/* Do all that. SERVER: path of the image server's program. Returns the exit status. */
+int ch_keeper_main(const char *server, ch_meta_reader *read_meta);
+
+#endif

@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: Apache-2.0
+
+# What plugin and ch-run are made of; needs libc only.
+noinst_LTLIBRARIES += libchrt.la
+libchrt_la_SOURCES = \
+	%D%/bind.c %D%/bind.h \
+	%D%/enter.c %D%/enter.h \
+	%D%/env.c %D%/env.h \
+	%D%/image.c %D%/image.h \
+	%D%/meta.c %D%/meta.h \
+	%D%/plan.c %D%/plan.h \
+	%D%/proto.h \
+	%D%/request.c %D%/request.h \
+	%D%/settings.c %D%/settings.h \
+	%D%/spawn.c %D%/spawn.h
+libchrt_la_LIBADD = libchopt.la libchsys.la libchbase.la
+
+# The keeper and its builder.
+noinst_LTLIBRARIES += libchkeeper.la
+libchkeeper_la_SOURCES = \
+	%D%/build.c %D%/build.h \
+	%D%/ident.c %D%/ident.h \
+	%D%/keeper.c %D%/keeper.h \
+	%D%/keeper_policy.c %D%/keeper_policy.h \
+	%D%/server_proto.h \
+	%D%/skel.c %D%/skel.h

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* proto.h - what the keeper and those who want to enter say to each other
+ *
+ * The keeper is exec'd with an empty argument list, a fixed environment and these
+ * descriptors, and no others: 0, 1, 2 /dev/null; CH_KEEPER_SOCK, one end of a
+ * SOCK_SEQPACKET pair; CH_KEEPER_REQUEST (request.h). Whoever wants to enter sends a
+ * struct ch_go, and gets one struct ch_answer: with code 0 and two descriptors (user
+ * namespace, mount namespace), or with an error. All answers are equal, so that the tasks
+ * of a step may share one socket. Messages with another version are refused. */
+#ifndef CH_RT_PROTO_H
+#define CH_RT_PROTO_H
+
+#include <stdint.h>
+
+#define CH_PROTO_VERSION  1
+#define CH_KEEPER_SOCK	  3
+#define CH_KEEPER_REQUEST 4
+
+struct ch_go {
+	uint32_t version; /* CH_PROTO_VERSION */
+	uint32_t local;	  /* rank on this node; for messages only */
+};
+
+struct ch_answer {
+	uint32_t version;
+	int32_t code;	   /* negative errno, or 0 */
+	uint32_t meta_len; /* bytes of image metadata behind this header (meta.h) */
+	uint32_t times[5]; /* microseconds from the keeper's start: CH_TIME_* */
+	char msg[488];	   /* one line, NUL-terminated; empty when code is 0 */
+};
+
+enum { CH_TIME_IMAGE, CH_TIME_NAMESPACES, CH_TIME_SERVER, CH_TIME_MOUNTS, CH_TIME_READY };
+
+#define CH_META_MAX (64 * 1024)
+
+#endif

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* spawn.h - start a keeper for an ordinary program (ch-run) */
+#ifndef CH_RT_SPAWN_H
+#define CH_RT_SPAWN_H
+
+struct ch_err;
+struct ch_request;
+
+/* Start the keeper PROGRAM for REQ, as a process that is nobody's child and has a session
+ * of its own: no job control, no Ctrl-C reaches it.
+ *
+ * ret_sock: where to ask (enter.h); close-on-exec, the caller's
+ * Errors: -ENOENT etc. when PROGRAM cannot be executed. */
+int ch_spawn_keeper(const char *program, const struct ch_request *req, int *ret_sock,
+		    struct ch_err *err);
+
+#endif

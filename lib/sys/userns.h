@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* userns.h - user namespaces made by ordinary users (user_namespaces(7)) */
+#ifndef CH_SYS_USERNS_H
+#define CH_SYS_USERNS_H
+
+#include <sys/types.h>
+
+struct ch_err;
+
+/* Move the calling process into a new user namespace in which it is UID and GID, mapped
+ * one to one to its effective ids (setgroups denied: supplementary groups keep working
+ * but are shown as 65534). The process must be single-threaded and dumpable. */
+int ch_userns_new(uid_t uid, gid_t gid, struct ch_err *err);
+
+/* Move the calling process into a new mount namespace from which nothing propagates back.
+ * Mounts made by the host later on still arrive (automounters). */
+int ch_mntns_new(struct ch_err *err);
+
+#endif

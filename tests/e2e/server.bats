@@ -1,0 +1,343 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# ch-server by itself, without keeper: what it serves, what it survives, what it refuses.
+#
+# CH_SERVER: the server to test, if not the installed one (for sanitizer builds).
+#
+# Scripts are quoted on purpose: they run in the namespace.
+# shellcheck disable=SC2016,SC2034
+
+load ../lib/common
+
+setup_file() {
+	local here=$BATS_TEST_DIRNAME
+
+	shared=$(mktemp -d "${TMPDIR:-/var/tmp}/ch-server-test.XXXXXX")
+	server=${CH_SERVER:-$(find "$prefix/libexec" "$prefix/lib" -name ch-server -type f | head -n1)}
+	harness=$shared/harness
+	tree=$here/server_tree
+	export shared server harness tree
+	"${CC:-cc}" -D_GNU_SOURCE -iquote "$top/lib" -o "$harness" "$here/server_harness.c" \
+		"$top/lib/sys/msg.c"
+	"${CC:-cc}" -D_GNU_SOURCE -o "$shared/spy" "$here/server_spy.c"
+	chmod 755 "$shared"
+	mkdir "$shared/mnt" "$shared/small"
+	"$tree" make "$shared/tree"
+	"$tree" list "$shared/tree" >"$shared/want"
+	"$tree" read "$shared/tree" 1 >"$shared/digest"
+	pack tree std -comp zstd -Xcompression-level 1
+	echo hello >"$shared/small/hello"
+	pack small small -comp gzip
+}
+
+teardown_file() {
+	rm -rf --one-file-system "$shared"
+}
+
+setup() {
+	ch_setup
+	pidfile=$tmp/pid
+}
+
+teardown() {
+	ch_teardown
+}
+
+# pack SOURCE NAME OPTION...: an image of a directory in $shared
+pack() {
+	mksquashfs "$shared/$1" "$shared/$2.sqfs" -noappend -no-progress -quiet "${@:3}" >/dev/null
+	chmod 644 "$shared/$2.sqfs"
+}
+
+# serve IMAGE CMD...: CMD with IMAGE at $shared/mnt; $harness_options
+serve() {
+	local image=$1
+
+	shift
+	as_test env mnt="$shared/mnt" pidfile="$pidfile" PATH="$PATH" timeout -k 1 120 "$harness" \
+		${harness_options-} -p "$pidfile" "$server" "$image" "$shared/mnt" "$@"
+}
+
+same() {
+	serve "$1" "$tree" list "$shared/mnt" >"$tmp/got"
+	diff "$shared/want" "$tmp/got"
+}
+
+# The worker of the supervisor in $pidfile
+worker() {
+	pgrep -P "$(cat "$pidfile")"
+}
+
+# Wait until FILE is there, at most 5 s.
+wait_for() {
+	local try
+
+	for ((try = 0; try < 500; try++)); do
+		[[ -e $1 ]] && return
+		sleep 0.01
+	done
+	fail "no $1"
+}
+
+# Are all processes of the server gone, within a second? (Zombies are somebody else's.)
+gone() {
+	local try
+
+	for ((try = 0; try < 100; try++)); do
+		[[ $(ps -o stat= -p "$@") == *[!Z[:space:]]* ]] || return 0
+		sleep 0.01
+	done
+	fail "still there:" "$(ps -p "$@")"
+}
+
+@test "server: everything in a tree is as it was, for each compressor" {
+	for comp in gzip xz lz4 lzo zstd; do
+		pack tree t -comp "$comp"
+		same "$shared/t.sqfs"
+	done
+}
+
+@test "server: everything in a tree is as it was, for each block size" {
+	for size in 4K 64K 256K 1M; do
+		pack tree t -comp lz4 -b "$size"
+		same "$shared/t.sqfs"
+	done
+}
+
+@test "server: everything in a tree is as it was, for odd images" {
+	while read -r options; do
+		# shellcheck disable=SC2086
+		pack tree t $options
+		same "$shared/t.sqfs"
+	done <<-'OPTIONS'
+		-comp lz4 -no-exports
+		-comp lz4 -no-fragments
+		-comp lz4 -always-use-fragments -no-exports -b 8K
+		-noI -noD -noF -noX
+		-comp lz4 -no-sparse -no-duplicates
+	OPTIONS
+}
+
+@test "server: an image without attributes" {
+	pack small t -no-xattrs
+	run -0 serve "$shared/t.sqfs" sh -c 'cat $mnt/hello; python3 -c "
+import os
+try:
+    print(os.listxattr(\"$mnt/hello\"))
+except OSError as e:
+    print(e.errno)"'
+	assert_match "$output" $'^hello\n(\\[\\]|95)$'
+}
+
+@test "server: an image inside another file" {
+	{ head -c 8192 /dev/urandom; cat "$shared/std.sqfs"; } >"$tmp/t.sif"
+	chmod 644 "$tmp/t.sif"
+	harness_options="-o 8192" same "$tmp/t.sif"
+}
+
+@test "server: one thread, and many" {
+	harness_options="-n 1" same "$shared/std.sqfs"
+	harness_options="-n 64" same "$shared/std.sqfs"
+}
+
+@test "server: a large directory is listed completely from any position" {
+	run -0 serve "$shared/std.sqfs" python3 -c '
+import os
+d = os.environ["mnt"] + "/many"
+names = os.listdir(d)
+assert len(names) == len(set(names)) == 10002, len(names)
+for name in names[::97] + ["zzz"]:
+    os.stat(d + "/" + name)
+for name in ["", "a", "zzzz", "entry-with-a-somewhat-longer-name-0", "~", "x" * 255]:
+    assert not os.path.exists(d + "/_" + name)'
+	run -0 serve "$shared/std.sqfs" "$shared/spy" seekdir "$shared/mnt/many"
+}
+
+@test "server: reads beyond the end, and of odd sizes" {
+	run -0 serve "$shared/std.sqfs" python3 -c '
+import os, random
+want = open(os.environ["mnt"] + "/files/mixed", "rb").read()
+fd = os.open(os.environ["mnt"] + "/files/mixed", os.O_RDONLY)
+random.seed(1)
+for _ in range(500):
+    off, n = random.randrange(len(want) + 5000), random.randrange(1, 300000)
+    os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+    assert os.pread(fd, n, off) == want[off:off + n], (off, n)'
+}
+
+@test "server: nothing can be written" {
+	run -1 serve "$shared/small.sqfs" sh -c 'touch $mnt/new'
+	assert_match "$output" 'Read-only file system'
+}
+
+@test "server: the worker is killed 50 times under four readers, and nobody notices" {
+	serve "$shared/std.sqfs" bash -c '
+		for i in 1 2 3 4; do
+			( while [[ ! -e $pidfile.stop ]]; do
+				got=$('"$tree"' read "$mnt" 1) || exit
+				[[ $got == '"$(cat "$shared/digest")"' ]] || exit
+			  done ) & pids="$pids $!"
+		done
+		for pid in $pids; do wait $pid || exit 1; done' 3>&- &
+	local reader=$! kills=0
+	wait_for "$pidfile"
+	while ((kills < 50)); do
+		kill -0 $reader
+		kill -KILL "$(worker)" 2>/dev/null && ((++kills))
+		sleep 0.05
+	done
+	touch "$pidfile.stop"
+	wait $reader
+}
+
+@test "server: a stopped worker is continued" {
+	serve "$shared/std.sqfs" bash -c 'sleep 1; '"$tree"' read "$mnt" 1' >"$tmp/got" 3>&- &
+	wait_for "$pidfile"
+	sleep 0.5
+	kill -STOP "$(worker)"
+	wait $!
+	cmp "$shared/digest" "$tmp/got"
+}
+
+@test "server: without its supervisor the worker goes on, and ends in time" {
+	serve "$shared/std.sqfs" bash -c 'touch $pidfile.up; sleep 1; '"$tree"' read "$mnt" 1' \
+		>"$tmp/got" 3>&- &
+	local reader=$! pid
+	wait_for "$pidfile.up"
+	pid=$(worker)
+	kill -KILL "$(cat "$pidfile")"
+	wait $reader
+	cmp "$shared/digest" "$tmp/got"
+	gone "$pid"
+}
+
+@test "server: signals but SIGKILL do nothing" {
+	serve "$shared/std.sqfs" bash -c 'touch $pidfile.up; sleep 1; '"$tree"' read "$mnt" 1' \
+		>"$tmp/got" 3>&- &
+	local reader=$! before
+	wait_for "$pidfile.up"
+	before=$(worker)
+	for signal in INT HUP TERM QUIT PIPE TSTP TTIN TTOU USR1 USR2 ALRM; do
+		kill -$signal "$before" "$(cat "$pidfile")"
+	done
+	sleep 0.2
+	assert_equal "$(worker)" "$before"
+	wait $reader
+	cmp "$shared/digest" "$tmp/got"
+}
+
+@test "server: ends with the last process in the namespace, not before" {
+	serve "$shared/std.sqfs" bash -c '(sleep 1; cat $mnt/files/one >$pidfile.late) \
+		>/dev/null 2>&1 & touch $pidfile.up' 3>&-
+	local pids
+	pids=$(cat "$pidfile"),$(worker)
+	sleep 0.5
+	kill -0 "$(cat "$pidfile")"
+	wait_for "$pidfile.late"
+	gone "$pids"
+	assert_equal "$(cat "$pidfile.late")" x
+}
+
+@test "server: ends with its lifeline" {
+	harness_options=-l serve "$shared/small.sqfs" bash -c 'touch $pidfile.up; exec sleep 20' \
+		3>&- &
+	local pids
+	wait_for "$pidfile.up"
+	pids=$(cat "$pidfile"),$(worker)
+	pkill -KILL -P "$(pgrep -x sleep -n)" 2>/dev/null || true
+	kill -KILL "$(pgrep -f "^$harness -l")"
+	gone "$pids"
+	pkill -KILL -x -n sleep
+	wait || true
+}
+
+@test "server: gives up when workers cannot live" {
+	serve "$shared/small.sqfs" bash -c 'touch $pidfile.up; sleep 3; cat $mnt/hello' \
+		>"$tmp/out" 2>&1 3>&- &
+	local reader=$! pid
+	wait_for "$pidfile.up"
+	sleep 0.3
+	pid=$(cat "$pidfile")
+	for ((i = 0; i < 200; i++)); do
+		pkill -KILL -P "$pid" || kill -0 "$pid" || break
+		sleep 0.01
+	done
+	gone "$pid"
+	run -1 wait $reader
+	assert_match "$(cat "$tmp/out")" 'Transport endpoint is not connected|Software caused'
+}
+
+@test "server: its own user can neither trace it nor read its memory" {
+	[[ $CH_TEST_AS == user ]] || skip "root may"
+	run -0 serve "$shared/small.sqfs" bash -c '
+		for pid in $(cat $pidfile) $(pgrep -P $(cat $pidfile)); do
+			'"$shared"'/spy trace $pid || exit 1
+		done'
+}
+
+@test "server: is confined" {
+	serve "$shared/small.sqfs" bash -c 'touch $pidfile.up; sleep 1' 3>&- &
+	wait_for "$pidfile.up"
+	for pid in $(cat "$pidfile") $(worker); do
+		grep -qx $'NoNewPrivs:\t1' "/proc/$pid/status"
+		[[ ${CH_SERVER_NO_FILTER-} ]] || grep -qx $'Seccomp:\t2' "/proc/$pid/status"
+		assert_equal "$(grep -c $'^Cap[IPE][nre][hmf]:\t0*$' "/proc/$pid/status")" 3
+		run -0 find "/proc/$pid/fd" -lname '*std.sqfs' -o -lname '*mnt*'
+		assert_equal "$output" ""
+	done
+	wait
+}
+
+# refused IMAGE REGEX
+refused() {
+	chmod 644 "$1"
+	run -90 serve "$1" true
+	assert_match "$output" "$2"
+}
+
+@test "server: what is no image is refused by name" {
+	echo "this is text" >"$tmp/text"
+	refused "$tmp/text" '^server: not a SquashFS file system \('
+	head -c 200000 /dev/urandom >"$tmp/random"
+	refused "$tmp/random" '^server: not a SquashFS file system \('
+	: >"$tmp/empty"
+	refused "$tmp/empty" '^server: not a SquashFS file system \('
+	refused_lzma
+}
+
+refused_lzma() {
+	pack small t -comp lzma
+	refused "$shared/t.sqfs" '^server: compressed with lzma, which this build cannot read \('
+}
+
+@test "server: truncated images are refused with both sizes" {
+	local size cut
+
+	size=$(stat -c %s "$shared/small.sqfs")
+	for cut in 97 200 "$((size / 2))"; do
+		head -c "$cut" "$shared/small.sqfs" >"$tmp/cut"
+		refused "$tmp/cut" "^server: truncated: $cut bytes, superblock says [0-9]+ \("
+	done
+}
+
+@test "server: damaged images give errors, never a hang or a crash" {
+	local i pid deaths=0
+
+	for ((i = 0; i < 50; i++)); do
+		cp "$shared/std.sqfs" "$tmp/bad"
+		python3 "$BATS_TEST_DIRNAME/server_flip.py" "$tmp/bad" "$i"
+		chmod 644 "$tmp/bad"
+		run serve "$tmp/bad" bash -c 'before=$(pgrep -P $(cat $pidfile))
+			cd $mnt
+			find . -ls >/dev/null 2>&1
+			find . -type f -exec cat {} + >/dev/null 2>&1
+			find . -print0 2>/dev/null | xargs -0 python3 -c "
+import os, sys
+for p in sys.argv[1:]:
+    try: os.listxattr(p, follow_symlinks=False)
+    except OSError: pass"
+			[[ $(pgrep -P $(cat $pidfile)) == "$before" ]] || exit 77'
+		echo "seed $i: status $status"
+		[[ $status == 0 || $status == 90 ]]
+	done
+}

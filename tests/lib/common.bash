@@ -1,0 +1,225 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+# common.bash - what all bats files share
+#
+#     load ../lib/common
+#     setup() { ch_setup; }
+#     teardown() { ch_teardown; }
+#
+# contrib/check runs the files; by hand, as root, for a build in ./_inst:
+#
+#     CH_TEST_AS=user bats tests/e2e/run.bats
+#
+# Environment, all optional:
+#   CH_PREFIX       where the software is installed; default: _inst in the source tree, or
+#                   else what PATH finds
+#   CH_TEST_AS      "user" or "root": whom as_test means; default: user
+#   CH_TEST_IMAGES  where made images are kept during a run
+#   CH_IMAGE_CACHE  cache of contrib/images, for all runs
+#   CH_TEST_ISOLATED  set where nobody else makes files in /tmp and its like
+#
+# Variables for tests:
+#   $top            source tree
+#   $prefix         installation; $prefix/bin is in front in PATH
+#   $plugin         spank_charlie.so
+#   $tmp            directory of this test, owned by whom as_test means, cleaned by bats
+#   $test_user, $test_user2   two ordinary users
+#
+# Functions for tests:
+#   as_test CMD...    run CMD as CH_TEST_AS says: the file is run twice by contrib/check
+#   as_user CMD...    run CMD as the ordinary user, with its HOME, and an open /dev/fuse
+#   as_user2 CMD...   the same as the second one
+#   with_fuse CMD...  run CMD with an open /dev/fuse
+#   image NAME [FORM] print the path of an image of contrib/images, making it on first use;
+#                     FORM is sqfs (default), sif, or dir; everybody can read it
+#   assert_nothing_left   fail if there are processes, mounts or files of ours which were
+#                     not there at ch_setup; ch_teardown calls it. Waits up to 5 s for
+#                     what is about to end.
+#   assert_match TEXT REGEX, assert_equal GOT WANTED   fail with both in the output
+#   fail TEXT...      fail with this text
+
+bats_require_minimum_version 1.5.0
+
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
+prefix=${CH_PREFIX-}
+if [[ ! $prefix && -x $top/_inst/bin/ch-run ]]; then
+	prefix=$top/_inst
+fi
+# Names in ps, and types in mountinfo, that are ours alone.
+our_processes='^(ch-run|ch-keeper|ch-server)$'
+our_mounts=' - fuse[^ ]* (ch-|charlie)| - fuse\.(ch-|charlie)'
+test_user=chtest
+test_user2=chtest2
+: "${CH_TEST_AS:=user}"
+export CH_TEST_AS
+
+# Debian's apt and ours would otherwise be told apart by the locale.
+export LC_ALL=C.UTF-8
+# What the caller happens to have set must not decide a test.
+unset "${!CH_RUN_@}" "${!CH_SPANK_@}" "${!SLURM_@}" "${!SBATCH_@}" 2>/dev/null || true
+
+if [[ $prefix ]]; then
+	PATH=$prefix/bin:$PATH
+	# shellcheck disable=SC2034
+	plugin=$prefix/lib/slurm/spank_charlie.so
+fi
+PATH=$PATH:/usr/sbin:/sbin
+
+fail()
+{
+	printf '%s\n' "$@" >&2
+	return 1
+}
+
+assert_match()
+{
+	[[ $1 =~ $2 ]] || fail "got:    $1" "wanted: $2"
+}
+
+assert_equal()
+{
+	[[ $1 == "$2" ]] || fail "got:    $1" "wanted: $2"
+}
+
+# ---- users -------------------------------------------------------------------------
+
+need_user()
+{
+	id "$1" >/dev/null 2>&1 || useradd --create-home --shell /bin/bash "$1"
+}
+
+with_fuse()
+{
+	"$top/tests/lib/open-fuse" "$@"
+}
+
+# run_as USER CMD...
+run_as()
+{
+	local user=$1 home
+
+	shift
+	if [[ $(id -un) == "$user" ]]; then
+		"$@"
+		return
+	fi
+	((EUID == 0)) || fail "only root can become $user" || return
+	need_user "$user"
+	home=$(getent passwd "$user" | cut -d: -f6)
+	with_fuse runuser -u "$user" -- env -u BASH_ENV HOME="$home" USER="$user" \
+		LOGNAME="$user" SHELL=/bin/bash "$@"
+}
+
+as_user()
+{
+	if ((EUID)); then "$@"; else run_as "$test_user" "$@"; fi
+}
+
+as_user2()
+{
+	run_as "$test_user2" "$@"
+}
+
+as_test()
+{
+	case $CH_TEST_AS in
+	user) as_user "$@" ;;
+	root)
+		((EUID == 0)) || fail "CH_TEST_AS=root, but not run as root" || return
+		with_fuse "$@"
+		;;
+	*) fail "CH_TEST_AS=$CH_TEST_AS: neither user nor root" ;;
+	esac
+}
+
+# ---- images --------------------------------------------------------------------------
+
+image()
+{
+	local name=$1 form=${2-sqfs} dir=${CH_TEST_IMAGES:-$BATS_RUN_TMPDIR/images} out make
+
+	case $form in
+	sqfs | sif) out=$dir/$name.$form make=$out ;;
+	dir) out=$dir/$name make=$out/ ;;
+	*) fail "image: no form '$form'" || return ;;
+	esac
+	(
+		umask 022
+		mkdir -p "$dir"
+		# Tests may run side by side; images are renamed into place when done.
+		flock 9
+		[[ -e $out ]] || "$top/contrib/images" --quiet "$name" "$make" >&2
+	) 9>>"$(image_lock "$dir")" </dev/null || return
+	printf '%s\n' "$out"
+}
+
+image_lock()
+{
+	mkdir -p "$1"
+	printf '%s/.lock\n' "$1"
+}
+
+# ---- nothing is left -------------------------------------------------------------------
+
+# Everything of ours that could stay behind, one a line
+traces()
+{
+	local pid comm ns
+	local -A seen=()
+
+	for pid in /proc/[0-9]*; do
+		{ read -r comm <"$pid/comm"; } 2>/dev/null || continue
+		[[ ! $comm =~ $our_processes ]] || printf 'process %s %s\n' "${pid#/proc/}" "$comm"
+	done
+	# Each mount namespace once. Those without a process end by themselves.
+	while read -r ns pid; do
+		[[ ! ${seen[$ns]-} ]] || continue
+		seen[$ns]=1
+		{ grep -E "$our_mounts" "${pid%/ns/mnt}/mountinfo" || true; } 2>/dev/null |
+			awk -v ns="$ns" '{ print "mount", ns, $1, $3, $5 }'
+	done < <(find /proc/[0-9]*/ns/mnt -maxdepth 0 -printf '%l %p\n' 2>/dev/null)
+	traces_files
+}
+
+# On a machine that others use, too, only names that look like ours count.
+traces_files()
+{
+	local only=(-regex '.*\(charlie\|/ch[-.]\|pmix\|ompi\).*')
+
+	[[ ! ${CH_TEST_ISOLATED-} ]] || only=()
+	find /tmp /dev/shm /run /var/tmp -mindepth 1 -maxdepth 1 ! -name 'bats-run-*' \
+		"${only[@]}" -printf 'file %p\n' 2>/dev/null || true
+}
+
+assert_nothing_left()
+{
+	local end=$((SECONDS + 6)) left
+
+	while :; do
+		left=$(comm -13 "$BATS_TEST_TMPDIR/.traces" <(traces | sort))
+		[[ $left ]] || return 0
+		((SECONDS < end)) || break
+		sleep 0.2
+	done
+	fail "left behind:" "$left"
+}
+
+ch_setup()
+{
+	# bats makes its directories for one user; ours must get at $tmp below.
+	chmod o+x "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR"/{suite,file,test} 2>/dev/null || true
+	chmod 755 "$BATS_TEST_TMPDIR"
+	tmp=$BATS_TEST_TMPDIR/tmp
+	mkdir "$tmp"
+	if ((EUID == 0)); then
+		need_user "$test_user"
+		need_user "$test_user2"
+		[[ $CH_TEST_AS == root ]] || chown "$test_user:" "$tmp"
+	fi
+	traces | sort >"$BATS_TEST_TMPDIR/.traces"
+}
+
+ch_teardown()
+{
+	assert_nothing_left
+}

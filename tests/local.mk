@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+# Tests of "make check": unit, fuzz replay, lint. (End-to-end and Slurm tests need root and an
+# installation: contrib/check.)
+
+# One program per source file: to add unit/test_X.c, add its line here. Nothing else: sources
+# and libraries are the defaults of automake and of LDADD below.
+unit_tests = \
+	%D%/unit/test_buf \
+	%D%/unit/test_err \
+	%D%/unit/test_log \
+	%D%/unit/test_text
+
+# Those that need the image server's libraries: unit/test_fs_X.c.
+unit_tests_fs =
+
+# Parsers of foreign data: fuzz/fuzz_X.c, replaying fuzz/corpus/X/.
+fuzz_targets = \
+	%D%/fuzz/fuzz_text
+
+lint_tests = \
+	%D%/lint/check-banned \
+	%D%/lint/check-dist \
+	%D%/lint/check-format \
+	%D%/lint/check-headers \
+	%D%/lint/check-layers \
+	%D%/lint/check-length \
+	%D%/lint/check-options \
+	%D%/lint/check-plugin \
+	%D%/lint/check-shell
+
+dist_check_SCRIPTS += $(lint_tests)
+
+# ---- how they are made ---------------------------------------------------------------
+
+# What every test program is linked with; all others name their own.
+check_LTLIBRARIES = %D%/libtest.la
+%C%_libtest_la_SOURCES = %D%/unit/torture.c %D%/unit/torture.h %D%/unit/unit.h
+# In a library, the driver's main() is taken only by programs that have none.
+%C%_libtest_la_LIBADD = libchrt.la
+EXTRA_DIST += %D%/fuzz/driver.c
+LDADD = %D%/libtest.la $(WRAP_LDFLAGS) $(CMOCKA_LIBS)
+if SERVER
+%C%_libtest_la_LIBADD += libchfs.la
+endif
+
+if FUZZING
+# libFuzzer brings main(): only "make fuzz" can run these.
+LDADD += $(FUZZ_LDFLAGS)
+EXTRA_PROGRAMS = $(fuzz_targets)
+CLEANFILES += $(fuzz_targets)
+else
+%C%_libtest_la_SOURCES += %D%/fuzz/driver.c
+check_PROGRAMS += $(fuzz_targets)
+if UNIT
+check_PROGRAMS += $(unit_tests)
+if SERVER
+check_PROGRAMS += $(unit_tests_fs)
+endif
+endif
+endif
+
+# How long "make fuzz" runs each target.
+FUZZ_SECONDS = 60
+
+.PHONY: fuzz
+fuzz: $(fuzz_targets)
+	@for target in $(fuzz_targets); do \
+		name=$${target##*/fuzz_}; \
+		mkdir -p fuzz-found/$$name && \
+		echo "$$target: $(FUZZ_SECONDS) s" && \
+		./$$target -max_total_time=$(FUZZ_SECONDS) -timeout=10 -print_final_stats=1 \
+			-artifact_prefix=fuzz-found/$$name- fuzz-found/$$name \
+			$(srcdir)/%D%/fuzz/corpus/$$name || exit 1; \
+	done
+
+# ---- other targets ---------------------------------------------------------------------
+
+format_files = cd $(srcdir) && find lib spank cli doc tests contrib -name '*.[ch]' \
+	! -path '*/.*' | sort
+
+.PHONY: format format-check
+format:
+	($(format_files) | xargs clang-format -i)
+format-check:
+	($(format_files) | xargs clang-format --dry-run -Werror)
+
+# For lint/check-dist: what would be in the tarball.
+.PHONY: dist-list
+dist-list:
+	@for file in $(DISTFILES); do echo "$$file"; done | sed 's,^$(srcdir)/,,'
+
+EXTRA_DIST += .shellcheckrc %D%/lint/lib.sh %D%/fuzz/corpus %D%/lib %D%/e2e
