@@ -56,6 +56,7 @@ struct world {
 	int rank, size;
 	int node_rank, node_size;
 	int nodes;
+	bool is_heard;		/* by all others, and they by us */
 };
 
 static void read_ns(const char *path, char *name, size_t size)
@@ -113,6 +114,28 @@ static int read_remote(struct address remote, unsigned char *buf, size_t n)
 	return 0;
 }
 
+/* Each rank exchanges a word with each other one, the lower one first: whether
+ * all were heard. When two ranks connect to each other at the same moment, UCX
+ * 1.13 over TCP now and then never gets ready to close that connection, and
+ * MPI_Finalize() hangs (seen with Debian 12's MPICH, one run in ten). */
+static bool greet_all(int rank, int size)
+{
+	bool is_right = true;
+	int heard;
+
+	for (int other = 0; other < size; other++) {
+		heard = other;
+		if (rank < other)
+			MPI_Send(&rank, 1, MPI_INT, other, 8, MPI_COMM_WORLD);
+		if (rank != other)
+			MPI_Recv(&heard, 1, MPI_INT, other, 8, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+		if (rank > other)
+			MPI_Send(&rank, 1, MPI_INT, other, 8, MPI_COMM_WORLD);
+		is_right = is_right && heard == other;
+	}
+	return is_right;
+}
+
 static struct world new_world(void)
 {
 	struct world w = { .nodes = 0 };
@@ -120,6 +143,7 @@ static struct world new_world(void)
 
 	MPI_Comm_rank(MPI_COMM_WORLD, &w.rank);
 	MPI_Comm_size(MPI_COMM_WORLD, &w.size);
+	w.is_heard = greet_all(w.rank, w.size);
 	MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, w.rank, MPI_INFO_NULL, &w.node);
 	MPI_Comm_rank(w.node, &w.node_rank);
 	MPI_Comm_size(w.node, &w.node_size);
@@ -287,24 +311,13 @@ static bool measure(const struct world *w, const char *host)
 	return is_right;
 }
 
-/* Does arithmetic over all ranks come out right, and does each rank hear from
- * each other one? */
-static bool check_all(const struct world *w)
+/* Does arithmetic over all ranks come out right? */
+static bool check_sum(const struct world *w)
 {
-	int *to = (void *)new_buffer((size_t)w->size * sizeof(*to), 0);
-	int *from = (void *)new_buffer((size_t)w->size * sizeof(*from), 0);
 	long mine = w->rank + 1, sum = 0, n = w->size;
 
-	for (int i = 0; i < w->size; i++)
-		to[i] = w->rank;
-	MPI_Alltoall(to, 1, MPI_INT, from, 1, MPI_INT, MPI_COMM_WORLD);
 	MPI_Allreduce(&mine, &sum, 1, MPI_LONG, MPI_SUM, MPI_COMM_WORLD);
-	bool is_right = sum == n * (n + 1) / 2;
-	for (int i = 0; i < w->size; i++)
-		is_right = is_right && from[i] == i;
-	free(from);
-	free(to);
-	return is_right;
+	return sum == n * (n + 1) / 2;
 }
 
 static int run(enum want want)
@@ -325,7 +338,7 @@ static int run(enum want want)
 
 	/* Open MPI 4.1 can spin for ever in a large transfer when CMA is refused,
 	 * so there is no measurement then. */
-	int wrong = !check_all(&w);
+	int wrong = !w.is_heard || !check_sum(&w);
 	if (is_cma && w.node_size > 1 && w.node_rank < 2)
 		wrong |= !measure(&w, mine.host);
 	MPI_Allreduce(MPI_IN_PLACE, &wrong, 1, MPI_INT, MPI_MAX, MPI_COMM_WORLD);

@@ -12,8 +12,8 @@
 #include "fs/meta.h"
 
 #define FILES 8
-#define MARKS 1024	    /* of one file */
-#define STEP  1024	    /* blocks between marks, or more */
+#define MARKS 1024 /* of one file */
+#define STEP  1024 /* blocks between marks, or more */
 #define ENTRY sizeof(uint32_t)
 
 /* A place in a block list. */

@@ -163,38 +163,38 @@ static struct slot *load(struct ch_blocks *b, struct ch_block want, void *scratc
 	return s;
 }
 
-int ch_blocks_get(struct ch_blocks *b, struct ch_block want, void *scratch, size_t *ret_slot,
+int ch_blocks_get(struct ch_blocks *blocks, struct ch_block want, void *scratch, size_t *ret_slot,
 		  const uint8_t **ret_data, size_t *ret_len)
 {
 	int rc = 0;
 
-	pthread_mutex_lock(&b->lock);
+	pthread_mutex_lock(&blocks->lock);
 
-	struct slot *s = find(b, want);
+	struct slot *s = find(blocks, want);
 
 	if (s) {
 		s->pins++;
 		s->recent = true;
 		while (s->state == LOADING)
-			pthread_cond_wait(&b->loaded, &b->lock);
+			pthread_cond_wait(&blocks->loaded, &blocks->lock);
 	} else {
-		s = load(b, want, scratch);
+		s = load(blocks, want, scratch);
 	}
 	if (s->state == READY) {
-		*ret_slot = (size_t)(s - b->slots);
-		*ret_data = data_of(b, s);
+		*ret_slot = (size_t)(s - blocks->slots);
+		*ret_data = data_of(blocks, s);
 		*ret_len = s->len;
 	} else {
 		s->pins--;
 		rc = -EIO;
 	}
-	pthread_mutex_unlock(&b->lock);
+	pthread_mutex_unlock(&blocks->lock);
 	return rc;
 }
 
-void ch_blocks_put(struct ch_blocks *b, size_t slot)
+void ch_blocks_put(struct ch_blocks *blocks, size_t slot)
 {
-	pthread_mutex_lock(&b->lock);
-	b->slots[slot].pins--;
-	pthread_mutex_unlock(&b->lock);
+	pthread_mutex_lock(&blocks->lock);
+	blocks->slots[slot].pins--;
+	pthread_mutex_unlock(&blocks->lock);
 }

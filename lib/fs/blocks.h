@@ -29,13 +29,13 @@ static inline uint32_t ch_block_size(uint32_t header)
 struct ch_blocks *ch_blocks_new(const struct ch_image *image, unsigned users);
 void ch_blocks_free(struct ch_blocks *blocks);
 
-/* Get B unpacked, and pin it.
+/* Get block WANT unpacked, and pin it.
  *
  * scratch: a buffer of the image's block size, for the packed data
  * ret_slot: for ch_blocks_put()
  * ret_data, ret_len: valid until then
  * Returns 0 or -EIO. */
-int ch_blocks_get(struct ch_blocks *blocks, struct ch_block b, void *scratch, size_t *ret_slot,
+int ch_blocks_get(struct ch_blocks *blocks, struct ch_block want, void *scratch, size_t *ret_slot,
 		  const uint8_t **ret_data, size_t *ret_len);
 
 void ch_blocks_put(struct ch_blocks *blocks, size_t slot);

@@ -33,23 +33,37 @@
 #endif
 
 static const int worker_calls[] = {
-	CALLS_COMMON, CALLS_THREAD,
+	CALLS_COMMON,
+	CALLS_THREAD,
 #ifdef __NR_poll
 	__NR_poll,
 #endif
 };
 
 static const int supervisor_calls[] = {
-	CALLS_COMMON, CALLS_THREAD,
+	CALLS_COMMON,
+	CALLS_THREAD,
 #ifdef __NR_poll
 	__NR_poll,
 #endif
 	/* watching workers */
-	__NR_clone, __NR_waitid, __NR_wait4, __NR_kill, __NR_recvmsg, __NR_eventfd2,
-	__NR_signalfd4, __NR_fstat, __NR_newfstatat,
+	__NR_clone,
+	__NR_waitid,
+	__NR_wait4,
+	__NR_kill,
+	__NR_recvmsg,
+	__NR_eventfd2,
+	__NR_signalfd4,
+	__NR_fstat,
+	__NR_newfstatat,
 	/* a worker until its own filter */
-	__NR_set_tid_address, __NR_sched_getaffinity, __NR_prctl,
-	__NR_seccomp, __NR_prlimit64, __NR_fcntl, __NR_lseek,
+	__NR_set_tid_address,
+	__NR_sched_getaffinity,
+	__NR_prctl,
+	__NR_seccomp,
+	__NR_prlimit64,
+	__NR_fcntl,
+	__NR_lseek,
 #ifdef __NR_membarrier
 	__NR_membarrier,
 #endif

@@ -102,8 +102,8 @@ static int from_fragment(struct ch_reader *r, const struct ch_inode *inode, size
 }
 
 /* Copy from one block of the file; the range does not leave it. */
-static int from_block(struct ch_reader *r, const struct ch_inode *inode, uint64_t index,
-		      size_t off, void *buf, size_t len)
+static int from_block(struct ch_reader *r, const struct ch_inode *inode, uint64_t index, size_t off,
+		      void *buf, size_t len)
 {
 	struct ch_block b;
 

@@ -54,8 +54,8 @@ int ch_image_table(const struct ch_image *image, uint64_t start, uint32_t count,
 
 	if (index >= count || start > image->size)
 		return -EIO;
-	if (ch_image_pread(image, start + index / per_block * sizeof(where), where,
-			   sizeof(where)) < 0)
+	if (ch_image_pread(image, start + index / per_block * sizeof(where), where, sizeof(where)) <
+	    0)
 		return -EIO;
 	pos = (struct ch_meta_pos){
 		.block = ch_le64(where),

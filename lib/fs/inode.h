@@ -23,13 +23,13 @@ struct ch_inode {
 	uint32_t xattr; /* index; CH_IMAGE_NONE: none */
 	uint32_t major;
 	uint32_t minor;
-	uint64_t size;	   /* of a regular file, a directory's listing, a link's target */
-	uint64_t sparse;   /* so many bytes of a regular file are holes */
-	uint64_t start;	   /* regular: first block; directory: block in the directory table */
-	uint32_t fragment; /* regular: index; CH_IMAGE_NONE: none */
-	uint32_t off;	   /* of the tail in the fragment; of a directory in its block */
-	uint32_t parent;   /* directory: inode number of .. */
-	uint32_t indexes;  /* directory: entries of its index */
+	uint64_t size;		 /* of a regular file, a directory's listing, a link's target */
+	uint64_t sparse;	 /* so many bytes of a regular file are holes */
+	uint64_t start;		 /* regular: first block; directory: block in the directory table */
+	uint32_t fragment;	 /* regular: index; CH_IMAGE_NONE: none */
+	uint32_t off;		 /* of the tail in the fragment; of a directory in its block */
+	uint32_t parent;	 /* directory: inode number of .. */
+	uint32_t indexes;	 /* directory: entries of its index */
 	struct ch_meta_pos next; /* behind the inode: block list, link target, index */
 };
 

@@ -58,8 +58,11 @@ void *ch_journal_buffer(struct ch_journal *j, unsigned i, size_t *ret_size)
 {
 	volatile uint8_t *p = buffer(j, i);
 
-	for (size_t off = 0; off < RESIDENT && off < j->size; off += PAGE)
-		p[off] = p[off];
+	for (size_t off = 0; off < RESIDENT && off < j->size; off += PAGE) {
+		uint8_t same = p[off];
+
+		p[off] = same;
+	}
 	*ret_size = j->size;
 	return buffer(j, i);
 }

@@ -280,8 +280,7 @@ static bool list_dots(struct listing *l, const struct ch_inode *dir, uint64_t *p
 	}
 	if (*position == CH_DIR_DOTDOT) {
 		bool root = dir->ref == self->ops->image->root;
-		struct fuse_entry_param e =
-			bare_entry(root ? dir->number : dir->parent, S_IFDIR);
+		struct fuse_entry_param e = bare_entry(root ? dir->number : dir->parent, S_IFDIR);
 
 		if (!list(l, "..", &e, CH_DIR_FIRST))
 			return false;
@@ -313,9 +312,9 @@ static int list_from(struct listing *l, const struct ch_inode *inode, uint64_t p
 
 static void read_dir(fuse_req_t req, fuse_ino_t node, size_t size, off_t off, bool plus)
 {
-	struct listing l = {
-		.req = req, .plus = plus, .size = size < REPLY_SIZE ? size : REPLY_SIZE
-	};
+	struct listing l = { .req = req,
+			     .plus = plus,
+			     .size = size < REPLY_SIZE ? size : REPLY_SIZE };
 	struct ch_inode inode;
 	int rc = inode_of(node, &inode);
 

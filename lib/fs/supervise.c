@@ -78,8 +78,8 @@ static int restart(struct watch *w, const siginfo_t *si, struct ch_err *err)
 		return ch_err_set(err, -EIO, "image server keeps dying (%s %d)",
 				  by_signal ? "signal" : "status", si->si_status);
 	}
-	ch_note_rarely("worker died (%s %d), starting another one",
-		       by_signal ? "signal" : "status", si->si_status);
+	ch_note_rarely("worker died (%s %d), starting another one", by_signal ? "signal" : "status",
+		       si->si_status);
 	if (w->fruitless > 1)
 		poll(NULL, 0, PAUSE << w->fruitless);
 

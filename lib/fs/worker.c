@@ -96,8 +96,7 @@ static void ask_again(int fuse)
 }
 
 /* The kernel has the first worker's answer to INIT; it does not mind another one. */
-static int start_session(struct ch_ops_thread *ops, const struct ch_worker *w,
-			 struct ch_err *err)
+static int start_session(struct ch_ops_thread *ops, const struct ch_worker *w, struct ch_err *err)
 {
 	ch_auto(mem) void *copy = malloc(w->init_len);
 

@@ -3,4 +3,3 @@ noinst_LTLIBRARIES += libchopt.la
 libchopt_la_SOURCES = \
 	%D%/opt.c %D%/opt.h \
 	%D%/optdoc.c %D%/optdoc.h
-libchopt_la_LIBADD = libchbase.la

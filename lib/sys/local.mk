@@ -7,4 +7,3 @@ libchsys_la_SOURCES = \
 	%D%/msg.c %D%/msg.h \
 	%D%/seccomp.c %D%/seccomp.h \
 	%D%/userns.c %D%/userns.h
-libchsys_la_LIBADD = libchbase.la

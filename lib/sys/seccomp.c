@@ -15,7 +15,7 @@
 #include "base/err.h"
 
 #if defined(__x86_64__)
-#define ARCH AUDIT_ARCH_X86_64
+#define ARCH	AUDIT_ARCH_X86_64
 #define X32_BIT 0x40000000U
 #elif defined(__aarch64__)
 #define ARCH AUDIT_ARCH_AARCH64
@@ -152,25 +152,65 @@ int ch_seccomp_install(const struct ch_seccomp_policy *policy, struct ch_err *er
 }
 
 static const int never[] = {
-	__NR_execve, __NR_execveat, __NR_ptrace, __NR_process_vm_readv, __NR_process_vm_writev,
-	__NR_mount, __NR_umount2, __NR_pivot_root, __NR_chroot, __NR_setns, __NR_unshare,
-	__NR_socket, __NR_socketpair, __NR_connect, __NR_bind, __NR_listen, __NR_accept,
-	__NR_accept4, __NR_init_module, __NR_finit_module, __NR_delete_module, __NR_kexec_load,
-	__NR_bpf, __NR_perf_event_open, __NR_add_key, __NR_request_key, __NR_keyctl,
-	__NR_userfaultfd, __NR_setuid, __NR_setgid, __NR_setreuid, __NR_setregid,
-	__NR_setresuid, __NR_setresgid, __NR_setgroups, __NR_personality, __NR_reboot,
-	__NR_swapon, __NR_swapoff, __NR_kcmp, __NR_open_by_handle_at,
+	__NR_execve,
+	__NR_execveat,
+	__NR_ptrace,
+	__NR_process_vm_readv,
+	__NR_process_vm_writev,
+	__NR_mount,
+	__NR_umount2,
+	__NR_pivot_root,
+	__NR_chroot,
+	__NR_setns,
+	__NR_unshare,
+	__NR_socket,
+	__NR_socketpair,
+	__NR_connect,
+	__NR_bind,
+	__NR_listen,
+	__NR_accept,
+	__NR_accept4,
+	__NR_init_module,
+	__NR_finit_module,
+	__NR_delete_module,
+	__NR_kexec_load,
+	__NR_bpf,
+	__NR_perf_event_open,
+	__NR_add_key,
+	__NR_request_key,
+	__NR_keyctl,
+	__NR_userfaultfd,
+	__NR_setuid,
+	__NR_setgid,
+	__NR_setreuid,
+	__NR_setregid,
+	__NR_setresuid,
+	__NR_setresgid,
+	__NR_setgroups,
+	__NR_personality,
+	__NR_reboot,
+	__NR_swapon,
+	__NR_swapoff,
+	__NR_kcmp,
+	__NR_open_by_handle_at,
 #ifdef __NR_kexec_file_load
 	__NR_kexec_file_load,
 #endif
 #ifdef __NR_move_mount
-	__NR_move_mount, __NR_open_tree, __NR_fsopen, __NR_fsconfig, __NR_fsmount, __NR_fspick,
+	__NR_move_mount,
+	__NR_open_tree,
+	__NR_fsopen,
+	__NR_fsconfig,
+	__NR_fsmount,
+	__NR_fspick,
 #endif
 #ifdef __NR_mount_setattr
 	__NR_mount_setattr,
 #endif
 #ifdef __NR_io_uring_setup
-	__NR_io_uring_setup, __NR_io_uring_enter, __NR_io_uring_register,
+	__NR_io_uring_setup,
+	__NR_io_uring_enter,
+	__NR_io_uring_register,
 #endif
 #ifdef __NR_pidfd_getfd
 	__NR_pidfd_getfd,

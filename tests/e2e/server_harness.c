@@ -65,8 +65,7 @@ static void put(const char *path, const char *text)
 	close(fd);
 }
 
-static pid_t start_server(const struct options *o, const char *server, const char *image,
-			  int sock)
+static pid_t start_server(const struct options *o, const char *server, const char *image, int sock)
 {
 	static char *const no_env[] = { NULL };
 	char name[] = "ch-server";

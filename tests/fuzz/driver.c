@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -45,12 +46,10 @@ static int replay_all(const char *dir)
 		printf("1..1\nnot ok 1 - %s: cannot be read\n", dir);
 		return 1;
 	}
+	rc = chdir(dir) < 0;
 	for (int i = 0; i < n; i++) {
-		char path[PATH_MAX];
-
-		snprintf(path, sizeof(path), "%s/%s", dir, names[i]->d_name);
 		if (names[i]->d_name[0] != '.')
-			rc |= replay(path);
+			rc |= replay(names[i]->d_name);
 		free(names[i]);
 	}
 	free(names);

@@ -47,11 +47,8 @@ as_user() {
 
 # All that a cluster could leave, apart from files in its directory. Zombies are init's.
 remains() {	# DIR ID
-	local file
-	for file in /proc/[0-9]*/environ /proc/[0-9]*/mountinfo; do
-		! grep -qas -e "^CHARLIE_CLUSTER=$2" -e "charlie-cluster:$2 " <(tr '\0' '\n' <"$file") ||
-			echo "process ${file%/*}: $(tr '\0' ' ' <"${file%/*}/cmdline")"
-	done 2>/dev/null
+	grep -lzsx "CHARLIE_CLUSTER=$2" /proc/[0-9]*/environ || true
+	grep -lsF " charlie-cluster:$2 " /proc/[0-9]*/mountinfo || true
 	grep -lsx "charlie-cluster:$2" /sys/class/net/*/ifalias || true
 	grep -F "$1" /proc/self/mountinfo || true
 	find /sys/fs/cgroup -name "charlie-cluster-$2*"

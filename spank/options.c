@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "options.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/buf.h"
+#include "base/err.h"
+
+enum { MAX_OPTIONS = 64, MAX_GIVEN = 4 };
+
+/* Values of one option, in the order in which Slurm gave them: inherited from the job,
+ * from the script, from the command line. The last one counts. */
+struct given {
+	char *values[MAX_GIVEN];
+	unsigned n;
+};
+
+static struct {
+	struct given given[MAX_OPTIONS]; /* by row of ch_options[] */
+	bool is_strict;
+} self;
+
+/* ---- the same option twice -------------------------------------------------------------- */
+
+/* Is ARG "--ch-NAME=VALUE", or "--ch-NAME" with NEXT "VALUE", for a value of G? */
+static bool is_given(const char *arg, const char *next, const char *name, const struct given *g)
+{
+	size_t n = strlen(name);
+
+	if (strncmp(arg, "--ch-", 5) != 0 || strncmp(arg + 5, name, n) != 0)
+		return false;
+
+	const char *value = arg[5 + n] == '=' ? arg + 6 + n : arg[5 + n] ? NULL : next;
+
+	for (unsigned i = 0; value && i < g->n; i++)
+		if (strcmp(value, g->values[i]) == 0)
+			return true;
+	return false;
+}
+
+/* How often is option NAME on our command line? Slurm does not tell where a value comes
+ * from; a script's and a command line's together are no mistake. */
+static unsigned count_on_command_line(const char *name, const struct given *g)
+{
+	ch_auto(fd) int fd = open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
+	ch_auto(buf) struct ch_buf args = CH_BUF_INIT(1024 * 1024);
+	char part[4096];
+	unsigned count = 0;
+	ssize_t n;
+
+	while (fd >= 0 && (n = read(fd, part, sizeof(part))) > 0)
+		ch_buf_add(&args, part, (size_t)n);
+	for (size_t pos = 0; !ch_buf_bad(&args) && pos < args.len;) {
+		const char *arg = args.data + pos;
+
+		pos += strlen(arg) + 1;
+		if (is_given(arg, pos < args.len ? args.data + pos : NULL, name, g))
+			count++;
+	}
+	return count;
+}
+
+/* Was the option inherited from the job that we are part of? */
+static bool is_inherited(const char *name)
+{
+	char variable[96] = "SLURM_SPANK__SLURM_SPANK_OPTION_charlie_ch_";
+	size_t n = strlen(variable);
+
+	snprintf(variable + n, sizeof(variable) - n, "%s", name);
+	for (char *p = variable + n; *p; p++)
+		if (*p == '-')
+			*p = '_';
+	return getenv(variable) || getenv(variable + strlen("SLURM_SPANK_"));
+}
+
+/* Options hold one value: giving one twice in the same place loses one of them. */
+static int refuse_twice(const struct ch_opt *o, const struct given *g, struct ch_err *err)
+{
+	if (g->n < 2)
+		return 0;
+
+	unsigned typed = count_on_command_line(o->name, g);
+	unsigned known = typed + (is_inherited(o->name) ? 1 : 0);
+
+	if (typed < 2 && g->n < known + 2)
+		return 0;
+	return ch_err_set(err, -EINVAL, "option --ch-%s was given twice, but holds one value%s",
+			  o->name,
+			  o->kind == CH_OPT_LIST ? "; write a list with commas" : "");
+}
+
+/* ---- values ------------------------------------------------------------------------------ */
+
+static int keep(struct given *g, const char *value, struct ch_err *err)
+{
+	char *copy = strdup(value ? value : "");
+
+	if (!copy)
+		return ch_err_set(err, -ENOMEM, "out of memory");
+	if (g->n == MAX_GIVEN) {
+		free(g->values[0]);
+		memmove(g->values, g->values + 1, (MAX_GIVEN - 1) * sizeof(g->values[0]));
+		g->n--;
+	}
+	g->values[g->n++] = copy;
+	return 0;
+}
+
+static int check(const struct ch_opt *o, const char *value, struct ch_err *err)
+{
+	ch_auto(settings) struct ch_settings s = { .cwd = "/" };
+
+	return ch_opt_take(o, value, &s, err);
+}
+
+/* Slurm's callback. On a node an error here would only be logged and the application run
+ * on the host: so nothing fails there; the value is checked again in its time. */
+static int on_option(int row, const char *value, int remote)
+{
+	const struct ch_opt *o = &ch_options[row];
+	struct ch_err err;
+	int rc = keep(&self.given[row], value, &err);
+
+	if (remote || !self.is_strict)
+		return 0;
+	if (rc == 0)
+		rc = check(o, value, &err);
+	if (rc == 0)
+		rc = refuse_twice(o, &self.given[row], &err);
+	if (rc < 0) {
+		slurm_error("charlie: %." CH_SAY_MAX "s", err.msg);
+		return -1;
+	}
+	return 0;
+}
+
+/* Slurm copies the strings of the option. */
+static int register_one(spank_t sp, int row)
+{
+	const struct ch_opt *o = &ch_options[row];
+	ch_auto(str) char *name = NULL, *arg = NULL, *usage = strdup(o->help);
+
+	if (!usage || asprintf(&name, "ch-%s", o->name) < 0 ||
+	    asprintf(&arg, "%s%s", o->arg ? o->arg : "yes|no",
+		     o->kind == CH_OPT_LIST ? ",..." : "") < 0)
+		return -1;
+
+	struct spank_option so = { .name = name, .arginfo = arg, .usage = usage, .has_arg = 1,
+				   .val = row, .cb = on_option };
+
+	return spank_option_register(sp, &so) == ESPANK_SUCCESS ? 0 : -1;
+}
+
+int ch_options_register(spank_t sp)
+{
+	for (int row = 0; ch_options[row].name && row < MAX_OPTIONS; row++)
+		if (ch_options[row].where & CH_OPT_SPANK && register_one(sp, row) < 0)
+			return -1;
+	return 0;
+}
+
+void ch_options_strict(bool is_strict)
+{
+	self.is_strict = is_strict;
+}
+
+static const char *value_of(int row)
+{
+	const struct given *g = &self.given[row];
+
+	return g->n ? g->values[g->n - 1] : NULL;
+}
+
+const char *ch_options_value(const char *name)
+{
+	for (int row = 0; ch_options[row].name; row++)
+		if (ch_options[row].where & CH_OPT_SPANK && strcmp(ch_options[row].name, name) == 0)
+			return value_of(row);
+	return NULL;
+}
+
+/* "private-tmp": CH_SPANK_PRIVATE_TMP */
+static void variable_of(const struct ch_opt *o, char *out, size_t size)
+{
+	snprintf(out, size, "CH_SPANK_%s", o->name);
+	for (char *p = out; *p; p++)
+		*p = *p == '-' ? '_' : (char)toupper((unsigned char)*p);
+}
+
+int ch_options_apply(const char *(*getenv_job)(const char *name, void *data), void *data,
+		     const char *image, struct ch_settings *settings, struct ch_err *err)
+{
+	for (int row = 0; ch_options[row].name; row++) {
+		const struct ch_opt *o = &ch_options[row];
+		const char *value = value_of(row);
+		char variable[64];
+
+		if (!(o->where & CH_OPT_SPANK))
+			continue;
+		variable_of(o, variable, sizeof(variable));
+		if (!value && (value = getenv_job(variable, data)) && !value[0])
+			value = NULL;
+		if (!value && strcmp(o->name, "image") == 0)
+			value = image;
+		if (value && ch_opt_take(o, value, settings, err) < 0)
+			return err->code;
+	}
+	return 0;
+}
+
+void ch_options_done(void)
+{
+	for (int row = 0; row < MAX_OPTIONS; row++) {
+		for (unsigned i = 0; i < self.given[row].n; i++)
+			free(self.given[row].values[i]);
+		self.given[row] = (struct given){ 0 };
+	}
+}

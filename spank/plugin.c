@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* plugin.c - the SPANK hooks, by context (spank(7))
+ *
+ * In srun, sbatch and salloc mistakes are refused. On a node every hook but task_init
+ * returns success, whatever happens: see step.h. */
+#include "base/log.h"
+#include "options.h"
+#include "slurm.h"
+#include "step.h"
+#include "task.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+SPANK_PLUGIN(charlie, 1)
+
+static struct {
+	struct ch_config config;
+	struct ch_step step;
+	pid_t pid; /* of slurmstepd proper */
+} self = { .step = { .sock = -1, .pidfd = -1 } };
+
+static bool is_submitting(void)
+{
+	spank_context_t c = spank_context();
+
+	return c == S_CTX_LOCAL || c == S_CTX_ALLOCATOR;
+}
+
+static bool is_on_node(void)
+{
+	return spank_context() == S_CTX_REMOTE;
+}
+
+int slurm_spank_init(spank_t sp, int ac, char *av[])
+{
+	struct ch_err err;
+
+	if (!is_submitting() && !is_on_node())
+		return 0;
+	self.pid = getpid();
+	self.step.config = &self.config;
+	ch_options_strict(is_submitting());
+	if (ch_options_register(sp) < 0) {
+		slurm_error("charlie: Slurm does not accept our options");
+		return is_submitting() ? -1 : 0;
+	}
+	if (ch_config_parse(ac, av, &self.config, &err) == 0)
+		return 0;
+	if (is_on_node()) {
+		ch_step_fail(&self.step, &err);
+		return 0;
+	}
+	slurm_error("charlie: %." CH_SAY_MAX "s", err.msg);
+	return -1;
+}
+
+/* An image may exist on the nodes only: that is no error. */
+int slurm_spank_init_post_opt(spank_t sp, int ac, char *av[])
+{
+	const char *image = ch_options_value("image");
+
+	(void)sp;
+	(void)ac;
+	(void)av;
+	if (is_submitting() && image && strcmp(image, "none") != 0 && access(image, F_OK) < 0)
+		slurm_info("charlie: image '%." CH_SAY_MAX "s' is not visible here; "
+			   "it has to be on the nodes", image);
+	return 0;
+}
+
+int slurm_spank_user_init(spank_t sp, int ac, char *av[])
+{
+	struct ch_err err;
+
+	(void)ac;
+	(void)av;
+	if (!is_on_node())
+		return 0;
+	if (getpid() != self.pid) {
+		ch_err_set(&err, -ENOTSUP, "SlurmdParameters=contain_spank is not supported");
+		ch_step_fail(&self.step, &err);
+	}
+	ch_step_start(&self.step, sp);
+	return 0;
+}
+
+int slurm_spank_task_init_privileged(spank_t sp, int ac, char *av[])
+{
+	(void)ac;
+	(void)av;
+	ch_task_ask(&self.step, sp);
+	return 0;
+}
+
+int slurm_spank_task_init(spank_t sp, int ac, char *av[])
+{
+	(void)ac;
+	(void)av;
+	ch_task_enter(&self.step, sp);
+	return 0;
+}
+
+int slurm_spank_task_exit(spank_t sp, int ac, char *av[])
+{
+	(void)sp;
+	(void)ac;
+	(void)av;
+	ch_step_task_exit(&self.step);
+	return 0;
+}
+
+int slurm_spank_exit(spank_t sp, int ac, char *av[])
+{
+	(void)sp;
+	(void)ac;
+	(void)av;
+	ch_step_end(&self.step);
+	ch_config_done(&self.config);
+	ch_options_done();
+	return 0;
+}

@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "step.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "child.h"
+#include "job_env.h"
+#include "options.h"
+#include "rt/request.h"
+
+enum { END_MS = 1000 };
+
+/* Slurm's configuration as its daemons have it; absent in other programs, and where a
+ * later Slurm calls it differently. */
+extern slurm_conf_t slurm_conf __attribute__((weak));
+
+void ch_step_fail(struct ch_step *step, const struct ch_err *err)
+{
+	if (!step->has_error)
+		step->err = *err;
+	step->has_error = true;
+}
+
+/* ---- does this step want a container? ----------------------------------------------------- */
+
+static int read_settings(struct ch_step *step, spank_t sp, struct ch_err *err)
+{
+	char cwd[PATH_MAX];
+
+	step->cwd = strdup(getcwd(cwd, sizeof(cwd)) ? cwd : "/");
+	if (!step->cwd)
+		return ch_err_set(err, -ENOMEM, "out of memory");
+	step->set.cwd = step->cwd;
+	for (size_t i = 0; i < step->config->env.n; i++)
+		if (ch_env_ops_add(&step->set.env, CH_ENV_ASSIGN, step->config->env.list[i].text,
+				   err) < 0)
+			return err->code;
+	return ch_options_apply(ch_job_getenv, sp, step->config->default_image, &step->set, err);
+}
+
+/* Ordinary steps do; scripts and interactive shells only when asked; what Slurm runs for
+ * itself never does. */
+static bool is_step_meant(const struct ch_step *step, spank_t sp)
+{
+	uint32_t id;
+
+	if (spank_get_item(sp, S_JOB_STEPID, &id) != ESPANK_SUCCESS)
+		return false;
+	if (id == SLURM_BATCH_SCRIPT || id == SLURM_INTERACTIVE_STEP)
+		return step->set.script;
+	return id != SLURM_EXTERN_CONT && id != SLURM_PENDING_STEP;
+}
+
+static bool is_image_given(const struct ch_step *step)
+{
+	return step->set.image && strcmp(step->set.image, "none") != 0;
+}
+
+/* Was an image asked for at all, whatever else is wrong? */
+static bool is_image_mentioned(const struct ch_step *step, spank_t sp)
+{
+	const char *image = ch_options_value("image");
+
+	if (!image)
+		image = ch_job_getenv("CH_SPANK_IMAGE", sp);
+	if (!image || !image[0])
+		image = step->config->default_image;
+	return image && strcmp(image, "none") != 0;
+}
+
+/* ---- the request ----------------------------------------------------------------------- */
+
+/* A relative image: an inherited one is meant from the directory of submission. */
+static int resolve_image(const struct ch_step *step, spank_t sp, char **ret_path,
+			 struct ch_err *err)
+{
+	const char *image = step->set.image;
+	const char *inherited =
+		ch_job_getenv("SLURM_SPANK__SLURM_SPANK_OPTION_charlie_ch_image", sp);
+	const char *submit = ch_job_getenv("SLURM_SUBMIT_DIR", sp);
+	const char *dir = step->cwd;
+
+	if (submit && (!ch_options_value("image") || (inherited && strcmp(inherited, image) == 0)))
+		dir = submit;
+
+	int rc = image[0] == '/' ? asprintf(ret_path, "%s", image) :
+				   asprintf(ret_path, "%s/%s", dir, image);
+
+	return rc < 0 ? ch_err_set(err, -ENOMEM, "out of memory") : 0;
+}
+
+/* Would PATH of the host, bound at its own place, hide a part of the image's system? */
+static bool is_system_path(const char *path)
+{
+	static const char *const trees[] = { "/bin", "/sbin", "/usr", "/lib", "/lib64", "/etc",
+					     "/dev", "/proc", "/sys", "/tmp", "/ch" };
+	static const char *const tops[] = { "/", "/run", "/var", "/opt", "/home", "/nonexistent" };
+
+	for (size_t i = 0; i < sizeof(trees) / sizeof(trees[0]); i++) {
+		size_t n = strlen(trees[i]);
+
+		if (strncmp(path, trees[i], n) == 0 && (path[n] == '/' || path[n] == '\0'))
+			return true;
+	}
+	for (size_t i = 0; i < sizeof(tops) / sizeof(tops[0]); i++)
+		if (strcmp(path, tops[i]) == 0)
+			return true;
+	return path[0] != '/' || strstr(path, "/..");
+}
+
+/* Bind the directory that variable NAME holds at its own place, where it exists. */
+static int bind_named(struct ch_request *r, const char *path, struct ch_err *err)
+{
+	if (!path || is_system_path(path))
+		return 0;
+	return ch_binds_add(&r->binds, path, path, CH_BIND_MAYBE, err);
+}
+
+static int bind_home(const struct ch_step *step, const char *home, struct ch_request *r,
+		     struct ch_err *err)
+{
+	char inside[PATH_MAX];
+
+	if (step->set.home == CH_HOME_NO)
+		return 0;
+	if (step->set.home == CH_HOME_DEFAULT)
+		return bind_named(r, home, err);
+	if (!home || home[0] != '/')
+		return ch_err_set(err, -EINVAL, "--ch-home: HOME is not set to an absolute path");
+	snprintf(inside, sizeof(inside), "/home/%s", step->user);
+	return ch_binds_add(&r->binds, home, inside, 0, err);
+}
+
+/* What the launcher of the tasks needs: PMIx' directory, prologs, the batch script. */
+static int bind_launcher(const struct ch_step *step, spank_t sp, struct ch_request *r,
+			 struct ch_err *err)
+{
+	const char *site = &slurm_conf ? slurm_conf.task_prolog : NULL;
+	const char *own = ch_job_getenv("SLURM_TASK_PROLOG", sp);
+	int argc = 0, rc = bind_named(r, getenv("PMIX_SERVER_TMPDIR"), err);
+	char **argv = NULL;
+
+	if (rc == 0 && site && site[0] == '/')
+		rc = ch_binds_add(&r->binds, site, site, CH_BIND_MAYBE | CH_BIND_RO, err);
+	if (rc == 0 && own && own[0] == '/')
+		rc = ch_binds_add(&r->binds, own, own, CH_BIND_MAYBE | CH_BIND_RO, err);
+	if (rc == 0 && step->set.script &&
+	    spank_get_item(sp, S_JOB_ARGV, &argc, &argv) == ESPANK_SUCCESS && argc > 0 &&
+	    argv[0][0] == '/')
+		rc = ch_binds_add(&r->binds, argv[0], argv[0], CH_BIND_MAYBE | CH_BIND_RO, err);
+	return rc;
+}
+
+static int add_binds(const struct ch_binds *from, struct ch_request *r, struct ch_err *err)
+{
+	for (size_t i = 0; i < from->n; i++) {
+		const struct ch_bind *b = &from->list[i];
+
+		if (ch_binds_add(&r->binds, b->src, b->dst, b->flags, err) < 0)
+			return err->code;
+	}
+	return 0;
+}
+
+static int fill_request(struct ch_step *step, spank_t sp, struct ch_request *r, uid_t uid,
+			gid_t gid, struct ch_err *err)
+{
+	const struct ch_settings *s = &step->set;
+	const char *allowed = step->config->allowed_images;
+	int rc = resolve_image(step, sp, &r->image, err);
+
+	r->uid = s->has_uid ? s->uid : uid;
+	r->gid = s->has_gid ? s->gid : gid;
+	r->write = s->write;
+	r->no_passwd = s->no_passwd;
+	r->each = s->each;
+	r->life = CH_LIFE_SOCKET;
+	r->threads = step->config->threads;
+	r->want_meta = s->entrypoint;
+	for (size_t i = 0; i < s->env.n; i++)
+		r->want_meta = r->want_meta || s->env.list[i].kind == CH_ENV_IMAGE;
+	if (s->write_size)
+		r->write_size = strdup(s->write_size);
+	if (!s->private_tmp)
+		r->tmp = strdup("/tmp");
+	if (allowed)
+		r->allowed = strdup(allowed);
+	if (rc == 0 && ((s->write_size && !r->write_size) || (!s->private_tmp && !r->tmp) ||
+			(allowed && !r->allowed)))
+		rc = ch_err_set(err, -ENOMEM, "out of memory");
+	if (rc == 0)
+		rc = add_binds(&step->config->binds, r, err);
+	if (rc == 0)
+		rc = bind_home(step, ch_job_getenv("HOME", sp), r, err);
+	if (rc == 0)
+		rc = bind_named(r, ch_job_getenv("TMPDIR", sp), err);
+	if (rc == 0)
+		rc = bind_launcher(step, sp, r, err);
+	return rc == 0 ? add_binds(&s->binds, r, err) : rc;
+}
+
+/* ---- the keeper ------------------------------------------------------------------------------ */
+
+static int map_shared(struct ch_step *step, struct ch_err *err)
+{
+	void *p = mmap(NULL, sizeof(*step->shared), PROT_READ | PROT_WRITE,
+		       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		return ch_err_sys(err, "map a shared page");
+	step->shared = p;
+	return 0;
+}
+
+/* Fork with all signals blocked: the child is to get none, and starts out that way. */
+static pid_t fork_blocked(const struct ch_child *c)
+{
+	sigset_t all, old;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+
+	pid_t pid = fork();
+
+	if (pid == 0)
+		ch_child_main(c);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return pid;
+}
+
+static int start_keeper(struct ch_step *step, spank_t sp, struct ch_err *err)
+{
+	ch_auto(request) struct ch_request r = { 0 };
+	struct ch_child c = { .helper = step->config->helper, .tasks = step->tasks,
+			      .timeout_ms = step->config->start_timeout * 1000 };
+	gid_t *groups = NULL;
+	int n = 0, sv[2];
+
+	if (spank_get_item(sp, S_JOB_UID, &c.uid) != ESPANK_SUCCESS ||
+	    spank_get_item(sp, S_JOB_GID, &c.gid) != ESPANK_SUCCESS ||
+	    spank_get_item(sp, S_JOB_SUPPLEMENTARY_GIDS, &groups, &n) != ESPANK_SUCCESS)
+		return ch_err_set(err, -EIO, "Slurm does not tell who the user is");
+	c.groups = groups;
+	c.n_groups = n > 0 ? (size_t)n : 0;
+	ch_child_limits(&c, ch_job_getenv, sp);
+	if (fill_request(step, sp, &r, c.uid, c.gid, err) < 0)
+		return err->code;
+
+	ch_auto(fd) int request = ch_request_file(&r, err);
+
+	if (request < 0)
+		return request;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv) < 0)
+		return ch_err_sys(err, "make a socket pair");
+	step->sock = sv[0];
+	c.sock = sv[1];
+	c.request = request;
+	step->keeper = fork_blocked(&c);
+	/* Closed at once: with the keeper gone, an EOF has to be certain. */
+	close(sv[1]);
+	if (step->keeper < 0) {
+		step->keeper = 0;
+		return ch_err_sys(err, "fork the keeper");
+	}
+	step->pidfd = (int)syscall(SYS_pidfd_open, step->keeper, 0);
+	return 0;
+}
+
+static int prepare(struct ch_step *step, spank_t sp, struct ch_err *err)
+{
+	uint32_t tasks = 1;
+	const char *user = ch_job_getenv("USER", sp);
+
+	spank_get_item(sp, S_JOB_LOCAL_TASK_COUNT, &tasks);
+	step->tasks = tasks;
+	step->user = strdup(user && !strchr(user, '/') ? user : "user");
+	if (!step->user)
+		return ch_err_set(err, -ENOMEM, "out of memory");
+	if (map_shared(step, err) < 0)
+		return err->code;
+	return step->has_error ? 0 : start_keeper(step, sp, err);
+}
+
+void ch_step_start(struct ch_step *step, spank_t sp)
+{
+	struct ch_err err;
+	bool was_mentioned = is_image_mentioned(step, sp);
+
+	/* A broken configuration, or a bad option, matters to steps with an image only. */
+	if (read_settings(step, sp, &err) < 0)
+		ch_step_fail(step, &err);
+	step->is_wanted = is_step_meant(step, sp) &&
+			  (step->has_error ? was_mentioned : is_image_given(step));
+	if (step->is_wanted && prepare(step, sp, &err) < 0)
+		ch_step_fail(step, &err);
+}
+
+/* ---- the end ------------------------------------------------------------------------------------ */
+
+static bool is_gone(const struct ch_step *step, int timeout_ms)
+{
+	struct pollfd p = { .fd = step->pidfd, .events = POLLIN };
+
+	return poll(&p, 1, timeout_ms) > 0;
+}
+
+void ch_step_end(struct ch_step *step)
+{
+	if (step->sock >= 0)
+		close(ch_take_fd(&step->sock));
+	if (step->keeper > 0 && step->pidfd >= 0 && !is_gone(step, END_MS)) {
+		syscall(SYS_pidfd_send_signal, step->pidfd, SIGKILL, NULL, 0);
+		if (!is_gone(step, END_MS))
+			slurm_error("charlie: keeper %d does not end", (int)step->keeper);
+	}
+	/* Slurm may have reaped it: ECHILD is fine. */
+	if (step->keeper > 0)
+		waitpid(step->keeper, NULL, WNOHANG);
+	step->keeper = 0;
+	if (step->pidfd >= 0)
+		close(ch_take_fd(&step->pidfd));
+	if (step->shared)
+		munmap(ch_take(step->shared), sizeof(*step->shared));
+	free(ch_take(step->cwd));
+	free(ch_take(step->user));
+	ch_settings_done(&step->set);
+}
+
+void ch_step_task_exit(struct ch_step *step)
+{
+	if (step->is_wanted && ++step->exited >= step->tasks)
+		ch_step_end(step);
+}

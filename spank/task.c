@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "task.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "job_env.h"
+#include "options.h"
+#include "rt/enter.h"
+#include "sys/msg.h"
+
+/* ---- messages ---------------------------------------------------------------------------- */
+
+static void node_name(spank_t sp, char *out, size_t size)
+{
+	const char *name = ch_job_getenv("SLURMD_NODENAME", sp);
+
+	if (name)
+		snprintf(out, size, "%s", name);
+	else if (gethostname(out, size) < 0)
+		snprintf(out, size, "?");
+	out[size - 1] = '\0';
+	out[strcspn(out, "\n")] = '\0';
+}
+
+/* Is this the first of the node's tasks that gets here? */
+static bool is_first(atomic_int *flag)
+{
+	return atomic_exchange(flag, 1) == 0;
+}
+
+static _Noreturn void fail(struct ch_step *step, spank_t sp)
+{
+	char node[256];
+
+	node_name(sp, node, sizeof(node));
+	if (!step->shared || is_first(&step->shared->has_failed))
+		ch_say("charlie: %s: %." CH_SAY_MAX "s", node, step->err.msg);
+	_exit(1);
+}
+
+/* Something worth knowing that is no error; once a node. */
+static void note(struct ch_step *step, spank_t sp, const char *what, const char *text)
+{
+	char node[256];
+
+	node_name(sp, node, sizeof(node));
+	if (is_first(&step->shared->has_noted))
+		ch_say("charlie: %s: %s%." CH_SAY_MAX "s", node, what, text);
+}
+
+static void tell_times(spank_t sp, const struct ch_answer *a, long long waited_us)
+{
+	char node[256];
+
+	node_name(sp, node, sizeof(node));
+	ch_say("charlie: %s: container ready in %.1f ms (image %.1f, namespaces %.1f, server %.1f, "
+	       "mounts %.1f); waited %.1f ms for it",
+	       node, a->times[CH_TIME_READY] / 1e3, a->times[CH_TIME_IMAGE] / 1e3,
+	       a->times[CH_TIME_NAMESPACES] / 1e3, a->times[CH_TIME_SERVER] / 1e3,
+	       a->times[CH_TIME_MOUNTS] / 1e3, (double)waited_us / 1e3);
+}
+
+/* ---- before -------------------------------------------------------------------------------- */
+
+static int local_id(spank_t sp)
+{
+	int id = 0;
+
+	spank_get_item(sp, S_TASK_ID, &id);
+	return id;
+}
+
+void ch_task_ask(struct ch_step *step, spank_t sp)
+{
+	ch_auto(fd) int mntns = -1;
+	struct ch_err err;
+
+	if (!step->is_wanted || step->has_error)
+		return;
+	mntns = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+	if (ch_enter_ask(step->sock, (uint32_t)local_id(sp), mntns,
+			 ch_msg_deadline(step->config->start_timeout * 1000), &err) < 0)
+		ch_step_fail(step, &err);
+}
+
+/* ---- environment ---------------------------------------------------------------------------- */
+
+/* The launcher's variables are not the image's business. */
+static bool is_launchers(const char *name)
+{
+	return strncmp(name, "SLURM", 5) == 0 || strncmp(name, "PMI", 3) == 0;
+}
+
+static int change_env(struct ch_step *step, spank_t sp, const struct ch_entry *entry,
+		      struct ch_err *err)
+{
+	struct ch_env env = ch_job_env(sp);
+	char home[PATH_MAX];
+	int rc = 0;
+
+	snprintf(home, sizeof(home), "/home/%s", step->user);
+	if (step->set.home == CH_HOME_YES && env.set("HOME", home, env.data) < 0)
+		rc = ch_err_set(err, -ENOMEM, "set HOME");
+	if (rc == 0)
+		rc = ch_env_ops_apply(&step->set.env, &env, entry->meta, entry->answer.meta_len,
+				      is_launchers, err);
+	if (rc == 0)
+		rc = ch_env_path(&env, err);
+	return rc == 0 ? ch_env_running(&env, err) : rc;
+}
+
+/* ---- entering ------------------------------------------------------------------------------- */
+
+static int change_dir(struct ch_step *step, spank_t sp, struct ch_err *err)
+{
+	if (step->set.cd) {
+		if (chdir(step->set.cd) < 0)
+			return ch_err_sys(err, "working directory '%s' in the container",
+					  step->set.cd);
+		return 0;
+	}
+	if (chdir(step->cwd) < 0)
+		note(step, sp, "using / as working directory, since the container lacks ",
+		     step->cwd);
+	return 0;
+}
+
+/* One line for the administrator, who asked for it (syslog=yes). This process is about to
+ * exec the application: nothing of syslog(3) stays in slurmstepd. */
+static void log_start(struct ch_step *step, spank_t sp)
+{
+	uint32_t job = 0, id = 0;
+
+	spank_get_item(sp, S_JOB_ID, &job);
+	spank_get_item(sp, S_JOB_STEPID, &id);
+
+	struct ch_err text; /* for its cleaning of control characters */
+
+	ch_err_set(&text, 0, "user %u job %u.%u image '%." CH_SAY_MAX "s'", getuid(), job, id,
+		   step->set.image);
+	openlog("charlie", LOG_NDELAY, LOG_USER);
+	syslog(LOG_INFO, "%s", text.msg);
+	closelog();
+}
+
+static long long now_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000LL + ts.tv_nsec / 1000;
+}
+
+static int enter(struct ch_step *step, spank_t sp, struct ch_entry *entry, struct ch_err *err)
+{
+	long long begin = now_us();
+	int rc = ch_env_ops_load(&step->set.env, err);
+
+	if (rc == 0)
+		rc = ch_enter_wait(step->sock,
+				   ch_msg_deadline(step->config->start_timeout * 1000), entry, err);
+	if (rc < 0)
+		return rc;
+	if (step->set.verbose >= 2 && local_id(sp) == 0)
+		tell_times(sp, &entry->answer, now_us() - begin);
+	if (step->config->syslog && local_id(sp) == 0)
+		log_start(step, sp);
+	rc = ch_enter(entry, false, err);
+	if (rc == 0)
+		rc = change_dir(step, sp, err);
+	return rc == 0 ? change_env(step, sp, entry, err) : rc;
+}
+
+void ch_task_enter(struct ch_step *step, spank_t sp)
+{
+	struct ch_err err;
+
+	if (!step->is_wanted)
+		return;
+	if (step->has_error)
+		fail(step, sp);
+
+	ch_auto(mem) struct ch_entry *entry = malloc(sizeof(*entry));
+	int rc = entry ? enter(step, sp, entry, &err) : ch_err_set(&err, -ENOMEM, "out of memory");
+
+	if (rc < 0) {
+		ch_step_fail(step, &err);
+		fail(step, sp);
+	}
+}
