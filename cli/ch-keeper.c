@@ -8,6 +8,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#ifdef HAVE_JSON
+#include "oci/config.h"
+#endif
 #include "rt/keeper.h"
 #include "rt/proto.h"
 
@@ -29,13 +32,18 @@ static int server_path(char *out, size_t size)
 	return snprintf(out, size, "%s/ch-server", self) < (int)size ? 0 : -ENAMETOOLONG;
 }
 
-static int no_meta(char **ret_text, size_t *ret_len, struct ch_err *err)
+#ifdef HAVE_JSON
+#define read_meta ch_oci_config_read
+#else
+/* Built without JSON: an image's /ch/environment works all the same. */
+static int read_meta(char **ret_text, size_t *ret_len, struct ch_err *err)
 {
 	(void)err;
 	*ret_text = NULL;
 	*ret_len = 0;
 	return 0;
 }
+#endif
 
 int main(void)
 {
@@ -49,5 +57,5 @@ int main(void)
 	}
 	if (server_path(server, sizeof(server)) < 0)
 		return 31;
-	return ch_keeper_main(server, no_meta);
+	return ch_keeper_main(server, read_meta);
 }

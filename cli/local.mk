@@ -7,6 +7,17 @@ ch_run_LDADD = libchrt.la
 libexec_PROGRAMS += ch-keeper
 ch_keeper_SOURCES = %D%/ch-keeper.c
 ch_keeper_LDADD = libchkeeper.la libchrt.la
+if JSON
+ch_keeper_CPPFLAGS = $(AM_CPPFLAGS) -DHAVE_JSON
+ch_keeper_LDADD += libchoci.la libchjson.la
+endif
+
+# Static: it has to run in any image. Sanitizers cannot do that.
+libexec_PROGRAMS += ch-entry
+ch_entry_SOURCES = %D%/ch-entry.c
+ch_entry_CFLAGS = -std=gnu17 $(WARN_CFLAGS) $(HARDEN_CFLAGS)
+ch_entry_LDFLAGS = -all-static
+ch_entry_LDADD =
 
 if SERVER
 libexec_PROGRAMS += ch-server

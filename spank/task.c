@@ -6,13 +6,15 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <syslog.h>
 #include <unistd.h>
 
 #include "base/auto.h"
+#include "base/buf.h"
 #include "job_env.h"
-#include "options.h"
 #include "rt/enter.h"
+#include "rt/meta.h"
 #include "sys/msg.h"
 
 /* ---- messages ---------------------------------------------------------------------------- */
@@ -116,6 +118,84 @@ static int change_env(struct ch_step *step, spank_t sp, const struct ch_entry *e
 	return rc == 0 ? ch_env_running(&env, err) : rc;
 }
 
+/* ---- entry point ---------------------------------------------------------------------------- */
+
+/* ch-entry lives beside the keeper; it is opened outside, by the user, and exec'd inside. */
+static int open_entry_program(const struct ch_step *step, struct ch_err *err)
+{
+	const char *helper = step->config->helper;
+	const char *slash = strrchr(helper, '/');
+	ch_auto(str) char *path = NULL;
+
+	if (asprintf(&path, "%.*s/ch-entry", (int)(slash - helper), helper) < 0)
+		return ch_err_set(err, -ENOMEM, "out of memory");
+
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	return fd < 0 ? ch_err_sys(err, "open the helper '%s'", path) : fd;
+}
+
+/* With --multi-prog Slurm takes each task's command from elsewhere, and our change would
+ * be lost. What we see then is the name of the file and its contents: "0-3 program". */
+static bool is_multi_prog(int argc, char **argv)
+{
+	const char *text = argc == 2 ? argv[1] : "";
+
+	while (*text == '#' && strchr(text, '\n'))
+		text = strchr(text, '\n') + 1;
+	return text[strspn(text, "0123456789,-*")] == ' ' && text[0] != ' ' && strchr(text, '\n');
+}
+
+/* Put the words of the image's entry point, and ARG0, into an anonymous file that stays
+ * open over exec. Returns the descriptor. */
+static int write_words(const struct ch_entry *entry, const char *arg0, struct ch_err *err)
+{
+	ch_auto(buf) struct ch_buf words = CH_BUF_INIT(CH_META_MAX);
+	const char *word;
+	size_t pos = 0;
+
+	while ((word = ch_meta_next(entry->meta, entry->answer.meta_len, "entry", &pos)))
+		ch_buf_add(&words, word, strlen(word) + 1);
+	if (words.len == 0)
+		return ch_err_set(err, -ENOENT,
+				  "--ch-entrypoint: the image names no entry point");
+	ch_buf_add(&words, arg0, strlen(arg0) + 1);
+
+	ch_auto(fd) int fd = memfd_create("ch-entry", 0);
+
+	if (ch_buf_bad(&words) || fd < 0 ||
+	    write(fd, words.data, words.len) != (ssize_t)words.len)
+		return ch_err_set(err, -E2BIG, "--ch-entrypoint: the entry point is too long");
+	return ch_take_fd(&fd);
+}
+
+/* Slurm is about to exec argv[0]: make that ch-entry, by its descriptor PROGRAM. */
+static int put_entry_point(spank_t sp, const struct ch_entry *entry, int program,
+			   struct ch_err *err)
+{
+	struct ch_env env = ch_job_env(sp);
+	char number[16], **argv = NULL;
+	int argc = 0;
+
+	if (spank_get_item(sp, S_JOB_ARGV, &argc, &argv) != ESPANK_SUCCESS || argc < 1)
+		return ch_err_set(err, -EIO, "Slurm does not tell the command");
+	if (is_multi_prog(argc, argv))
+		return ch_err_set(err, -EINVAL, "--ch-entrypoint does not work with --multi-prog");
+
+	int words = write_words(entry, argv[0], err);
+	char *path = NULL;
+
+	if (words < 0)
+		return words;
+	snprintf(number, sizeof(number), "%d", words);
+	/* PATH is kept by this process until it execs. */
+	if (asprintf(&path, "/proc/self/fd/%d", program) < 0 ||
+	    env.set("CH_ENTRY_WORDS", number, env.data) < 0)
+		return ch_err_set(err, -ENOMEM, "out of memory");
+	argv[0] = path;
+	return 0;
+}
+
 /* ---- entering ------------------------------------------------------------------------------- */
 
 static int change_dir(struct ch_step *step, spank_t sp, struct ch_err *err)
@@ -158,24 +238,41 @@ static long long now_us(void)
 	return ts.tv_sec * 1000000LL + ts.tv_nsec / 1000;
 }
 
-static int enter(struct ch_step *step, spank_t sp, struct ch_entry *entry, struct ch_err *err)
+/* Wait for the container, and report on it. */
+static int wait_for_it(struct ch_step *step, spank_t sp, struct ch_entry *entry,
+		       struct ch_err *err)
 {
 	long long begin = now_us();
-	int rc = ch_env_ops_load(&step->set.env, err);
+	long long deadline = ch_msg_deadline(step->config->start_timeout * 1000);
+	int rc = ch_enter_wait(step->sock, deadline, entry, err);
 
-	if (rc == 0)
-		rc = ch_enter_wait(step->sock,
-				   ch_msg_deadline(step->config->start_timeout * 1000), entry, err);
 	if (rc < 0)
 		return rc;
 	if (step->set.verbose >= 2 && local_id(sp) == 0)
 		tell_times(sp, &entry->answer, now_us() - begin);
 	if (step->config->syslog && local_id(sp) == 0)
 		log_start(step, sp);
-	rc = ch_enter(entry, false, err);
+	return 0;
+}
+
+static int enter(struct ch_step *step, spank_t sp, struct ch_entry *entry, struct ch_err *err)
+{
+	int program = -1, rc = wait_for_it(step, sp, entry, err);
+
+	/* Files of the host, as the user: before the host's root is gone. */
+	if (rc == 0)
+		rc = ch_env_ops_load(&step->set.env, err);
+	if (rc == 0 && step->set.entrypoint && (program = open_entry_program(step, err)) < 0)
+		rc = program;
+	if (rc == 0)
+		rc = ch_enter(entry, false, err);
 	if (rc == 0)
 		rc = change_dir(step, sp, err);
-	return rc == 0 ? change_env(step, sp, entry, err) : rc;
+	if (rc == 0)
+		rc = change_env(step, sp, entry, err);
+	if (rc == 0 && step->set.entrypoint)
+		rc = put_entry_point(sp, entry, program, err);
+	return rc;
 }
 
 void ch_task_enter(struct ch_step *step, spank_t sp)

@@ -140,11 +140,8 @@ static int block_signals(struct ch_err *err)
 	sigset_t set;
 
 	sigfillset(&set);
-	for (size_t i = 0; i < COUNT(faults); i++) {
+	for (size_t i = 0; i < COUNT(faults); i++)
 		sigdelset(&set, faults[i]);
-		if (signal(faults[i], SIG_DFL) == SIG_ERR)
-			return ch_err_sys(err, "reset signal %d", faults[i]);
-	}
 	if (signal(SIGCHLD, SIG_DFL) == SIG_ERR || sigprocmask(SIG_SETMASK, &set, NULL) < 0)
 		return ch_err_sys(err, "block signals");
 	return 0;

@@ -2,7 +2,9 @@
 /* server_proto.h - what the keeper and the image server say to each other
  *
  * The keeper execs the server with an empty environment and these descriptors, and no
- * others: 0, 1, 2 /dev/null; CH_SERVER_SOCK; CH_SERVER_IMAGE. It sends one struct
+ * others: 0, 1, 2 /dev/null; CH_SERVER_SOCK; CH_SERVER_IMAGE. Its only argument is the
+ * offset of the file system in the image file, decimal (none: 0): the server looks at the
+ * image at once, before the start message. The keeper sends one struct
  * ch_server_start with the mounted /dev/fuse descriptor, from which nothing has been read
  * yet, and perhaps a lifeline: a pidfd with whose process the server ends, too.
  *

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "json/json.h"
+
+#include <errno.h>
+#include <jansson.h>
+
+#include "base/err.h"
+
+/* struct ch_json is json_t under another name. jansson takes non-const pointers where it
+ * only reads. */
+static json_t *unwrap(const struct ch_json *value)
+{
+	union {
+		const struct ch_json *ours;
+		json_t *theirs;
+	} u = { .ours = value };
+
+	return u.theirs;
+}
+
+static struct ch_json *wrap(json_t *value)
+{
+	return (struct ch_json *)value;
+}
+
+int ch_json_parse(const char *text, size_t len, struct ch_json **ret_doc, struct ch_err *err)
+{
+	json_error_t e;
+	json_t *doc = json_loadb(text, len, JSON_REJECT_DUPLICATES, &e);
+
+	if (!doc)
+		return ch_err_set(err, -EINVAL, "JSON, line %d, column %d: %s", e.line, e.column,
+				  e.text);
+	*ret_doc = wrap(doc);
+	return 0;
+}
+
+void ch_json_free(struct ch_json *doc)
+{
+	json_decref(unwrap(doc));
+}
+
+const struct ch_json *ch_json_get(const struct ch_json *value, const char *key)
+{
+	return wrap(json_object_get(unwrap(value), key));
+}
+
+size_t ch_json_count(const struct ch_json *value)
+{
+	return json_array_size(unwrap(value));
+}
+
+const struct ch_json *ch_json_at(const struct ch_json *value, size_t i)
+{
+	return wrap(json_array_get(unwrap(value), i));
+}
+
+const char *ch_json_text(const struct ch_json *value)
+{
+	return json_string_value(unwrap(value));
+}

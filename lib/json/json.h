@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* json.h - the one door to the JSON library, for reading
+ *
+ * Values are borrowed from the document; looking for what is not there gives NULL, and
+ * NULL may be looked into: checks are needed only at the end of a path. */
+#ifndef CH_JSON_JSON_H
+#define CH_JSON_JSON_H
+
+#include <stddef.h>
+
+struct ch_err;
+struct ch_json;
+
+/* Parse LEN bytes. Errors: -EINVAL with line and column; -ENOMEM. */
+int ch_json_parse(const char *text, size_t len, struct ch_json **ret_doc, struct ch_err *err);
+
+/* Free a document (not a value inside one). NULL is fine. */
+void ch_json_free(struct ch_json *doc);
+
+static inline void ch_auto_json(struct ch_json **doc)
+{
+	ch_json_free(*doc);
+}
+
+/* Member KEY of object VALUE. */
+const struct ch_json *ch_json_get(const struct ch_json *value, const char *key);
+
+/* Number of items of array VALUE, and the I-th. */
+size_t ch_json_count(const struct ch_json *value);
+const struct ch_json *ch_json_at(const struct ch_json *value, size_t i);
+
+/* The text of string VALUE (no NUL is inside), or NULL if it is no string. */
+const char *ch_json_text(const struct ch_json *value);
+
+#endif

@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: Apache-2.0
+if JSON
+noinst_LTLIBRARIES += libchjson.la
+libchjson_la_SOURCES = %D%/json.c %D%/json.h
+libchjson_la_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+libchjson_la_LIBADD = $(JANSSON_LIBS)
+endif
