@@ -44,7 +44,8 @@ int main(int argc, char **argv)
 	size_t len = where ? read_words(where) : 0, n = 0;
 
 	if (len == 0) {
-		fprintf(stderr, "ch-entry: error: not for use by hand; the Slurm plugin starts it\n");
+		fprintf(stderr,
+			"ch-entry: error: not for use by hand; the Slurm plugin starts it\n");
 		return 64;
 	}
 

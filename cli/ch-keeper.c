@@ -45,17 +45,19 @@ static int read_meta(char **ret_text, size_t *ret_len, struct ch_err *err)
 }
 #endif
 
-int main(void)
+int main(int argc, char **argv)
 {
 	char server[PATH_MAX];
 	struct stat st;
 
 	/* A person at a terminal has nothing to say here. */
 	if (fstat(CH_KEEPER_SOCK, &st) < 0 || !S_ISSOCK(st.st_mode)) {
-		fprintf(stderr, "ch-keeper: error: not for use by hand; ch-run and Slurm start it\n");
+		fprintf(stderr,
+			"ch-keeper: error: not for use by hand; ch-run and Slurm start it\n");
 		return 64;
 	}
 	if (server_path(server, sizeof(server)) < 0)
 		return 31;
-	return ch_keeper_main(server, read_meta);
+	return ch_keeper_main(server, read_meta,
+			      argc > 1 && strcmp(argv[1], CH_KEEPER_PLACED) == 0);
 }

@@ -65,8 +65,8 @@ static void usage(FILE *out)
 
 static int absolute(const char *path, const char *cwd, char **ret_path, struct ch_err *err)
 {
-	int rc = path[0] == '/' ? asprintf(ret_path, "%s", path) :
-				  asprintf(ret_path, "%s/%s", cwd, path);
+	int rc = path[0] == '/' ? asprintf(ret_path, "%s", path)
+				: asprintf(ret_path, "%s/%s", cwd, path);
 
 	return rc < 0 ? ch_err_set(err, -ENOMEM, "out of memory") : 0;
 }
@@ -183,7 +183,7 @@ static int enter(struct run *run, struct ch_entry *entry, struct ch_err *err)
 	int rc = ch_spawn_keeper(keeper ? keeper : KEEPER, &run->req, &sock, err);
 
 	if (rc == 0)
-		rc = ch_enter_ask(sock, 0, -1, deadline, err);
+		rc = ch_enter_ask(sock, -1, deadline, err);
 	if (rc == 0)
 		rc = ch_enter_wait(sock, deadline, entry, err);
 	if (rc == 0 && run->set.verbose > 1)
@@ -218,9 +218,12 @@ static int execute(struct run *run, struct ch_err *err)
 static void print_env(const struct run *run)
 {
 	static const char *const what[] = {
-		[CH_ENV_ASSIGN] = "set",	    [CH_ENV_FILE] = "set from file",
-		[CH_ENV_FILE0] = "set from file",   [CH_ENV_IMAGE] = "set from the image",
-		[CH_ENV_IMAGE0] = "set from the image", [CH_ENV_UNSET] = "unset",
+		[CH_ENV_ASSIGN] = "set",
+		[CH_ENV_FILE] = "set from file",
+		[CH_ENV_FILE0] = "set from file",
+		[CH_ENV_IMAGE] = "set from the image",
+		[CH_ENV_IMAGE0] = "set from the image",
+		[CH_ENV_UNSET] = "unset",
 	};
 
 	for (size_t i = 0; i < run->set.env.n; i++) {

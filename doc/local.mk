@@ -1,4 +1,46 @@
 # SPDX-License-Identifier: Apache-2.0
+# Documents; man pages and shell completion, whose options come from the table in lib/rt.
 noinst_PROGRAMS += doc/optgen
 doc_optgen_SOURCES = %D%/optgen.c
 doc_optgen_LDADD = libchrt.la
+
+dist_doc_DATA += %D%/ADMIN.md %D%/ARCHITECTURE.md
+
+# In the tarball, too; made again by each build, since optgen is at hand.
+dist_man_MANS = %D%/ch-run.1
+if PLUGIN
+dist_man_MANS += %D%/spank_charlie.8
+else
+dist_noinst_DATA = %D%/spank_charlie.8
+endif
+
+# Loaded for ch-run by itself; for Slurm's commands, see the file.
+bashcompdir = $(datadir)/bash-completion/completions
+dist_bashcomp_DATA = contrib/completion/ch-run
+
+generated = %D%/ch-run.1 %D%/spank_charlie.8 contrib/completion/ch-run
+templates = %D%/ch-run.1.in %D%/spank_charlie.8.in contrib/completion/ch-run.in
+EXTRA_DIST += $(templates)
+
+# $@.in, with each line @FORM TABLE@ replaced by what "optgen FORM TABLE" prints. Where
+# optgen does not run (cross compilation), the file of the tarball is taken.
+$(generated): doc/optgen$(EXEEXT) $(templates) $(top_srcdir)/configure.ac
+	$(AM_V_GEN)$(MKDIR_P) $$(dirname $@) && \
+	if doc/optgen$(EXEEXT) list run >$@.tmp 2>/dev/null; then \
+		sed 's/@VERSION@/$(PACKAGE_VERSION)/' $(srcdir)/$@.in | \
+		while IFS= read -r line; do \
+			case $$line in \
+			"@"*" "*"@") line=$${line#@}; doc/optgen$(EXEEXT) $${line%@} || exit 1 ;; \
+			*) printf '%s\n' "$$line" ;; \
+			esac; \
+		done >$@.tmp && mv -f $@.tmp $@; \
+	else \
+		cp $(srcdir)/$@ $@.tmp && mv -f $@.tmp $@; \
+	fi
+
+# Those in a source tree belong to the tarball.
+clean-local: clean-generated
+.PHONY: clean-generated
+clean-generated:
+	test '$(srcdir)' = . || rm -f $(generated)
+MAINTAINERCLEANFILES += $(generated)

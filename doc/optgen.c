@@ -1,12 +1,66 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* optgen - prints what the table of options yields: text for man pages, lists for tests
+/* optgen - prints what the table of options yields: text for man pages, lists for tests,
+ * and what shell completion has to know
  *
- * Usage: optgen man|help|list run|spank */
+ * Usage: optgen man|help|list|complete run|spank */
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "opt/optdoc.h"
 #include "rt/settings.h"
+
+/* ---- completion ----------------------------------------------------------------------- */
+
+/* Does the argument's name stand for something in the file system? */
+static bool is_path(const char *arg)
+{
+	static const char *const names[] = { "SRC", "DIR", "FILE", "IMAGE" };
+
+	for (size_t i = 0; arg && i < sizeof(names) / sizeof(names[0]); i++)
+		if (strstr(arg, names[i]))
+			return true;
+	return false;
+}
+
+/* Print those alternatives of ARG that a user types as they are: "step|no" has two,
+ * "image|fake[:SIZE]|no" three, "IMAGE|none" one, "0..3" none. */
+static void print_words(const char *arg, FILE *out)
+{
+	const char *gap = "";
+
+	while (*arg) {
+		size_t len = strcspn(arg, "|["), plain = strspn(arg, "abcdefghijklmnopqrstuvwxyz");
+
+		if (plain > 0 && plain == len) {
+			fprintf(out, "%s%.*s", gap, (int)len, arg);
+			gap = " ";
+		}
+		arg += len;
+		if (*arg == '[')
+			arg += strcspn(arg, "]") + 1;
+		arg += *arg == '|';
+	}
+}
+
+/* One line an option, for a shell's case statement: what may be behind its "=". Options
+ * without "=" are listed, too, so that the script knows them all. */
+static void complete(const struct ch_opt *table, enum ch_opt_where where, FILE *out)
+{
+	for (const struct ch_opt *o = table; o->name; o++) {
+		bool is_bare = where == CH_OPT_RUN && o->kind == CH_OPT_FLAG;
+
+		if (!(o->where & where))
+			continue;
+		fprintf(out, "\t--%s%s%s) words='", where == CH_OPT_SPANK ? "ch-" : "", o->name,
+			is_bare ? "" : "=");
+		if (!is_bare)
+			print_words(o->arg ? o->arg : "yes|no", out);
+		fprintf(out, "'%s ;;\n", is_path(o->arg) ? " files=yes" : "");
+	}
+}
+
+/* ---- main ------------------------------------------------------------------------------ */
 
 static const struct {
 	const char *name;
@@ -15,6 +69,7 @@ static const struct {
 	{ "man", ch_opt_man },
 	{ "help", ch_opt_help },
 	{ "list", ch_opt_list },
+	{ "complete", complete },
 };
 
 int main(int argc, char **argv)
@@ -26,6 +81,6 @@ int main(int argc, char **argv)
 			       strcmp(argv[2], "spank") == 0 ? CH_OPT_SPANK : CH_OPT_RUN, stdout);
 		return fflush(stdout) == 0 ? 0 : 1;
 	}
-	fputs("Usage: optgen man|help|list run|spank\n", stderr);
+	fputs("Usage: optgen man|help|list|complete run|spank\n", stderr);
 	return 64;
 }

@@ -22,10 +22,10 @@ static const struct {
 	const char *name;
 	int resource;
 } limits[] = {
-	{ "SLURM_RLIMIT_FSIZE", RLIMIT_FSIZE },	    { "SLURM_RLIMIT_DATA", RLIMIT_DATA },
-	{ "SLURM_RLIMIT_STACK", RLIMIT_STACK },	    { "SLURM_RLIMIT_CORE", RLIMIT_CORE },
-	{ "SLURM_RLIMIT_RSS", RLIMIT_RSS },	    { "SLURM_RLIMIT_NPROC", RLIMIT_NPROC },
-	{ "SLURM_RLIMIT_NOFILE", RLIMIT_NOFILE },   { "SLURM_RLIMIT_MEMLOCK", RLIMIT_MEMLOCK },
+	{ "SLURM_RLIMIT_FSIZE", RLIMIT_FSIZE },	  { "SLURM_RLIMIT_DATA", RLIMIT_DATA },
+	{ "SLURM_RLIMIT_STACK", RLIMIT_STACK },	  { "SLURM_RLIMIT_CORE", RLIMIT_CORE },
+	{ "SLURM_RLIMIT_RSS", RLIMIT_RSS },	  { "SLURM_RLIMIT_NPROC", RLIMIT_NPROC },
+	{ "SLURM_RLIMIT_NOFILE", RLIMIT_NOFILE }, { "SLURM_RLIMIT_MEMLOCK", RLIMIT_MEMLOCK },
 	{ "SLURM_RLIMIT_AS", RLIMIT_AS },
 };
 
@@ -88,20 +88,27 @@ static void place_descriptors(const struct ch_child *c)
 }
 
 /* Wait for the first task to say go, without taking its message: the keeper answers it.
- * Returns the task's mount namespace. */
-static int wait_for_go(void)
+ * Where the tasks run may come before that, and is obeyed. Returns the task's mount
+ * namespace. */
+static int wait_for_go(bool *ret_placed)
 {
-	struct ch_go go;
-	int mntns = -1;
-	long n;
+	struct ch_cpus m;
+	int mntns;
 
-	do
-		n = ch_msg_peek(CH_KEEPER_SOCK, &go, sizeof(go), &mntns, 1,
-				ch_msg_deadline(INT_MAX));
-	while (n == -ETIMEDOUT);
-	if (n <= 0)
-		_exit(0); /* slurmstepd has gone, or no task came so far */
-	return mntns;
+	for (;;) {
+		long long deadline = ch_msg_deadline(INT_MAX);
+		long n = ch_msg_peek(CH_KEEPER_SOCK, &m, sizeof(m), &mntns, 1, deadline);
+
+		if (n == -ETIMEDOUT)
+			continue;
+		if (n <= 0)
+			_exit(0); /* slurmstepd has gone, or no task came so far */
+		if (m.go.kind != CH_GO_CPUS)
+			return mntns;
+		ch_msg_recv(CH_KEEPER_SOCK, &m, sizeof(m), NULL, 0, deadline);
+		syscall(SYS_sched_setaffinity, 0, sizeof(m.mask), m.mask);
+		*ret_placed = true;
+	}
 }
 
 /* A job may have a mount namespace of its own (job_container/tmpfs). */
@@ -112,8 +119,7 @@ static void follow_task(const struct ch_child *c, int mntns)
 	if (mntns < 0)
 		return;
 	if (fstat(mntns, &theirs) < 0 || stat("/proc/self/ns/mnt", &ours) < 0)
-		give_up(c, "compare mount namespaces with '", "/proc/self/ns/mnt",
-			errno);
+		give_up(c, "compare mount namespaces with '", "/proc/self/ns/mnt", errno);
 	if (theirs.st_ino != ours.st_ino && setns(mntns, CLONE_NEWNS) < 0)
 		give_up(c, "enter the mount namespace of '", "the job", errno);
 	close(mntns);
@@ -145,6 +151,7 @@ static void allow_oom_kill(void)
 /* Raw calls: glibc's wrappers would involve threads that do not exist in this process. */
 static void become_user(const struct ch_child *c)
 {
+	ch_caps_drop_bounding();
 	if (syscall(SYS_setgroups, c->n_groups, c->groups) < 0 ||
 	    syscall(SYS_setresgid, c->gid, c->gid, c->gid) < 0 ||
 	    syscall(SYS_setresuid, c->uid, c->uid, c->uid) < 0)
@@ -158,13 +165,19 @@ static void become_user(const struct ch_child *c)
 
 void ch_child_main(const struct ch_child *c)
 {
-	char *argv[] = { (char[]){ "ch-keeper" }, NULL };
+	static char placed[] = CH_KEEPER_PLACED;
+	char *argv[] = { (char[]){ "ch-keeper" }, NULL, NULL };
 	char *env[] = { (char[]){ "PATH=/usr/bin:/bin" }, NULL };
+
+	bool is_placed = false;
 
 	place_descriptors(c);
 	setsid();
 
-	int mntns = wait_for_go();
+	int mntns = wait_for_go(&is_placed);
+
+	if (is_placed)
+		argv[1] = placed;
 
 	/* user_init runs with the user's effective id, but root's real one. */
 	if (syscall(SYS_setresuid, -1, 0, -1) < 0)

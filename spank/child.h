@@ -28,8 +28,8 @@ struct ch_child {
 	size_t n_groups;
 	struct ch_limit limits[16];
 	size_t n_limits;
-	unsigned tasks;	   /* how many will ask for an answer */
-	int timeout_ms;	   /* for messages */
+	unsigned tasks; /* how many will ask for an answer */
+	int timeout_ms; /* for messages */
 };
 
 /* Note LIMIT "SLURM_RLIMIT_*" of the job's environment, if it has it. */

@@ -113,7 +113,8 @@ static int set_key(struct ch_config *c, const char *arg, struct ch_err *err)
 		if (strlen(keys[i].name) != n || memcmp(keys[i].name, arg, n) != 0)
 			continue;
 		if (!arg[n])
-			return ch_err_set(err, -EINVAL, "plugstack.conf: key '%s' has no value", arg);
+			return ch_err_set(err, -EINVAL, "plugstack.conf: key '%s' has no value",
+					  arg);
 		if (keys[i].set(c, arg + n + 1, err) < 0)
 			return ch_err_in(err, "plugstack.conf: key '%s'", keys[i].name);
 		return 0;
@@ -125,7 +126,8 @@ int ch_config_parse(int argc, char **argv, struct ch_config *ret_config, struct 
 {
 	int rc = 0;
 
-	*ret_config = (struct ch_config){ .start_timeout = DEFAULT_TIMEOUT, .helper = strdup(KEEPER) };
+	*ret_config = (struct ch_config){ .start_timeout = DEFAULT_TIMEOUT,
+					  .helper = strdup(KEEPER) };
 	if (!ret_config->helper)
 		return ch_err_set(err, -ENOMEM, "out of memory");
 	for (int i = 0; i < argc && rc == 0; i++)

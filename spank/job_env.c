@@ -37,6 +37,7 @@ static int unset(const char *name, void *data)
 
 struct ch_env ch_job_env(spank_t sp)
 {
-	return (struct ch_env){ .get = ch_job_getenv, .set = set, .unset = unset, .list = list,
-				.data = sp };
+	return (struct ch_env){
+		.get = ch_job_getenv, .set = set, .unset = unset, .list = list, .data = sp
+	};
 }

@@ -92,8 +92,7 @@ static int refuse_twice(const struct ch_opt *o, const struct given *g, struct ch
 	if (typed < 2 && g->n < known + 2)
 		return 0;
 	return ch_err_set(err, -EINVAL, "option --ch-%s was given twice, but holds one value%s",
-			  o->name,
-			  o->kind == CH_OPT_LIST ? "; write a list with commas" : "");
+			  o->name, o->kind == CH_OPT_LIST ? "; write a list with commas" : "");
 }
 
 /* ---- values ------------------------------------------------------------------------------ */
@@ -152,8 +151,12 @@ static int register_one(spank_t sp, int row)
 		     o->kind == CH_OPT_LIST ? ",..." : "") < 0)
 		return -1;
 
-	struct spank_option so = { .name = name, .arginfo = arg, .usage = usage, .has_arg = 1,
-				   .val = row, .cb = on_option };
+	struct spank_option so = { .name = name,
+				   .arginfo = arg,
+				   .usage = usage,
+				   .has_arg = 1,
+				   .val = row,
+				   .cb = on_option };
 
 	return spank_option_register(sp, &so) == ESPANK_SUCCESS ? 0 : -1;
 }

@@ -66,7 +66,8 @@ int slurm_spank_init_post_opt(spank_t sp, int ac, char *av[])
 	(void)av;
 	if (is_submitting() && image && strcmp(image, "none") != 0 && access(image, F_OK) < 0)
 		slurm_info("charlie: image '%." CH_SAY_MAX "s' is not visible here; "
-			   "it has to be on the nodes", image);
+			   "it has to be on the nodes",
+			   image);
 	return 0;
 }
 
@@ -90,7 +91,19 @@ int slurm_spank_task_init_privileged(spank_t sp, int ac, char *av[])
 {
 	(void)ac;
 	(void)av;
-	ch_task_ask(&self.step, sp);
+	(void)sp;
+	ch_task_ask(&self.step);
+	return 0;
+}
+
+int slurm_spank_task_post_fork(spank_t sp, int ac, char *av[])
+{
+	pid_t pid;
+
+	(void)ac;
+	(void)av;
+	if (is_on_node() && spank_get_item(sp, S_TASK_PID, &pid) == ESPANK_SUCCESS)
+		ch_step_task_forked(&self.step, pid);
 	return 0;
 }
 

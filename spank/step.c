@@ -19,6 +19,7 @@
 #include "job_env.h"
 #include "options.h"
 #include "rt/request.h"
+#include "sys/msg.h"
 
 enum { END_MS = 1000 };
 
@@ -87,16 +88,16 @@ static int resolve_image(const struct ch_step *step, spank_t sp, char **ret_path
 			 struct ch_err *err)
 {
 	const char *image = step->set.image;
-	const char *inherited =
-		ch_job_getenv("SLURM_SPANK__SLURM_SPANK_OPTION_charlie_ch_image", sp);
+	const char *inherited = ch_job_getenv("SLURM_SPANK__SLURM_SPANK_OPTION_charlie_ch_image",
+					      sp);
 	const char *submit = ch_job_getenv("SLURM_SUBMIT_DIR", sp);
 	const char *dir = step->cwd;
 
 	if (submit && (!ch_options_value("image") || (inherited && strcmp(inherited, image) == 0)))
 		dir = submit;
 
-	int rc = image[0] == '/' ? asprintf(ret_path, "%s", image) :
-				   asprintf(ret_path, "%s/%s", dir, image);
+	int rc = image[0] == '/' ? asprintf(ret_path, "%s", image)
+				 : asprintf(ret_path, "%s/%s", dir, image);
 
 	return rc < 0 ? ch_err_set(err, -ENOMEM, "out of memory") : 0;
 }
@@ -187,6 +188,7 @@ static int fill_request(struct ch_step *step, spank_t sp, struct ch_request *r, 
 	r->no_passwd = s->no_passwd;
 	r->each = s->each;
 	r->life = CH_LIFE_SOCKET;
+	r->wait_cpus = true;
 	r->threads = step->config->threads;
 	r->want_meta = s->entrypoint;
 	for (size_t i = 0; i < s->env.n; i++)
@@ -243,7 +245,8 @@ static pid_t fork_blocked(const struct ch_child *c)
 static int start_keeper(struct ch_step *step, spank_t sp, struct ch_err *err)
 {
 	ch_auto(request) struct ch_request r = { 0 };
-	struct ch_child c = { .helper = step->config->helper, .tasks = step->tasks,
+	struct ch_child c = { .helper = step->config->helper,
+			      .tasks = step->tasks,
 			      .timeout_ms = step->config->start_timeout * 1000 };
 	gid_t *groups = NULL;
 	int n = 0, sv[2];
@@ -307,7 +310,24 @@ void ch_step_start(struct ch_step *step, spank_t sp)
 		ch_step_fail(step, &err);
 }
 
-/* ---- the end ------------------------------------------------------------------------------------ */
+void ch_step_task_forked(struct ch_step *step, pid_t pid)
+{
+	unsigned char mask[CH_CPUS_BYTES] = { 0 };
+
+	if (!step->is_wanted || step->sock < 0)
+		return;
+	if (syscall(SYS_sched_getaffinity, pid, sizeof(mask), mask) > 0)
+		for (size_t i = 0; i < sizeof(mask); i++)
+			step->cpus.mask[i] |= mask[i];
+	if (++step->forked != step->tasks)
+		return;
+	step->cpus.go = (struct ch_go){ CH_PROTO_VERSION, CH_GO_CPUS };
+	/* If it does not fit, or nobody is there: the tasks will notice what matters. */
+	(void)ch_msg_send(step->sock, &step->cpus, sizeof(step->cpus), NULL, 0, ch_msg_deadline(0));
+}
+
+/* ---- the end ------------------------------------------------------------------------------------
+ */
 
 static bool is_gone(const struct ch_step *step, int timeout_ms)
 {

@@ -13,6 +13,7 @@
 
 #include "base/err.h"
 #include "config.h"
+#include "rt/proto.h"
 #include "rt/settings.h"
 #include "slurm.h"
 
@@ -28,12 +29,13 @@ struct ch_step {
 	struct ch_err err;
 	struct ch_settings set;
 	struct ch_shared *shared;
-	char *cwd;	/* of the job, on the host; also what SET's binds refer to */
-	char *user;	/* name, for /home/USER */
-	int sock;	/* -1: none */
-	pid_t keeper;	/* 0: none */
-	int pidfd;	/* of the keeper; -1: none */
-	unsigned tasks, exited;
+	char *cwd;    /* of the job, on the host; also what SET's binds refer to */
+	char *user;   /* name, for /home/USER */
+	int sock;     /* -1: none */
+	pid_t keeper; /* 0: none */
+	int pidfd;    /* of the keeper; -1: none */
+	unsigned tasks, forked, exited;
+	struct ch_cpus cpus; /* of the tasks forked so far */
 };
 
 /* Keep ERR, if it is the first, and remember that it is to be reported. */
@@ -41,6 +43,10 @@ void ch_step_fail(struct ch_step *step, const struct ch_err *err);
 
 /* In user_init: find out whether the step wants a container; if so, start its keeper. */
 void ch_step_start(struct ch_step *step, spank_t sp);
+
+/* In task_post_fork: note on which CPUs task PID runs. After the last one the keeper is
+ * told. */
+void ch_step_task_forked(struct ch_step *step, pid_t pid);
 
 /* In task_exit: after the last task, end the keeper. */
 void ch_step_task_exit(struct ch_step *step);

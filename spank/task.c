@@ -79,7 +79,7 @@ static int local_id(spank_t sp)
 	return id;
 }
 
-void ch_task_ask(struct ch_step *step, spank_t sp)
+void ch_task_ask(struct ch_step *step)
 {
 	ch_auto(fd) int mntns = -1;
 	struct ch_err err;
@@ -87,8 +87,8 @@ void ch_task_ask(struct ch_step *step, spank_t sp)
 	if (!step->is_wanted || step->has_error)
 		return;
 	mntns = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
-	if (ch_enter_ask(step->sock, (uint32_t)local_id(sp), mntns,
-			 ch_msg_deadline(step->config->start_timeout * 1000), &err) < 0)
+	if (ch_enter_ask(step->sock, mntns, ch_msg_deadline(step->config->start_timeout * 1000),
+			 &err) < 0)
 		ch_step_fail(step, &err);
 }
 
@@ -157,14 +157,12 @@ static int write_words(const struct ch_entry *entry, const char *arg0, struct ch
 	while ((word = ch_meta_next(entry->meta, entry->answer.meta_len, "entry", &pos)))
 		ch_buf_add(&words, word, strlen(word) + 1);
 	if (words.len == 0)
-		return ch_err_set(err, -ENOENT,
-				  "--ch-entrypoint: the image names no entry point");
+		return ch_err_set(err, -ENOENT, "--ch-entrypoint: the image names no entry point");
 	ch_buf_add(&words, arg0, strlen(arg0) + 1);
 
 	ch_auto(fd) int fd = memfd_create("ch-entry", 0);
 
-	if (ch_buf_bad(&words) || fd < 0 ||
-	    write(fd, words.data, words.len) != (ssize_t)words.len)
+	if (ch_buf_bad(&words) || fd < 0 || write(fd, words.data, words.len) != (ssize_t)words.len)
 		return ch_err_set(err, -E2BIG, "--ch-entrypoint: the entry point is too long");
 	return ch_take_fd(&fd);
 }
@@ -239,8 +237,7 @@ static long long now_us(void)
 }
 
 /* Wait for the container, and report on it. */
-static int wait_for_it(struct ch_step *step, spank_t sp, struct ch_entry *entry,
-		       struct ch_err *err)
+static int wait_for_it(struct ch_step *step, spank_t sp, struct ch_entry *entry, struct ch_err *err)
 {
 	long long begin = now_us();
 	long long deadline = ch_msg_deadline(step->config->start_timeout * 1000);

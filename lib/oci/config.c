@@ -27,8 +27,8 @@ static void add_list(struct ch_buf *out, const char *kind, const struct ch_json 
 	}
 }
 
-int ch_oci_config_meta(const char *json, size_t len, size_t max, char **ret_text,
-		       size_t *ret_len, struct ch_err *err)
+int ch_oci_config_meta(const char *json, size_t len, size_t max, char **ret_text, size_t *ret_len,
+		       struct ch_err *err)
 {
 	ch_auto(json) struct ch_json *doc = NULL;
 	ch_auto(buf) struct ch_buf out = CH_BUF_INIT(max);

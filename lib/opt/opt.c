@@ -49,8 +49,8 @@ static int make_tables(const struct ch_opt *table, struct tables *ret, struct ch
 						   .has_arg = has_arg[table[i].kind],
 						   .val = FIRST + (int)i };
 		if (table[i].letter)
-			ch_buf_addf(&shorts, "%c%.*s", table[i].letter,
-				    has_arg[table[i].kind], "::");
+			ch_buf_addf(&shorts, "%c%.*s", table[i].letter, has_arg[table[i].kind],
+				    "::");
 	}
 	if (!ret->longs || ch_buf_take(&shorts, &ret->shorts) < 0)
 		return ch_err_set(err, -ENOMEM, "out of memory");

@@ -46,7 +46,8 @@ void ch_opt_help(const struct ch_opt *table, enum ch_opt_where where, FILE *out)
 			continue;
 		ch_opt_syntax(o, where, text);
 		/* Options without a letter are indented as if they had one. */
-		int n = fprintf(out, "  %s%s", o->letter && where == CH_OPT_RUN ? "" : "    ", text);
+		int n = fprintf(out, "  %s%s", o->letter && where == CH_OPT_RUN ? "" : "    ",
+				text);
 
 		if (n > COLUMN - 2)
 			n = fprintf(out, "\n") - 1;

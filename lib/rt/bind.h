@@ -11,7 +11,7 @@
 struct ch_err;
 
 enum ch_bind_flags {
-	CH_BIND_RO = 1,	  /* read-only, with everything below it */
+	CH_BIND_RO = 1,	   /* read-only, with everything below it */
 	CH_BIND_MAYBE = 2, /* skipped when SRC is missing or not accessible */
 	CH_BIND_AS_IS = 4, /* skipped when DST is missing: no mount point is made for it */
 };

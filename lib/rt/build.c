@@ -86,7 +86,8 @@ static int clone_source(struct build *b, size_t i, struct ch_err *err)
 	b->is_dir[i] = S_ISDIR(st.st_mode);
 	if (op->kind == CH_OP_IMAGE_DIR &&
 	    (st.st_dev != b->image->dev || st.st_ino != b->image->ino))
-		return ch_err_set(err, -ESTALE, "image '%s' was replaced while it was opened", op->src);
+		return ch_err_set(err, -ESTALE, "image '%s' was replaced while it was opened",
+				  op->src);
 	return 0;
 }
 
@@ -208,8 +209,8 @@ static int make_points(struct build *b, struct ch_err *err)
 	for (size_t i = 0; i < b->plan.n; i++) {
 		if (b->plan.ops[i].kind == CH_OP_FAKE)
 			fake = &b->plan.ops[i];
-		if (wants_point(b, i) && ch_skel_check(&skel, &b->place, b->plan.ops[i].dst,
-						       b->is_dir[i], err) < 0)
+		if (wants_point(b, i) &&
+		    ch_skel_check(&skel, &b->place, b->plan.ops[i].dst, b->is_dir[i], err) < 0)
 			return err->code;
 	}
 	if (b->req->write == CH_WRITE_IMAGE)
@@ -281,9 +282,8 @@ static int do_ident(struct build *b, size_t i, struct ch_err *err)
 	const struct ch_op *op = &b->plan.ops[i];
 	const char *name = op->kind == CH_OP_PASSWD ? "passwd" : "group";
 	ch_auto(str) char *text = NULL;
-	int rc = op->kind == CH_OP_PASSWD ?
-			 ch_ident_passwd(b->req->uid, b->req->gid, &text, err) :
-			 ch_ident_group(b->req->gid, &text, err);
+	int rc = op->kind == CH_OP_PASSWD ? ch_ident_passwd(b->req->uid, b->req->gid, &text, err)
+					  : ch_ident_group(b->req->gid, &text, err);
 	ch_auto(fd) int fd = openat(b->place.scaffold, name, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
 
 	if (rc < 0)
@@ -399,8 +399,9 @@ static int make_mounts(struct build *b, struct ch_err *err)
 void ch_build_main(const struct ch_request *req, const struct ch_image *image,
 		   ch_meta_reader *read_meta, int sock)
 {
-	struct build b = { .req = req, .image = image, .sock = sock, .devfuse = -1,
-			   .place = { -1, -1 } };
+	struct build b = {
+		.req = req, .image = image, .sock = sock, .devfuse = -1, .place = { -1, -1 }
+	};
 	ch_auto(str) char *meta = NULL;
 	size_t meta_len = 0;
 	uint32_t at[2] = { 0 };

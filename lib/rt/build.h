@@ -26,7 +26,7 @@ enum ch_build_kind {
 struct ch_build_msg {
 	uint32_t kind;
 	int32_t code;
-	uint32_t at[2]; /* CLOCK_MONOTONIC microseconds: namespaces made; mounts made */
+	uint32_t at[2];	   /* CLOCK_MONOTONIC microseconds: namespaces made; mounts made */
 	uint32_t meta_len; /* image metadata behind this header; CH_BUILD_DONE */
 	char msg[488];
 };

@@ -11,9 +11,9 @@
 #include "sys/caps.h"
 #include "sys/msg.h"
 
-int ch_enter_ask(int sock, uint32_t local, int mntns, long long deadline, struct ch_err *err)
+int ch_enter_ask(int sock, int mntns, long long deadline, struct ch_err *err)
 {
-	struct ch_go go = { .version = CH_PROTO_VERSION, .local = local };
+	struct ch_go go = { .version = CH_PROTO_VERSION, .kind = CH_GO_ENTER };
 	int rc = ch_msg_send(sock, &go, sizeof(go), &mntns, mntns >= 0 ? 1 : 0, deadline);
 
 	if (rc == -EPIPE || rc == -ECONNRESET)
@@ -28,7 +28,8 @@ static int check(const struct ch_entry *e, long n, struct ch_err *err)
 	if (n == 0 || n == -ECONNRESET)
 		return ch_err_set(err, -ECHILD, "the keeper of the container ended unexpectedly");
 	if (n == -ETIMEDOUT)
-		return ch_err_set(err, -ETIMEDOUT, "the keeper of the container gave no answer in time");
+		return ch_err_set(err, -ETIMEDOUT,
+				  "the keeper of the container gave no answer in time");
 	if (n < 0)
 		return ch_err_rc(err, (int)n, "wait for the keeper of the container");
 	if (n < (long)sizeof(e->answer) || e->answer.version != CH_PROTO_VERSION)
@@ -36,8 +37,7 @@ static int check(const struct ch_entry *e, long n, struct ch_err *err)
 	if (e->answer.code != 0)
 		return ch_err_set(err, e->answer.code < 0 ? e->answer.code : -EPROTO, "%s",
 				  e->answer.msg);
-	if (e->userns < 0 || e->mntns < 0 ||
-	    e->answer.meta_len > (size_t)n - sizeof(e->answer))
+	if (e->userns < 0 || e->mntns < 0 || e->answer.meta_len > (size_t)n - sizeof(e->answer))
 		return ch_err_set(err, -EPROTO, "the keeper's answer is incomplete");
 	return 0;
 }
@@ -59,7 +59,8 @@ int ch_enter_wait(int sock, long long deadline, struct ch_entry *ret_entry, stru
 		       "header and metadata are received into one piece");
 	e->answer.code = 0;
 
-	long n = ch_msg_recv(sock, &e->answer, sizeof(e->answer) + sizeof(e->meta), fds, 2, deadline);
+	long n = ch_msg_recv(sock, &e->answer, sizeof(e->answer) + sizeof(e->meta), fds, 2,
+			     deadline);
 
 	e->userns = fds[0];
 	e->mntns = fds[1];

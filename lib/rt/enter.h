@@ -13,7 +13,7 @@
 struct ch_err;
 
 /* Ask the keeper at SOCK to be let in. MNTNS: mount namespace of the asking task, or -1. */
-int ch_enter_ask(int sock, uint32_t local, int mntns, long long deadline, struct ch_err *err);
+int ch_enter_ask(int sock, int mntns, long long deadline, struct ch_err *err);
 
 struct ch_entry {
 	struct ch_answer answer;

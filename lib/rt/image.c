@@ -21,14 +21,24 @@ static const struct {
 	size_t len;
 	const char *what;
 } known[] = {
-#define MAGIC(offset, bytes, what) { offset, bytes, sizeof(bytes) - 1, what }
+#define MAGIC(offset, bytes, what)                                                                 \
+	{                                                                                          \
+		offset, bytes, sizeof(bytes) - 1, what                                             \
+	}
 	MAGIC(0, "\x1f\x8b", "a gzip file, perhaps a tar archive; convert it with ch-convert"),
-	MAGIC(0, "\x28\xb5\x2f\xfd", "a zstd file, perhaps a tar archive; convert it with ch-convert"),
-	MAGIC(0, "\xfd" "7zXZ", "an xz file, perhaps a tar archive; convert it with ch-convert"),
+	MAGIC(0, "\x28\xb5\x2f\xfd",
+	      "a zstd file, perhaps a tar archive; convert it with ch-convert"),
+	MAGIC(0,
+	      "\xfd"
+	      "7zXZ",
+	      "an xz file, perhaps a tar archive; convert it with ch-convert"),
 	MAGIC(257, "ustar", "a tar archive; convert it with ch-convert"),
 	MAGIC(32, "SIF_MAGIC", "a SIF image, which this version cannot run; extract its SquashFS"),
 	MAGIC(0, "sqsh", "a big-endian SquashFS file, which is not supported"),
-	MAGIC(0, "\x7f" "ELF", "a program"),
+	MAGIC(0,
+	      "\x7f"
+	      "ELF",
+	      "a program"),
 	MAGIC(0, "#!", "a script"),
 #undef MAGIC
 };
@@ -68,8 +78,7 @@ static int classify(struct ch_image *image, mode_t mode, struct ch_err *err)
 	if (len < 0)
 		return ch_err_sys(err, "read");
 	if (len < 4 || memcmp(head, "hsqs", 4) != 0)
-		return ch_err_set(err, -EINVAL,
-				  "not a directory or SquashFS file, but %s",
+		return ch_err_set(err, -EINVAL, "not a directory or SquashFS file, but %s",
 				  looks_like(head, (size_t)len));
 	image->kind = CH_IMAGE_SQUASH;
 	return 0;
@@ -120,7 +129,8 @@ int ch_image_check_allowed(const struct ch_image *image, const char *allowed, st
 	}
 	return ch_err_set(err, -EACCES,
 			  "image '%s' is in none of the directories that this site allows "
-			  "(allowed_images in plugstack.conf)", path);
+			  "(allowed_images in plugstack.conf)",
+			  path);
 }
 
 void ch_image_done(struct ch_image *image)

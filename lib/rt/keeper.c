@@ -30,7 +30,7 @@ enum state {
 	FAILED, /* everybody who asks is told why */
 };
 
-enum { BLAME_MS = 300, NESTED_MS = 10000, END_MS = 500 };
+enum { BLAME_MS = 300, NESTED_MS = 10000, END_MS = 500, CPUS_MS = 2000 };
 
 struct child {
 	pid_t pid; /* 0: none, or reaped */
@@ -48,9 +48,11 @@ struct keeper {
 	int boss;	   /* pidfd of who made CTL; -1: none */
 	int signals;	   /* signalfd: SIGCHLD */
 	struct child builder, server;
-	int ns[2]; /* user, mount */
+	int ns[2];	  /* user, mount */
 	unsigned waiting; /* asked, and not yet answered */
 	bool has_answered;
+	int fuse;	/* kept until it is known where to work; -1: none */
+	bool is_placed; /* on the CPUs of the tasks */
 	uint32_t start, times[5];
 	char *meta;
 	uint32_t meta_len;
@@ -148,9 +150,10 @@ static void kill_child(struct child *c)
 
 /* ---- what children say ------------------------------------------------------------------ */
 
-/* The FUSE file system is mounted: the server may begin. */
-static void start_server(struct keeper *k, int fuse)
+/* The FUSE file system is mounted, and the CPUs are known: the server may begin. */
+static void start_server(struct keeper *k)
 {
+	ch_auto(fd) int fuse = ch_take_fd(&k->fuse);
 	struct ch_server_start start = {
 		.version = CH_SERVER_VERSION,
 		.threads = k->req.threads,
@@ -231,11 +234,14 @@ static void on_builder(struct keeper *k)
 	if (n < (long)sizeof(m)) {
 		close_fd(&k->builder.sock);
 		if (k->state == BUILDING) {
-			ch_err_set(&k->err, -ECHILD, "the builder of the container ended unexpectedly");
+			ch_err_set(&k->err, -ECHILD,
+				   "the builder of the container ended unexpectedly");
 			fail(k);
 		}
 	} else if (m.kind == CH_BUILD_FUSE && fds[0] >= 0) {
-		start_server(k, fds[0]);
+		k->fuse = ch_take_fd(&fds[0]);
+		if (k->is_placed || !k->req.wait_cpus)
+			start_server(k);
 	} else if (m.kind == CH_BUILD_DONE && fds[1] >= 0 && k->state == BUILDING) {
 		k->ns[0] = ch_take_fd(&fds[0]);
 		k->ns[1] = ch_take_fd(&fds[1]);
@@ -349,24 +355,47 @@ static void answer_all(struct keeper *k)
 	}
 }
 
+/* Work where the tasks do. The server has one thread as long as it has not begun; those
+ * it makes later on inherit. */
+static void place(struct keeper *k, const struct ch_cpus *cpus)
+{
+	k->is_placed = true;
+	syscall(SYS_sched_setaffinity, 0, sizeof(cpus->mask), cpus->mask);
+	if (k->server.pid > 0)
+		syscall(SYS_sched_setaffinity, k->server.pid, sizeof(cpus->mask), cpus->mask);
+	if (k->fuse >= 0)
+		start_server(k);
+}
+
+static void on_message(struct keeper *k, const struct ch_cpus *m, size_t len)
+{
+	bool is_known = len >= sizeof(m->go) && m->go.version == CH_PROTO_VERSION;
+
+	if (is_known && m->go.kind == CH_GO_CPUS && len == sizeof(*m)) {
+		place(k, m);
+		return;
+	}
+	if ((!is_known || m->go.kind != CH_GO_ENTER) && k->state != FAILED) {
+		ch_err_set(&k->err, -EPROTO, "keeper and plugin are not of one version");
+		fail(k);
+	}
+	k->waiting++;
+}
+
 /* Returns false when the other end is closed. */
 static bool hear(struct keeper *k)
 {
-	struct ch_go go;
+	struct ch_cpus m = { 0 };
 
 	for (;;) {
 		/* No room for descriptors: the kernel drops those that come along. */
-		long n = ch_msg_recv(k->ctl, &go, sizeof(go), NULL, 0, ch_msg_deadline(0));
+		long n = ch_msg_recv(k->ctl, &m, sizeof(m), NULL, 0, ch_msg_deadline(0));
 
 		if (n == -ETIMEDOUT)
 			return true;
 		if (n <= 0)
 			return false;
-		if ((n != (long)sizeof(go) || go.version != CH_PROTO_VERSION) && k->state != FAILED) {
-			ch_err_set(&k->err, -EPROTO, "keeper and plugin are not of one version");
-			fail(k);
-		}
-		k->waiting++;
+		on_message(k, &m, (size_t)n);
 	}
 }
 
@@ -385,9 +414,17 @@ static bool is_over(struct keeper *k)
 	return k->state == FAILED || k->server.pid == 0;
 }
 
+/* Answers that do not fit now (socket full, too many descriptors in flight): there is no
+ * event for all of that, so look again soon. Nor for CPUs that nobody tells. */
+static int patience(const struct keeper *k)
+{
+	if (k->state != BUILDING && k->waiting)
+		return 1;
+	return k->fuse >= 0 ? CPUS_MS : -1;
+}
+
 static void one_round(struct keeper *k)
 {
-	bool is_decided = k->state != BUILDING;
 	struct pollfd p[] = {
 		{ .fd = k->signals, .events = POLLIN },
 		{ .fd = k->builder.sock, .events = POLLIN },
@@ -395,12 +432,12 @@ static void one_round(struct keeper *k)
 		{ .fd = k->boss, .events = POLLIN },
 		{ .fd = k->ctl, .events = POLLIN },
 	};
-	/* Answers that do not fit now (socket full, too many descriptors in flight): there
-	 * is no event for all of that, so look again soon. */
-	int timeout = is_decided && k->waiting ? 1 : -1;
+	int events = poll(p, sizeof(p) / sizeof(p[0]), patience(k));
 
-	if (poll(p, sizeof(p) / sizeof(p[0]), timeout) < 0)
+	if (events < 0)
 		return;
+	if (events == 0 && k->fuse >= 0)
+		start_server(k);
 	if (p[2].revents)
 		on_server(k);
 	if (p[1].revents)
@@ -422,6 +459,7 @@ static void end(struct keeper *k)
 	long long deadline = ch_msg_deadline(END_MS);
 
 	drop_namespaces(k);
+	close_fd(&k->fuse);
 	kill_child(&k->builder);
 	kill_child(&k->server);
 	while ((k->builder.pid || k->server.pid) && ch_msg_left(deadline) > 0) {
@@ -469,12 +507,21 @@ static int prepare(struct keeper *k)
 	return fork_builder(k);
 }
 
-int ch_keeper_main(const char *server, ch_meta_reader *read_meta)
+int ch_keeper_main(const char *server, ch_meta_reader *read_meta, bool is_placed)
 {
 	struct keeper k = {
-		.image = CH_IMAGE_INIT, .server_path = server, .read_meta = read_meta,
-		.ctl = CH_KEEPER_SOCK, .boss = -1, .signals = -1, .ns = { -1, -1 },
-		.builder = { .sock = -1 }, .server = { .sock = -1 }, .start = ch_build_now(),
+		.image = CH_IMAGE_INIT,
+		.server_path = server,
+		.read_meta = read_meta,
+		.ctl = CH_KEEPER_SOCK,
+		.boss = -1,
+		.signals = -1,
+		.ns = { -1, -1 },
+		.builder = { .sock = -1 },
+		.server = { .sock = -1 },
+		.start = ch_build_now(),
+		.fuse = -1,
+		.is_placed = is_placed,
 	};
 
 	/* Before anything of the user's is looked at: no ptrace, no gain by exec. */

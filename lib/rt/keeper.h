@@ -8,9 +8,12 @@
 #ifndef CH_RT_KEEPER_H
 #define CH_RT_KEEPER_H
 
+#include <stdbool.h>
+
 #include "rt/build.h"
 
-/* Do all that. SERVER: path of the image server's program. Returns the exit status. */
-int ch_keeper_main(const char *server, ch_meta_reader *read_meta);
+/* Do all that. SERVER: path of the image server's program. IS_PLACED: we are on the CPUs
+ * of the tasks already. Returns the exit status. */
+int ch_keeper_main(const char *server, ch_meta_reader *read_meta, bool is_placed);
 
 #endif

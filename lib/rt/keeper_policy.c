@@ -12,7 +12,7 @@
 		__NR_kill, __NR_clock_gettime, __NR_rt_sigreturn, __NR_rt_sigprocmask,             \
 		__NR_restart_syscall, __NR_exit, __NR_exit_group, __NR_brk, __NR_mmap,             \
 		__NR_munmap, __NR_mremap, __NR_madvise, __NR_mprotect, __NR_futex, __NR_getpid,    \
-		__NR_gettid
+		__NR_gettid, __NR_sched_setaffinity
 
 static const int loop_calls[] = {
 #ifdef __NR_poll
@@ -27,9 +27,9 @@ static const int each_calls[] = {
 #ifdef __NR_poll
 	__NR_poll,
 #endif
-	LOOP_CALLS,
-	__NR_clone, __NR_clone3, __NR_set_robust_list, __NR_rseq, __NR_prctl, __NR_setns,
-	__NR_unshare, __NR_mount, __NR_openat, __NR_geteuid, __NR_getegid, __NR_socketpair,
+	LOOP_CALLS,   __NR_clone,   __NR_clone3,     __NR_set_robust_list, __NR_rseq,
+	__NR_prctl,   __NR_setns,   __NR_unshare,    __NR_mount,	   __NR_openat,
+	__NR_geteuid, __NR_getegid, __NR_socketpair,
 #ifdef __NR_fork
 	__NR_fork,
 #endif
@@ -38,7 +38,10 @@ static const int each_calls[] = {
 static const int each_kill[] = { __NR_execve, __NR_execveat, __NR_ptrace, __NR_socket,
 				 __NR_process_vm_writev };
 
-#define LIST(array) { (array), sizeof(array) / sizeof((array)[0]) }
+#define LIST(array)                                                                                \
+	{                                                                                          \
+		(array), sizeof(array) / sizeof((array)[0])                                        \
+	}
 
 int ch_keeper_confine(bool each, struct ch_err *err)
 {

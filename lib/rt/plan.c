@@ -64,7 +64,8 @@ int ch_plan_make(const struct ch_request *req, enum ch_image_kind kind, struct c
 	if (req->write == CH_WRITE_IMAGE && kind != CH_IMAGE_DIR)
 		return ch_err_set(err, -EROFS,
 				  "image '%s' is a SquashFS file and cannot be written to; "
-				  "changes that are lost in the end: --write-fake", req->image);
+				  "changes that are lost in the end: --write-fake",
+				  req->image);
 
 	struct ch_plan plan = { .ops = calloc(N_HOST_BINDS + req->binds.n + 8, sizeof(*plan.ops)) };
 

@@ -16,9 +16,26 @@
 #define CH_KEEPER_SOCK	  3
 #define CH_KEEPER_REQUEST 4
 
+/* The keeper's only argument, if any: a CH_GO_CPUS was obeyed before it was exec'd. */
+#define CH_KEEPER_PLACED "placed"
+
+enum ch_go_kind {
+	CH_GO_ENTER, /* let me in */
+	CH_GO_CPUS,  /* struct ch_cpus: where the tasks run; no answer */
+};
+
 struct ch_go {
 	uint32_t version; /* CH_PROTO_VERSION */
-	uint32_t local;	  /* rank on this node; for messages only */
+	uint32_t kind;	  /* enum ch_go_kind */
+};
+
+/* The CPUs of all local tasks together, as of sched_setaffinity(2): keeper and image
+ * server are to work on them, too. */
+#define CH_CPUS_BYTES 1024
+
+struct ch_cpus {
+	struct ch_go go;
+	unsigned char mask[CH_CPUS_BYTES];
 };
 
 struct ch_answer {

@@ -25,7 +25,10 @@ static const struct field {
 	size_t offset;
 	uint32_t max;
 } fields[] = {
-#define FIELD(key, kind, member, max) { key, kind, offsetof(struct ch_request, member), max }
+#define FIELD(key, kind, member, max)                                                              \
+	{                                                                                          \
+		key, kind, offsetof(struct ch_request, member), max                                \
+	}
 	FIELD("image", PATH, image, 0),
 	FIELD("uid", NUMBER, uid, UINT32_MAX - 1),
 	FIELD("gid", NUMBER, gid, UINT32_MAX - 1),
@@ -36,6 +39,7 @@ static const struct field {
 	FIELD("each", BOOL, each, 1),
 	FIELD("want_meta", BOOL, want_meta, 1),
 	FIELD("life", NUMBER, life, CH_LIFE_SOCKET),
+	FIELD("wait_cpus", BOOL, wait_cpus, 1),
 	FIELD("threads", NUMBER, threads, 1024),
 	FIELD("allowed", TEXT, allowed, 0),
 #undef FIELD
@@ -66,8 +70,8 @@ static void put_field(struct ch_buf *buf, const struct ch_request *req, const st
 		return;
 	}
 	snprintf(number, sizeof(number), "%u",
-		 f->kind == BOOL ? *(const bool *)member(req, f) :
-				   *(const uint32_t *)member(req, f));
+		 f->kind == BOOL ? *(const bool *)member(req, f)
+				 : *(const uint32_t *)member(req, f));
 	put(buf, f->key, number);
 }
 
@@ -175,8 +179,7 @@ static int get_one(const char *t, const char **text, size_t *left, struct ch_req
 	return ch_err_set(err, -EINVAL, "request: unknown field '%.40s'", t);
 }
 
-int ch_request_decode(const char *text, size_t len, struct ch_request *ret_req,
-		      struct ch_err *err)
+int ch_request_decode(const char *text, size_t len, struct ch_request *ret_req, struct ch_err *err)
 {
 	ch_auto(request) struct ch_request req = { 0 };
 	const char *format = next(&text, &len);

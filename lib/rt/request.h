@@ -30,14 +30,15 @@ struct ch_request {
 	struct ch_binds binds; /* of the user and the front end, in order */
 	uint32_t uid, gid;     /* inside */
 	enum ch_write write;
-	char *write_size;  /* for CH_WRITE_FAKE: size= of tmpfs(5); NULL: the default */
-	char *tmp;	   /* host directory to be /tmp; NULL: a fresh tmpfs */
-	bool no_passwd;	   /* keep the image's /etc/passwd and /etc/group */
-	bool each;	   /* a pair of namespaces for each process that enters */
-	bool want_meta;	   /* answer with the image's environment and entry point, too */
+	char *write_size; /* for CH_WRITE_FAKE: size= of tmpfs(5); NULL: the default */
+	char *tmp;	  /* host directory to be /tmp; NULL: a fresh tmpfs */
+	bool no_passwd;	  /* keep the image's /etc/passwd and /etc/group */
+	bool each;	  /* a pair of namespaces for each process that enters */
+	bool want_meta;	  /* answer with the image's environment and entry point, too */
 	enum ch_life life;
-	uint32_t threads;  /* of the image server; 0: as many as make sense */
-	char *allowed;	   /* directories that may hold images, separated by ':'; NULL: all */
+	bool wait_cpus;	  /* the image server starts when a CH_GO_CPUS has come (proto.h) */
+	uint32_t threads; /* of the image server; 0: as many as make sense */
+	char *allowed;	  /* directories that may hold images, separated by ':'; NULL: all */
 };
 
 #define CH_REQUEST_MAX (1024 * 1024) /* bytes; encoded */
@@ -47,8 +48,7 @@ int ch_request_encode(const struct ch_request *req, char **ret_text, size_t *ret
 		      struct ch_err *err);
 
 /* Decode LEN bytes. Checks all that the keeper relies on: absolute paths, sane numbers. */
-int ch_request_decode(const char *text, size_t len, struct ch_request *ret_req,
-		      struct ch_err *err);
+int ch_request_decode(const char *text, size_t len, struct ch_request *ret_req, struct ch_err *err);
 
 /* Put REQ into an anonymous file. Returns the descriptor (the caller's, at offset 0). */
 int ch_request_file(const struct ch_request *req, struct ch_err *err);

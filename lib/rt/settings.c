@@ -280,9 +280,11 @@ static int set_write_fake(void *target, const char *value, struct ch_err *err)
 
 	size_t digits = strspn(value, "0123456789");
 
-	if (digits == 0 || digits > 18 || strspn(value + digits, "kKmMgG%") != strlen(value + digits) ||
+	if (digits == 0 || digits > 18 ||
+	    strspn(value + digits, "kKmMgG%") != strlen(value + digits) ||
 	    strlen(value + digits) > 1)
-		return ch_err_set(err, -EINVAL, "'%s' is not a size such as 500m, 2G or 12%%", value);
+		return ch_err_set(err, -EINVAL, "'%s' is not a size such as 500m, 2G or 12%%",
+				  value);
 	return copy(&s->write_size, value, err);
 }
 
@@ -327,18 +329,21 @@ static int set_version(void *target, const char *value, struct ch_err *err)
 const struct ch_opt ch_options[] = {
 	{ "bind", 'b', CH_OPT_BOTH, CH_OPT_LIST, "SRC[:DST[:ro|rw]]",
 	  "bind SRC of the host on DST in the container (default: same path)",
-	  "Make the file or directory SRC of the host, with everything mounted below it, visible as "
+	  "Make the file or directory SRC of the host, with everything mounted below it, visible "
+	  "as "
 	  "DST in the container; without DST, at the same path. With ro nothing below DST can be "
 	  "changed. Binds are made in the given order. A missing DST is made, also in read-only "
 	  "images, without changing the image. Links in the image never lead DST out of the image. "
 	  "A colon in a path is written as \\:.",
 	  set_bind },
 	{ "cd", 'c', CH_OPT_BOTH, CH_OPT_VALUE, "DIR", "working directory in the container",
-	  "Start in directory DIR of the container. The default of ch-run is /; of Slurm steps, the "
+	  "Start in directory DIR of the container. The default of ch-run is /; of Slurm steps, "
+	  "the "
 	  "step's working directory if it exists in the container, else /, with a notice.",
 	  set_cd },
 	{ "dry-run", 0, CH_OPT_RUN, CH_OPT_FLAG, NULL, "print what would be done, and exit",
-	  "Print the mounts, the changes of the environment and the command, and exit with status 0 "
+	  "Print the mounts, the changes of the environment and the command, and exit with status "
+	  "0 "
 	  "without running anything.",
 	  set_dry_run },
 	{ "entrypoint", 0, CH_OPT_SPANK, CH_OPT_FLAG, NULL,
@@ -350,12 +355,14 @@ const struct ch_opt ch_options[] = {
 	{ "env", 0, CH_OPT_SPANK, CH_OPT_LIST, "image|VAR=VAL|/FILE",
 	  "set environment variables: from the image, one, or from a file",
 	  "Change the environment, in the given order. image applies what the image says: the "
-	  "environment of its OCI configuration, then its file /ch/environment; variables that start "
+	  "environment of its OCI configuration, then its file /ch/environment; variables that "
+	  "start "
 	  "with SLURM, PMI or PMIX are left alone. VAR=VAL sets one variable. "
 	  "/FILE is a file of the host with one VAR=VAL a line. Items of VAL between colons that "
 	  "start with $ are replaced by that variable's value.",
 	  set_env },
-	{ "env-no-expand", 0, CH_OPT_RUN, CH_OPT_FLAG, NULL, "do not expand $ in values of --set-env",
+	{ "env-no-expand", 0, CH_OPT_RUN, CH_OPT_FLAG, NULL,
+	  "do not expand $ in values of --set-env",
 	  "Take values of --set-env as they are: items that start with $ are not replaced.",
 	  set_env_no_expand },
 	{ "fuse-threads", 0, CH_OPT_RUN, CH_OPT_VALUE, "N", "threads of the image server",
@@ -370,11 +377,14 @@ const struct ch_opt ch_options[] = {
 	  "Print a summary of the options on standard output and exit.", set_help },
 	{ "home", 0, CH_OPT_BOTH, CH_OPT_FLAG, NULL,
 	  "bind the home directory at /home/USER and set HOME",
-	  "Bind the host's $HOME at /home/USER in the container and set HOME to that. In Slurm steps "
+	  "Bind the host's $HOME at /home/USER in the container and set HOME to that. In Slurm "
+	  "steps "
 	  "the home directory is by default bound at its own path; no leaves it out.",
 	  set_home },
-	{ "image", 0, CH_OPT_SPANK, CH_OPT_VALUE, "IMAGE|none", "run tasks in the container image IMAGE",
-	  "Run the tasks of every step in IMAGE: a SquashFS file or a directory, opened on the node "
+	{ "image", 0, CH_OPT_SPANK, CH_OPT_VALUE, "IMAGE|none",
+	  "run tasks in the container image IMAGE",
+	  "Run the tasks of every step in IMAGE: a SquashFS file or a directory, opened on the "
+	  "node "
 	  "as the user. A relative path is taken against the directory of submission when it was "
 	  "inherited from the job, else against the step's working directory. none switches off "
 	  "what was inherited.",
@@ -385,28 +395,35 @@ const struct ch_opt ch_options[] = {
 	  "other's memory (CMA), as MPI libraries do. With no each rank gets namespaces of its own "
 	  "over the same image server; this is for debugging.",
 	  set_join },
-	{ "mount", 'm', CH_OPT_RUN, CH_OPT_VALUE, "DIR", "accepted for compatibility, without effect",
+	{ "mount", 'm', CH_OPT_RUN, CH_OPT_VALUE, "DIR",
+	  "accepted for compatibility, without effect",
 	  "Accepted for compatibility. The image is mounted inside the container's own mount "
 	  "namespace; no directory of the host is needed.",
 	  set_mount },
-	{ "no-passwd", 0, CH_OPT_RUN, CH_OPT_FLAG, NULL, "keep the image's /etc/passwd and /etc/group",
-	  "Do not put generated files over the image's /etc/passwd and /etc/group.", set_no_passwd },
+	{ "no-passwd", 0, CH_OPT_RUN, CH_OPT_FLAG, NULL,
+	  "keep the image's /etc/passwd and /etc/group",
+	  "Do not put generated files over the image's /etc/passwd and /etc/group.",
+	  set_no_passwd },
 	{ "passwd", 0, CH_OPT_SPANK, CH_OPT_FLAG, NULL,
 	  "generate /etc/passwd and /etc/group (default yes)",
-	  "With yes, /etc/passwd and /etc/group of the container are generated: root, nobody, and the "
+	  "With yes, /etc/passwd and /etc/group of the container are generated: root, nobody, and "
+	  "the "
 	  "user. With no the image's are kept.",
 	  set_passwd },
 	{ "private-tmp", 't', CH_OPT_BOTH, CH_OPT_FLAG, NULL, "a fresh tmpfs on /tmp",
-	  "Mount a fresh tmpfs on /tmp of the container instead of binding the host's /tmp (ch-run: "
+	  "Mount a fresh tmpfs on /tmp of the container instead of binding the host's /tmp "
+	  "(ch-run: "
 	  "$TMPDIR if set).",
 	  set_private_tmp },
 	{ "quiet", 'q', CH_OPT_RUN, CH_OPT_FLAG, NULL, "print less; repeatable",
-	  "Be quieter: once, no informational messages; twice, no warnings either. The command's own "
+	  "Be quieter: once, no informational messages; twice, no warnings either. The command's "
+	  "own "
 	  "output is never touched.",
 	  set_quiet },
 	{ "script", 0, CH_OPT_SPANK, CH_OPT_FLAG, NULL,
 	  "run the batch script or interactive shell inside, too (default no)",
-	  "With yes, the batch script or the interactive shell of the job runs in the container, too. "
+	  "With yes, the batch script or the interactive shell of the job runs in the container, "
+	  "too. "
 	  "Then srun is available in it only if the image contains Slurm.",
 	  set_script },
 	{ "set-env", 0, CH_OPT_RUN, CH_OPT_OPTIONAL, "FILE|VAR=VAL",
@@ -430,8 +447,10 @@ const struct ch_opt ch_options[] = {
 	  set_unset_env },
 	{ "verbose", 'v', CH_OPT_RUN, CH_OPT_FLAG, NULL, "print more; repeatable",
 	  "Be more talkative: twice prints how long each phase took.", set_verbose },
-	{ "verbose", 0, CH_OPT_SPANK, CH_OPT_VALUE, "0..3", "print more about what is done (default 0)",
-	  "Print more: 2 tells how long each phase of the start took on each node.", set_verbosity },
+	{ "verbose", 0, CH_OPT_SPANK, CH_OPT_VALUE, "0..3",
+	  "print more about what is done (default 0)",
+	  "Print more: 2 tells how long each phase of the start took on each node.",
+	  set_verbosity },
 	{ "version", 'V', CH_OPT_RUN, CH_OPT_FLAG, NULL, "print the version and exit",
 	  "Print the version on standard output and exit.", set_version },
 	{ "write", 'w', CH_OPT_RUN, CH_OPT_FLAG, NULL, "mount the image directory read-write",
@@ -444,7 +463,8 @@ const struct ch_opt ch_options[] = {
 	  set_write_mode },
 	{ "write-fake", 'W', CH_OPT_RUN, CH_OPT_OPTIONAL, "SIZE",
 	  "changes go to memory and are lost (default size 12%)",
-	  "Changes go to a layer in memory of at most SIZE (as of tmpfs, default 12%), and are lost "
+	  "Changes go to a layer in memory of at most SIZE (as of tmpfs, default 12%), and are "
+	  "lost "
 	  "in the end.",
 	  set_write_fake },
 	{ 0 },

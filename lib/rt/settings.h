@@ -32,7 +32,7 @@ struct ch_settings {
 	enum ch_write write;
 	char *write_size;
 	bool private_tmp, no_passwd;
-	bool each;	/* join=no */
+	bool each; /* join=no */
 	bool entrypoint;
 	bool script;
 	bool dry_run, help, version;

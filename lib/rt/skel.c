@@ -53,8 +53,8 @@ static int note(struct ch_skel *skel, const char *anchor, const char *rest, bool
 	return 0;
 }
 
-int ch_skel_check(struct ch_skel *skel, const struct ch_place *place, const char *dst,
-		  bool is_dir, struct ch_err *err)
+int ch_skel_check(struct ch_skel *skel, const struct ch_place *place, const char *dst, bool is_dir,
+		  struct ch_err *err)
 {
 	char path[PATH_MAX], anchor[PATH_MAX];
 	size_t len = strlen(dst), cut = len;
@@ -135,7 +135,8 @@ static int make_path(int into, int like, const char *path, bool is_dir, struct c
 		int rc;
 
 		if (len > NAME_MAX || end >= sizeof(part))
-			return ch_err_set(err, -ENAMETOOLONG, "mount point '%.80s…' is too long", path);
+			return ch_err_set(err, -ENAMETOOLONG, "mount point '%.80s…' is too long",
+					  path);
 		snprintf(name, sizeof(name), "%.*s", (int)len, path + n);
 		snprintf(part, sizeof(part), "%.*s", (int)end, path);
 		if (path[next] == '\0' && !is_dir)
@@ -191,8 +192,7 @@ static int scaffold_dir(const struct ch_place *place, const char *name, int like
 }
 
 /* Fill the skeleton of the overlay on TOP, which is open as LIKE. */
-static int fill(const struct ch_skel *skel, const char *top, int into, int like,
-		struct ch_err *err)
+static int fill(const struct ch_skel *skel, const char *top, int into, int like, struct ch_err *err)
 {
 	for (unsigned i = 0; i < skel->n; i++) {
 		const struct ch_missing *m = &skel->list[i];
@@ -238,8 +238,9 @@ static int mount_one(const struct ch_skel *skel, struct ch_place *place, const c
 	if (into < 0 || fill(skel, top, into, like, err) < 0)
 		return err->code;
 
-	struct ch_overlay o = { .target = like, .lower1 = into, .lower2 = like, .upper = -1,
-				.work = -1 };
+	struct ch_overlay o = {
+		.target = like, .lower1 = into, .lower2 = like, .upper = -1, .work = -1
+	};
 
 	if (ch_mnt_overlay(&o, err) < 0)
 		return ch_err_in(err, "mount points missing in the image's '%s'", *top ? top : "/");
@@ -273,8 +274,11 @@ static int mount_fake(const struct ch_skel *skel, struct ch_place *place, const 
 	    fchmod(upper, st.st_mode & 07777) < 0)
 		return ch_err_sys(err, "make a writable layer");
 
-	struct ch_overlay o = { .target = place->root, .lower1 = into, .lower2 = place->root,
-				.upper = upper, .work = work };
+	struct ch_overlay o = { .target = place->root,
+				.lower1 = into,
+				.lower2 = place->root,
+				.upper = upper,
+				.work = work };
 
 	if (ch_mnt_overlay(&o, err) < 0)
 		return ch_err_in(err, "writable layer");

@@ -33,8 +33,8 @@ struct ch_skel {
 
 /* Is DST there? If not, note it in SKEL. IS_DIR: what to make. Returns 0, or an error, such
  * as -ENOTDIR for a file on the way. */
-int ch_skel_check(struct ch_skel *skel, const struct ch_place *place, const char *dst,
-		  bool is_dir, struct ch_err *err);
+int ch_skel_check(struct ch_skel *skel, const struct ch_place *place, const char *dst, bool is_dir,
+		  struct ch_err *err);
 
 /* Make what SKEL holds by overlays, and the writable layer FAKE (CH_OP_FAKE, or NULL). */
 int ch_skel_mount(const struct ch_skel *skel, struct ch_place *place, const struct ch_op *fake,

@@ -9,6 +9,9 @@
  * (it needs CAP_SETPCAP), so that no exec brings any back. Returns 0 or a negative errno. */
 int ch_caps_drop(void);
 
+/* Drop the bounding set only, as far as permitted. */
+void ch_caps_drop_bounding(void);
+
 /* Set no_new_privs: set-user-ID programs and file capabilities gain nothing from here on. */
 int ch_caps_no_new_privs(void);
 

@@ -14,8 +14,9 @@ static const struct {
 	const char *name;
 	unsigned long flag;
 } options[] = {
-	{ "ro", MS_RDONLY },	   { "nosuid", MS_NOSUID },	    { "nodev", MS_NODEV },
-	{ "noexec", MS_NOEXEC },   { "noatime", MS_NOATIME },	    { "nodiratime", MS_NODIRATIME },
+	{ "ro", MS_RDONLY },	     { "nosuid", MS_NOSUID },
+	{ "nodev", MS_NODEV },	     { "noexec", MS_NOEXEC },
+	{ "noatime", MS_NOATIME },   { "nodiratime", MS_NODIRATIME },
 	{ "relatime", MS_RELATIME }, { "nosymfollow", 256 /* MS_NOSYMFOLLOW */ },
 };
 

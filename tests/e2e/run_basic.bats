@@ -1,0 +1,211 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# ch-run: kinds of images, the command line, what it says
+# shellcheck disable=SC2154 # variables of common.bash and bats
+
+load ../lib/common
+load ../lib/run
+
+setup() {
+	ch_setup
+	setup_images
+}
+teardown() { ch_teardown; }
+
+@test "image: a directory runs a command" {
+	inside "hello  world" "$dir" -- echo "hello  world"
+}
+
+@test "image: a SquashFS file runs a command" {
+	inside "hello  world" "$sqfs" -- echo "hello  world"
+}
+
+@test "image: SquashFS files of all compressors are read without a mistake" {
+	local comp sum
+
+	sum=$(sha256sum <"$dir/bin/busybox")
+	for comp in gzip zstd lz4 xz; do
+		"$top/contrib/images" --quiet --comp "$comp" tiny "$tmp/$comp.sqfs"
+		chmod 644 "$tmp/$comp.sqfs"
+		run unsquashfs -s "$tmp/$comp.sqfs"
+		assert_match "$output" "Compression $comp"
+		run_ch "$tmp/$comp.sqfs" -- sh -c 'sha256sum </bin/busybox'
+		assert_equal "$status $output" "0 $sum"
+	done
+}
+
+@test "image: contents decide, not the name" {
+	ln "$sqfs" "$tmp/image.txt" 2>/dev/null || cp "$sqfs" "$tmp/image.txt"
+	inside ok "$tmp/image.txt" -- echo ok
+}
+
+@test "image: links and relative paths lead to it" {
+	ln -s "$dir" "$tmp/d"
+	ln -s "$sqfs" "$tmp/s"
+	own "$tmp"
+	cd "$tmp"
+	inside ok d -- echo ok
+	inside ok ./s -- echo ok
+	mkdir sub
+	cd sub
+	inside ok ../d/ -- echo ok
+}
+
+@test "image: odd characters in its path do no harm" {
+	local odd="$tmp/a b:c,d\\040'\"é=%s"
+
+	mkdir "$odd"
+	cp "$sqfs" "$odd/x y.sqfs"
+	copy_image "$odd/dir,upperdir=x"
+	inside ok "$odd/x y.sqfs" -- echo ok
+	inside ok "$odd/dir,upperdir=x" -- echo ok
+	inside ok -W "$odd/dir,upperdir=x" -- echo ok
+	inside host -b "$odd/dir,upperdir=x/etc:/new" "$odd/dir,upperdir=x" -- \
+		sh -c 'test -e /new/passwd && echo host'
+}
+
+@test "command line: arguments arrive as they are" {
+	local words=('' ' ' 'a b' '*' "'" '"' '$HOME' '\' '--help' '-v' $'new\nline' 'é')
+
+	inside "$(printf '<%s>\n' "${words[@]}")" "$sqfs" -- printf '<%s>\n' "${words[@]}"
+}
+
+@test "command line: -- is not needed when no argument looks like an option" {
+	inside "a b" "$dir" echo a b
+}
+
+@test "command line: options behind the image count, up to --" {
+	inside "7 -u 8" "$dir" -u 7 -- sh -c 'echo $(id -u) -u 8'
+}
+
+@test "help and version are on stdout and complete" {
+	local name
+
+	run --separate-stderr as_test ch-run --help
+	assert_equal "$status$stderr" 0
+	assert_match "$output" "^Usage: ch-run "
+	for name in bind cd dry-run env-no-expand fuse-threads gid help home mount no-passwd \
+		private-tmp quiet set-env set-env0 uid unset-env verbose version write write-fake; do
+		assert_match "$output" "--$name[=[ ]"
+	done
+	run --separate-stderr as_test ch-run '-?'
+	assert_match "$status $output" "^0 Usage: "
+	run --separate-stderr as_test ch-run --version
+	assert_match "$status $output$stderr" '^0 ch-run \([^)]+\) [0-9]+\.[0-9]+[^ ]*$'
+	run --separate-stderr as_test ch-run -V
+	assert_match "$status $output$stderr" '^0 ch-run '
+}
+
+@test "help wins over a missing image" {
+	run --separate-stderr as_test ch-run --help --uid 5
+	assert_match "$status $output" "^0 Usage: "
+}
+
+@test "without anything: usage on stderr, status 64" {
+	run --separate-stderr as_test ch-run
+	assert_equal "$status $output" "64 "
+	assert_match "$stderr" "^Usage: ch-run "
+}
+
+@test "usage errors: status 64 and one line" {
+	refused 64 "unknown .*'--nonsense'.*see --help" --nonsense "$dir" -- echo no
+	refused 64 "unknown option '-Y'; see --help" -Y "$dir" -- echo no
+	refused 64 "'--uid' needs an argument" "$dir" --uid
+	refused 64 "'-b' needs an argument" "$dir" -b
+	refused 64 "'--home=x' takes no argument" --home=x "$dir" -- echo no
+	refused 64 "no image given" -v
+	refused 64 "no image given" --
+	refused 64 "no command given" "$dir"
+	refused 64 "no command given" "$dir" --
+	refused 64 "option --uid: id 'root' is not a number" -u root "$dir" -- echo no
+	refused 64 "option --uid: id '-1' is not between 0 and 4294967294" -u -1 "$dir" -- echo no
+	refused 64 "option --gid: id '4294967295' is not between" -g 4294967295 "$dir" -- echo no
+	refused 64 "option --cd: directory 'etc' is not absolute" -c etc "$dir" -- echo no
+	refused 64 "option --fuse-threads: number of threads '0' is not between 1 and 1024" \
+		--fuse-threads=0 "$dir" -- echo no
+	refused 64 "option --mount: the directory is empty" -m '' "$dir" -- echo no
+	refused 64 "option --unset-env: the pattern is empty" --unset-env= "$dir" -- echo no
+	refused 64 "option --write-fake: '=4m' is not a size such as" -W=4m "$dir" -- echo no
+	refused 64 "option --write-fake: '4m,mode=777' is not a size" -W4m,mode=777 "$dir" -- echo no
+	refused 64 "option --write.*exclude each other" -w -W "$dir" -- echo no
+	refused 64 "option --write.*exclude each other" -W -w "$dir" -- echo no
+}
+
+@test "verbose and quiet exclude each other" {
+	refused 64 "--quiet and --verbose exclude each other" -v -q "$dir" -- echo no
+	refused 64 "--quiet and --verbose exclude each other" -q -v "$dir" -- echo no
+}
+
+@test "verbose tells more the more often it is given" {
+	run_ch -v "$sqfs" -- echo out
+	assert_equal "$status $output" "0 out"
+	assert_match "$stderr" "^ch-run\[[0-9]+\]: info: executing 'echo'$"
+	run_ch -vv "$sqfs" -- echo out
+	assert_equal "$status $output" "0 out"
+	assert_match "$stderr" "info: container ready in [0-9.]+ ms \(image [0-9.]+, namespaces [0-9.]+, server [0-9.]+, mounts [0-9.]+\)"
+}
+
+@test "quiet hides neither the command's output nor errors" {
+	local q
+
+	for q in -q -qq -qqq; do
+		run_ch "$q" "$sqfs" -- sh -c 'echo out; echo err >&2'
+		assert_equal "$status $output $stderr" "0 out err"
+		refused 31 "image '/nonexistent': No such file" "$q" /nonexistent -- true
+	done
+}
+
+@test "mount: accepted, and no directory of the host is needed" {
+	inside ok -m /nonexistent "$sqfs" -- echo ok
+	inside ok --mount=/nonexistent "$dir" -- echo ok
+}
+
+@test "fuse-threads: any number works" {
+	local n
+
+	for n in 1 2 8; do
+		inside ok --fuse-threads="$n" "$sqfs" -- sh -c 'cat /bin/busybox >/dev/null; echo ok'
+	done
+	inside ok --fuse-threads=1 "$dir" -- echo ok
+}
+
+@test "dry-run prints the plan and runs nothing" {
+	touch "$tmp/mark"
+	own "$tmp"
+	run_ch --dry-run -b "$tmp:/a b:ro" -b /etc -c /bin -u 0 -g 5 -W7m --set-env=A=B \
+		--unset-env='X*' --set-env -t "$sqfs" -- rm -f '/a b/mark' x\ y
+	assert_equal "$status$stderr" 0
+	assert_match "$output" "^root: SquashFS '$sqfs' read-only"
+	assert_match "$output" $'\n'"writable layer in memory, size 7m"$'\n'
+	assert_match "$output" $'\n'"bind '/dev' on '/dev'"$'\n'
+	assert_match "$output" $'\n'"fresh tmpfs on '/tmp'"$'\n'
+	assert_match "$output" "bind '$tmp' on '/a b' read-only"$'\n'"bind '/etc' on '/etc'"
+	assert_match "$output" $'\n'"environment: set A=B"$'\n'"environment: unset X\*"$'\n'"environment: set from the image"$'\n'
+	assert_match "$output" $'\n'"ids: user 0, group 5"$'\n'
+	assert_match "$output" $'\n'"working directory: /bin"$'\n'
+	assert_match "$output" $'\n'"command: 'rm' '-f' '/a b/mark' 'x y'$"
+	[[ -e $tmp/mark ]]
+}
+
+@test "dry-run finds faults that need no container" {
+	refused 31 "image '/nonexistent': No such file" --dry-run /nonexistent -- true
+	refused 31 "is a SquashFS file and cannot be written to" --dry-run -w "$sqfs" -- true
+}
+
+@test "a keeper that is missing is told by name" {
+	run --separate-stderr as_test env CH_KEEPER=/nonexistent/keeper ch-run "$dir" -- echo no
+	assert_equal "$status $output" "31 "
+	assert_match "$stderr" "^ch-run\[[0-9]+\]: error: execute the keeper '/nonexistent/keeper': No such file or directory \(spawn\.c:[0-9]+ 2\)$"
+}
+
+@test "a keeper that ends at once is told" {
+	run --separate-stderr as_test env CH_KEEPER=/bin/true timeout 20 ch-run "$dir" -- echo no
+	assert_equal "$status $output" "31 "
+	assert_match "$stderr" "^ch-run\[[0-9]+\]: error: the keeper of the container ended unexpectedly \([a-z]+\.c:[0-9]+ [0-9]+\)$"
+}
+
+@test "the keeper is not for use by hand" {
+	run as_test "$prefix/libexec/ch-keeper" </dev/null
+	assert_equal "$status" 64
+	assert_equal "$output" "ch-keeper: error: not for use by hand; ch-run and Slurm start it"
+}

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+# run.bash - what the tests of ch-run share: load after common
+#
+# Functions for tests:
+#   ch ARGS...            ch-run as CH_TEST_AS says, without TMPDIR, 60 s at most
+#   run_ch ARGS...        the same by bats' run: $status, $output (stdout), $stderr
+#   inside TEXT ARGS...   ch-run succeeds, says nothing on stderr, and prints TEXT
+#   refused STATUS REGEX ARGS...   ch-run fails with STATUS, one error line on stderr that
+#                         matches REGEX, and nothing on stdout
+#   copy_image DIR        a directory image of one's own, to be changed by the test
+#   own PATH...           give to whom as_test means
+#   squash DIR FILE       make a SquashFS image
+#   await SECONDS CMD...  until CMD succeeds; fails in the end
+#   setup_images          $dir and $sqfs: image tiny; $both: both of them
+
+setup_images()
+{
+	dir=$(image tiny dir)
+	sqfs=$(image tiny)
+	# shellcheck disable=SC2034
+	both=("$dir" "$sqfs")
+}
+
+ch()
+{
+	as_test env -u TMPDIR timeout -k 5 60 ch-run "$@"
+}
+
+run_ch()
+{
+	run --separate-stderr ch "$@"
+}
+
+inside()
+{
+	local text=$1
+
+	shift
+	run_ch "$@"
+	# shellcheck disable=SC2154
+	[[ $status == 0 && ! $stderr && $output == "$text" ]] ||
+		fail "ch-run $*" "status: $status" "stdout: $output" "stderr: $stderr" "wanted: $text"
+}
+
+refused()
+{
+	local code=$1 regex=$2
+
+	shift 2
+	run_ch "$@"
+	[[ $status == "$code" && ! $output && ${#stderr_lines[@]} == 1 ]] &&
+		[[ $stderr =~ ^ch-run\[[1-9][0-9]*\]:\ error:\ .*\ \([a-z_-]+\.c:[1-9][0-9]*\ [0-9]+\)$ ]] &&
+		[[ $stderr =~ $regex ]] ||
+		fail "ch-run $*" "status: $status, wanted $code" "stdout: $output" \
+			"stderr: $stderr" "wanted: $regex"
+}
+
+own()
+{
+	if ((EUID == 0)) && [[ $CH_TEST_AS == user ]]; then
+		chown -R "$test_user:" "$@"
+	fi
+}
+
+copy_image()
+{
+	cp -a "$(image tiny dir)" "$1"
+	own "$1"
+}
+
+squash()
+{
+	mksquashfs "$1" "$2" -noappend -no-progress -quiet -comp zstd >/dev/null
+	chmod 644 "$2"
+}
+
+await()
+{
+	local end=$((SECONDS + $1 + 1))
+
+	shift
+	until "$@"; do
+		((SECONDS < end)) || fail "in vain: $*" || return
+		sleep 0.05
+	done
+}

@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+# slurm.bash - what the bats files of tests/slurm share: a cluster with the plugin
+#
+#     load ../lib/slurm
+#     setup_file() { slurm_up [OPTION OF contrib/cluster]...; }
+#     teardown_file() { slurm_down; }
+#     setup() { slurm_setup; }
+#     teardown() { slurm_teardown; }
+#
+# Variables for tests, beside those of common.bash:
+#   $share     directory of this test, which all nodes see; the ordinary user's
+#   $marker    file that an application makes if it runs on the host: see must_fail
+#
+# Functions for tests:
+#   user CMD...              run CMD as the ordinary user, for a minute at most
+#   plugstack WORDS...       for what starts from now on, the plugin is configured so
+#   plugstack_here WORDS...  the same for srun, sbatch, salloc only: nodes keep theirs
+#   on_node NODE CMD...      run CMD as root in the namespaces of a node
+#   job_wait JOB             wait until JOB is over
+#   job_state JOB [FIELD]    what Slurm says of JOB: JobState, or another field
+#   must_fail N OPTION...    srun a program with these options: it must fail, with one
+#                            line "charlie: NODE: " for each of N nodes, and not run on
+#                            the host; $output has what was printed
+#
+# slurm_teardown fails unless all jobs are over, the nodes idle, and nothing remains on
+# them: no process, no mount, no file in /tmp and /dev/shm.
+
+load "${BASH_SOURCE[0]%/*}/common"
+
+# ---- the cluster ----------------------------------------------------------------------
+
+slurm_up()
+{
+	((EUID == 0)) || fail "Slurm tests need root" || return
+	[[ ${plugin-} && -e $plugin ]] || fail "no installation; set CH_PREFIX" || return
+	need_user "$test_user"
+	need_user "$test_user2"
+	# Not below /tmp: nodes have one of their own.
+	CH_CLUSTER=$(mktemp -d /var/tmp/ch-slurm-test.XXXXXX)
+	chmod 755 "$CH_CLUSTER"
+	export CH_CLUSTER
+	# bats waits for the end of all who have its descriptors.
+	"$top/contrib/cluster" up --dir "$CH_CLUSTER/c" --plugin "$plugin" "$@" 3>&- 4>&- || return
+	[[ ${CH_TEST_IMAGES-} ]] || export CH_TEST_IMAGES=$CH_CLUSTER/images
+	cp "$CH_CLUSTER/c/etc/plugstack.conf" "$CH_CLUSTER/plugstack"
+}
+
+slurm_down()
+{
+	[[ ${CH_CLUSTER-} ]] || return 0
+	"$top/contrib/cluster" down --dir "$CH_CLUSTER/c" 3>&- 4>&-
+	rm -rf "$CH_CLUSTER"
+}
+
+slurm_setup()
+{
+	share=$CH_CLUSTER/c/share/$BATS_TEST_NUMBER
+	# shellcheck disable=SC2034
+	marker=$share/ran-on-the-host
+	mkdir "$share"
+	chown "$test_user:" "$share"
+	export SLURM_CONF=$CH_CLUSTER/c/etc/slurm.conf
+	# Where everybody is at home, also in a container.
+	cd /
+}
+
+slurm_teardown()
+{
+	local status=0
+
+	cp "$CH_CLUSTER/plugstack" "$CH_CLUSTER/c/etc/plugstack.conf"
+	# What a failed test left is not the next one's.
+	[[ ${BATS_TEST_COMPLETED-} ]] || slurm_clear
+	assert_idle || status=1
+	assert_clean || status=1
+	rm -rf "${share:?}"
+	return $status
+}
+
+slurm_clear()
+{
+	local node
+
+	SLURM_CONF=$CH_CLUSTER/c/etc/slurm.conf timeout 10 scancel --user "$test_user" || true
+	sleep 2
+	for node in $(node_names); do
+		on_node "$node" find /tmp /dev/shm -mindepth 1 -delete
+	done
+}
+
+plugstack()
+{
+	printf '%s %s %s\n' "$1" "$plugin" "${*:2}" >"$CH_CLUSTER/c/etc/plugstack.conf"
+}
+
+plugstack_here()
+{
+	local etc=$CH_CLUSTER/c/etc
+
+	sed "s,^PlugStackConfig=.*,PlugStackConfig=$etc/plugstack.here," "$etc/slurm.conf" \
+		>"$etc/slurm.here"
+	printf '%s %s %s\n' "$1" "$plugin" "${*:2}" >"$etc/plugstack.here"
+	export SLURM_CONF=$etc/slurm.here
+}
+
+# ---- running things ---------------------------------------------------------------------
+
+user()
+{
+	local home
+
+	home=$(getent passwd "$test_user" | cut -d: -f6)
+	timeout -k 5 60 runuser -u "$test_user" -- env HOME="$home" USER="$test_user" \
+		LOGNAME="$test_user" SHELL=/bin/bash "$@"
+}
+
+node_names()
+{
+	awk '$1 ~ /^n[0-9]+$/ { print $1 }' "$CH_CLUSTER/c/pids"
+}
+
+# The process id of NODE's slurmd
+node_pid()
+{
+	awk -v node="$1" '$1 == node { print $2 }' "$CH_CLUSTER/c/pids"
+}
+
+on_node()
+{
+	nsenter --target "$(node_pid "$1")" --mount --net --uts --ipc -- "${@:2}"
+}
+
+job_state()
+{
+	scontrol show job "$1" -o | grep -o " ${2-JobState}=[^ ]*" | head -n 1 | cut -d= -f2-
+}
+
+job_wait()
+{
+	local end=$((SECONDS + 60))
+
+	until [[ $(job_state "$1") =~ ^(COMPLETED|FAILED|CANCELLED|TIMEOUT|NODE_FAIL|OUT_OF_MEMORY)$ ]]; do
+		((SECONDS < end)) || fail "job $1 is still $(job_state "$1")" || return
+		sleep 0.1
+	done
+}
+
+must_fail()
+{
+	local nodes=$1
+
+	shift
+	run user srun -N "$nodes" "$@" touch "$marker"
+	((status != 0)) || fail "srun succeeded:" "$output" || return
+	assert_lines "$nodes" || return
+	[[ ! -e $marker ]] || fail "the application ran on the host:" "$output"
+}
+
+# $output has one line of ours for each of N nodes, and no more of ours.
+assert_lines()
+{
+	local got wanted
+
+	wanted=$(node_names | head -n "$1" | sort)
+	got=$(sed -n 's/^charlie: \(n[0-9]*\): .*/\1/p' <<<"$output" | sort)
+	assert_equal "$got" "$wanted" || fail "$output" || return
+	assert_equal "$(grep -c charlie: <<<"$output")" "$1" || fail "$output"
+}
+
+# ---- nothing is left ----------------------------------------------------------------------
+
+# wait_until SECONDS WHAT CMD...: until CMD prints nothing; else fail with what it prints
+wait_until_empty()
+{
+	local end=$((SECONDS + $1)) left
+
+	while :; do
+		left=$("${@:3}")
+		[[ $left ]] || return 0
+		((SECONDS < end)) || break
+		sleep 0.1
+	done
+	fail "$2:" "$left"
+}
+
+busy_nodes()
+{
+	SLURM_CONF=$CH_CLUSTER/c/etc/slurm.conf timeout 10 sinfo -h -N -o '%N %T %E' |
+		grep -v ' idle none$' || true
+}
+
+assert_idle()
+{
+	wait_until_empty 15 "nodes are not idle" busy_nodes
+}
+
+# All processes in the network namespace of a node but its slurmd. Whatever a job does, it
+# cannot leave that. Zombies have no namespaces.
+node_processes()
+{
+	local node pid net
+
+	for node in $(node_names); do
+		pid=$(node_pid "$node")
+		net=$(readlink "/proc/$pid/ns/net")
+		find /proc/[0-9]*/ns/net -maxdepth 0 -lname "${net//[/\\[}" 2>/dev/null |
+			cut -d/ -f3 | grep -vx "$pid" | while read -r pid; do
+			printf '%s: process %s %s\n' "$node" "$pid" \
+				"$(tr '\0' ' ' <"/proc/$pid/cmdline")" 2>/dev/null
+		done
+	done
+}
+
+node_leftovers()
+{
+	local node pid
+
+	node_processes
+	for node in $(node_names); do
+		pid=$(node_pid "$node")
+		on_node "$node" find /tmp /dev/shm -mindepth 1 -printf "$node: file %p\n"
+		grep -E ' - (fuse\.charlie|tmpfs charlie |overlay )' "/proc/$pid/mountinfo" |
+			sed "s/^/$node: mount /"
+	done
+	return 0
+}
+
+assert_clean()
+{
+	wait_until_empty 8 "left behind" node_leftovers
+}
