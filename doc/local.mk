@@ -27,7 +27,7 @@ EXTRA_DIST += $(templates)
 $(generated): doc/optgen$(EXEEXT) $(templates) $(top_srcdir)/configure.ac
 	$(AM_V_GEN)$(MKDIR_P) $$(dirname $@) && \
 	if doc/optgen$(EXEEXT) list run >$@.tmp 2>/dev/null; then \
-		sed 's/@VERSION@/$(PACKAGE_VERSION)/' $(srcdir)/$@.in | \
+		sed 's/@VER[S]ION@/$(PACKAGE_VERSION)/' $(srcdir)/$@.in | \
 		while IFS= read -r line; do \
 			case $$line in \
 			"@"*" "*"@") line=$${line#@}; doc/optgen$(EXEEXT) $${line%@} || exit 1 ;; \

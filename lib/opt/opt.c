@@ -48,7 +48,8 @@ static int make_tables(const struct ch_opt *table, struct tables *ret, struct ch
 		ret->longs[n++] = (struct option){ .name = table[i].name,
 						   .has_arg = has_arg[table[i].kind],
 						   .val = FIRST + (int)i };
-		if (table[i].letter)
+		/* getopt(3) says '?' for errors, too: the parser looks at that letter. */
+		if (table[i].letter && table[i].letter != '?')
 			ch_buf_addf(&shorts, "%c%.*s", table[i].letter, has_arg[table[i].kind],
 				    "::");
 	}
@@ -57,13 +58,17 @@ static int make_tables(const struct ch_opt *table, struct tables *ret, struct ch
 	return 0;
 }
 
+/* The row for what getopt_long(3) returned, or NULL. */
 static const struct ch_opt *find(const struct ch_opt *table, int val)
 {
 	if (val >= FIRST)
 		return &table[val - FIRST];
-	while (!(table->where & CH_OPT_RUN) || table->letter != val)
-		table++;
-	return table;
+	if (val == '?' && optopt != '?')
+		return NULL;
+	for (; table->name; table++)
+		if (table->where & CH_OPT_RUN && table->letter == val)
+			return table;
+	return NULL;
 }
 
 static int complain(int c, char **argv, struct ch_err *err)
@@ -91,11 +96,10 @@ int ch_opt_parse(const struct ch_opt *table, int argc, char **argv, void *target
 	opterr = 0;
 	optind = 0;
 	while ((c = getopt_long(argc, argv, t.shorts, t.longs, NULL)) != -1) {
-		if (c == '?' || c == ':')
+		const struct ch_opt *o = c == ':' ? NULL : find(table, c);
+
+		if (!o)
 			return complain(c, argv, err);
-
-		const struct ch_opt *o = find(table, c);
-
 		rc = o->set(target, o->kind == CH_OPT_FLAG ? "yes" : optarg, err);
 		if (rc < 0)
 			return ch_err_in(err, "option --%s", o->name);

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # ch-run: kinds of images, the command line, what it says
-# shellcheck disable=SC2154 # variables of common.bash and bats
+# shellcheck disable=SC2016,SC2154 # shells inside; variables of common.bash and bats
 
 load ../lib/common
 load ../lib/run
@@ -52,7 +52,7 @@ teardown() { ch_teardown; }
 }
 
 @test "image: odd characters in its path do no harm" {
-	local odd="$tmp/a b:c,d\\040'\"é=%s"
+	local odd="$tmp/a b;c,d\\040'\"é=%s"
 
 	mkdir "$odd"
 	cp "$sqfs" "$odd/x y.sqfs"
@@ -65,7 +65,7 @@ teardown() { ch_teardown; }
 }
 
 @test "command line: arguments arrive as they are" {
-	local words=('' ' ' 'a b' '*' "'" '"' '$HOME' '\' '--help' '-v' $'new\nline' 'é')
+	local words=('' ' ' 'a b' '*' "'" '"' '$HOME' '\n' '--help' '-v' $'new\nline' 'é')
 
 	inside "$(printf '<%s>\n' "${words[@]}")" "$sqfs" -- printf '<%s>\n' "${words[@]}"
 }
@@ -86,7 +86,7 @@ teardown() { ch_teardown; }
 	assert_match "$output" "^Usage: ch-run "
 	for name in bind cd dry-run env-no-expand fuse-threads gid help home mount no-passwd \
 		private-tmp quiet set-env set-env0 uid unset-env verbose version write write-fake; do
-		assert_match "$output" "--$name[=[ ]"
+		assert_match "$output" "--${name}[=[ ]"
 	done
 	run --separate-stderr as_test ch-run '-?'
 	assert_match "$status $output" "^0 Usage: "

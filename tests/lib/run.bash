@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
+# shellcheck disable=SC2154 # variables of common.bash and bats
 # run.bash - what the tests of ch-run share: load after common
 #
 # Functions for tests:
@@ -38,7 +39,6 @@ inside()
 
 	shift
 	run_ch "$@"
-	# shellcheck disable=SC2154
 	[[ $status == 0 && ! $stderr && $output == "$text" ]] ||
 		fail "ch-run $*" "status: $status" "stdout: $output" "stderr: $stderr" "wanted: $text"
 }
@@ -49,9 +49,9 @@ refused()
 
 	shift 2
 	run_ch "$@"
-	[[ $status == "$code" && ! $output && ${#stderr_lines[@]} == 1 ]] &&
-		[[ $stderr =~ ^ch-run\[[1-9][0-9]*\]:\ error:\ .*\ \([a-z_-]+\.c:[1-9][0-9]*\ [0-9]+\)$ ]] &&
-		[[ $stderr =~ $regex ]] ||
+	[[ $status == "$code" && ! $output && ${#stderr_lines[@]} == 1 &&
+		$stderr =~ ^ch-run\[[1-9][0-9]*\]:\ error:\ .*\ \([a-z_-]+\.c:[1-9][0-9]*\ [0-9]+\)$ &&
+		$stderr =~ $regex ]] ||
 		fail "ch-run $*" "status: $status, wanted $code" "stdout: $output" \
 			"stderr: $stderr" "wanted: $regex"
 }

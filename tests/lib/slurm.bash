@@ -170,7 +170,7 @@ assert_lines()
 
 # ---- nothing is left ----------------------------------------------------------------------
 
-# wait_until SECONDS WHAT CMD...: until CMD prints nothing; else fail with what it prints
+# wait_until_empty SECONDS WHAT CMD...: until CMD prints nothing; else fail with what it prints
 wait_until_empty()
 {
 	local end=$((SECONDS + $1)) left
@@ -204,7 +204,7 @@ node_processes()
 	for node in $(node_names); do
 		pid=$(node_pid "$node")
 		net=$(readlink "/proc/$pid/ns/net")
-		find /proc/[0-9]*/ns/net -maxdepth 0 -lname "${net//[/\\[}" 2>/dev/null |
+		find /proc/[0-9]*/ns/net -maxdepth 0 -lname "*${net//[^0-9]/}*" 2>/dev/null |
 			cut -d/ -f3 | grep -vx "$pid" | while read -r pid; do
 			printf '%s: process %s %s\n' "$node" "$pid" \
 				"$(tr '\0' ' ' <"/proc/$pid/cmdline")" 2>/dev/null
