@@ -8,10 +8,13 @@ unit_tests = \
 	%D%/unit/test_buf \
 	%D%/unit/test_err \
 	%D%/unit/test_log \
+	%D%/unit/test_seccomp \
 	%D%/unit/test_text
 
 # Those that need the image server's libraries: unit/test_fs_X.c.
-unit_tests_fs =
+unit_tests_fs = \
+	%D%/unit/test_fs_journal \
+	%D%/unit/test_fs_node
 
 # Parsers of foreign data: fuzz/fuzz_X.c, replaying fuzz/corpus/X/.
 fuzz_targets = \

@@ -41,7 +41,8 @@ int ch_text_number(const char *text, const char *name, long long min, long long 
 	errno = 0;
 	long long n = strtoll(text, &end, 10);
 
-	if (end == text || *end || text[0] == ' ' || text[0] == '+')
+	/* strtoll(3) would take white space and a plus sign, too. */
+	if (end == text || *end || strspn(text, "-0123456789") != strlen(text))
 		return ch_err_set(err, -EINVAL, "%s '%s' is not a number", name, text);
 	if (errno == ERANGE || n < min || n > max)
 		return ch_err_set(err, -ERANGE, "%s '%s' is not between %lld and %lld", name, text,

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/auto.h"
@@ -145,12 +146,25 @@ static int run(uint64_t offset, struct ch_err *err)
 	return begin(&start, &image, fuse, lifeline, err);
 }
 
+/* Take no more messages. Closing a socket with an unread one would give the keeper
+ * ECONNRESET instead of the report; now, sending gives it EPIPE. */
+static void stop_listening(void)
+{
+	char ignored[sizeof(struct ch_server_start)];
+
+	(void)shutdown(CH_SERVER_SOCK, SHUT_RD);
+	while (ch_msg_recv(CH_SERVER_SOCK, ignored, sizeof(ignored), NULL, 0, ch_msg_deadline(0)) >
+	       0)
+		;
+}
+
 int ch_server_run(uint64_t offset)
 {
 	struct ch_err err;
 
 	if (run(offset, &err) == 0)
 		return EXIT_SUCCESS;
+	stop_listening();
 	ch_report(CH_SERVER_SOCK, err.code, err.msg);
 	return EXIT_FAILURE;
 }

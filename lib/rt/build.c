@@ -239,19 +239,33 @@ static int open_point(struct build *b, const struct ch_op *op, bool is_dir, stru
 	return fd;
 }
 
+/* Mount the source of operation I on POINT. The kernel would say "invalid argument". */
+static int attach(struct build *b, size_t i, int point, struct ch_err *err)
+{
+	struct stat st;
+
+	if (fstat(point, &st) < 0)
+		return ch_err_sys(err, "look at the mount point");
+	if (S_ISDIR(st.st_mode) != b->is_dir[i])
+		return ch_err_set(err, -ENOTDIR, "one is a directory, the other is not");
+	return ch_mnt_attach(b->sources[i], point, err);
+}
+
 static int do_bind(struct build *b, size_t i, struct ch_err *err)
 {
 	const struct ch_op *op = &b->plan.ops[i];
+	const char *src = op->src ? op->src : "generated file";
 
 	if (b->sources[i] < 0)
 		return 0;
 
 	ch_auto(fd) int point = open_point(b, op, b->is_dir[i], err);
+	int rc = point < 0 ? point : attach(b, i, point, err);
 
-	if (point < 0)
-		return op->flags & CH_BIND_AS_IS && point == -ENOENT ? 0 : point;
-	if (ch_mnt_attach(b->sources[i], point, err) < 0)
-		return ch_err_in(err, "bind '%s' on '%s'", op->src, op->dst);
+	if ((rc == -ENOENT || rc == -ENOTDIR) && op->flags & CH_BIND_AS_IS)
+		return 0;
+	if (rc < 0)
+		return point < 0 ? rc : ch_err_in(err, "bind '%s' on '%s'", src, op->dst);
 	if (!(op->flags & CH_BIND_RO))
 		return 0;
 
@@ -260,7 +274,7 @@ static int do_bind(struct build *b, size_t i, struct ch_err *err)
 	if (top < 0)
 		return ch_err_rc(err, top, "mount point '%s' in the container", op->dst);
 	if (ch_mnt_readonly(top, err) < 0)
-		return ch_err_in(err, "bind '%s' on '%s'", op->src, op->dst);
+		return ch_err_in(err, "bind '%s' on '%s'", src, op->dst);
 	return 0;
 }
 

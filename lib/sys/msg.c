@@ -48,6 +48,8 @@ static void attach(struct msghdr *m, const int *fds, size_t n)
 {
 	struct cmsghdr *c = CMSG_FIRSTHDR(m);
 
+	if (!c)
+		return; /* cannot be: there is room for one */
 	c->cmsg_level = SOL_SOCKET;
 	c->cmsg_type = SCM_RIGHTS;
 	c->cmsg_len = CMSG_LEN(n * sizeof(int));

@@ -37,6 +37,8 @@
 #                     what is about to end.
 #   assert_match TEXT REGEX, assert_equal GOT WANTED   fail with both in the output
 #   fail TEXT...      fail with this text
+#
+# Background processes: give them "3>&-", or bats waits for them.
 
 bats_require_minimum_version 1.5.0
 

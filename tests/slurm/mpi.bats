@@ -82,7 +82,7 @@ all_different() {	# NODE FIELD
 		#SBATCH -N2 -n4 --ch-image=$img -o $share/out -e $share/err
 		srun --mpi=pmix mpi-cma --require-cma
 	END
-	run -0 user sbatch --wait "$share/job"
+	batch "$share/job"
 	output=$(<"$share/out")
 	assert_match "$output" 'size 4 nodes 2'
 	assert_match "$output" 'cma: ok'

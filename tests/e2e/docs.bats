@@ -1,0 +1,39 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# The examples in README.md and doc/ that need no cluster: they work as printed
+# shellcheck disable=SC2154 # variables of common.bash and bats
+
+load ../lib/common
+load ../lib/docs
+
+setup()
+{
+	ch_setup
+	cd "$tmp" || return
+}
+teardown() { ch_teardown; }
+
+type_in()
+{
+	run as_test env -u TMPDIR timeout -k 5 60 bash -euc "$1"
+}
+
+@test "docs: every example that needs no cluster is tested here" {
+	assert_equal "$(tested "$BATS_TEST_FILENAME")" "$(examples run)"
+}
+
+@test "docs: ch-run" {
+	ln -s "$(image mpi)" mpi.sqfs
+	type_in "$(example run-simple)"
+	((status == 0))
+	assert_match "$output" 'PRETTY_NAME="Debian GNU/Linux 12'
+	assert_match "$output" $'\ndoc\n'
+	assert_equal "${lines[-1]}" 8
+}
+
+@test "docs: an image made by mksquashfs" {
+	cp -a "$(image tiny dir)" rootfs
+	type_in "$(example run-mksquashfs)"
+	((status == 0))
+	assert_match "$output" $'\nbin\n'
+}
