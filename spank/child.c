@@ -151,7 +151,9 @@ static void allow_oom_kill(void)
 /* Raw calls: glibc's wrappers would involve threads that do not exist in this process. */
 static void become_user(const struct ch_child *c)
 {
-	ch_caps_drop_bounding();
+	/* A user namespace that maps root needs CAP_SETFCAP of root (user_namespaces(7)). */
+	if (c->uid != 0)
+		ch_caps_drop_bounding();
 	if (syscall(SYS_setgroups, c->n_groups, c->groups) < 0 ||
 	    syscall(SYS_setresgid, c->gid, c->gid, c->gid) < 0 ||
 	    syscall(SYS_setresuid, c->uid, c->uid, c->uid) < 0)

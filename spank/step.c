@@ -151,13 +151,16 @@ static int bind_launcher(const struct ch_step *step, spank_t sp, struct ch_reque
 	const char *site = &slurm_conf ? slurm_conf.task_prolog : NULL;
 	const char *own = ch_job_getenv("SLURM_TASK_PROLOG", sp);
 	int argc = 0, rc = bind_named(r, getenv("PMIX_SERVER_TMPDIR"), err);
+	uint32_t id = SLURM_PENDING_STEP;
 	char **argv = NULL;
 
 	if (rc == 0 && site && site[0] == '/')
 		rc = ch_binds_add(&r->binds, site, site, CH_BIND_MAYBE | CH_BIND_RO, err);
 	if (rc == 0 && own && own[0] == '/')
 		rc = ch_binds_add(&r->binds, own, own, CH_BIND_MAYBE | CH_BIND_RO, err);
-	if (rc == 0 && step->set.script &&
+	/* An interactive step's shell is the image's. */
+	spank_get_item(sp, S_JOB_STEPID, &id);
+	if (rc == 0 && step->set.script && id == SLURM_BATCH_SCRIPT &&
 	    spank_get_item(sp, S_JOB_ARGV, &argc, &argv) == ESPANK_SUCCESS && argc > 0 &&
 	    argv[0][0] == '/')
 		rc = ch_binds_add(&r->binds, argv[0], argv[0], CH_BIND_MAYBE | CH_BIND_RO, err);

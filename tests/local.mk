@@ -92,4 +92,6 @@ format-check:
 dist-list:
 	@for file in $(DISTFILES); do echo "$$file"; done | sed 's,^$(srcdir)/,,'
 
-EXTRA_DIST += .shellcheckrc %D%/lint/lib.sh %D%/fuzz/corpus %D%/lib %D%/e2e
+# Folders are taken whole: new files in them need no mention.
+EXTRA_DIST += .shellcheckrc %D%/lint/lib.sh %D%/fuzz/corpus \
+	%D%/bench %D%/e2e %D%/lib %D%/slurm

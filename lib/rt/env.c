@@ -115,12 +115,33 @@ static int read_file(const char *path, char **ret_text, size_t *ret_len, struct 
 	return 0;
 }
 
-static bool is_kept(const char *text, bool (*keep)(const char *name))
+/* Returns 1 if the variable of assignment TEXT is to be left alone, 0, or -ENOMEM. */
+static int is_kept(const char *text, bool (*keep)(const char *name), struct ch_err *err)
 {
-	size_t n = strcspn(text, "=");
-	ch_auto(str) char *name = strndup(text, n);
+	if (!keep)
+		return 0;
 
-	return keep && name && keep(name);
+	ch_auto(str) char *name = strndup(text, strcspn(text, "="));
+
+	return name ? keep(name) : out_of_memory(err);
+}
+
+/* An assignment, unless its variable is to be left alone. */
+static int assign_unless_kept(const struct ch_env *env, const char *text, bool expand,
+			      bool (*keep)(const char *name), struct ch_err *err)
+{
+	int rc = is_kept(text, keep, err);
+
+	return rc == 0 ? ch_env_assign(env, text, expand, err) : rc < 0 ? rc : 0;
+}
+
+/* Take one newline off the end. */
+static void chomp(char *text)
+{
+	size_t n = strlen(text);
+
+	if (n > 0 && text[n - 1] == '\n')
+		text[n - 1] = '\0';
 }
 
 /* All records of TEXT, which came from PATH. */
@@ -138,9 +159,8 @@ static int apply_text(const struct ch_env *env, const char *path, const char *te
 		if (!record)
 			return out_of_memory(err);
 		if (sep == '\0')
-			record[strcspn(record, "\n")] = '\0';
-		if (record[0] && !is_kept(record, keep) &&
-		    ch_env_assign(env, record, expand, err) < 0)
+			chomp(record);
+		if (record[0] && assign_unless_kept(env, record, expand, keep, err) < 0)
 			return ch_err_in(err, "%s:%u", path, line);
 		text += n + (end ? 1 : 0);
 		len -= n + (end ? 1 : 0);
@@ -162,32 +182,39 @@ int ch_env_file(const struct ch_env *env, const char *path, char sep, bool expan
 /* ---- other changes ------------------------------------------------------------------------ */
 
 /* The first variable that matches, or NULL. The caller frees. */
-static char *find_match(const struct ch_env *env, const char *glob)
+static int find_match(const struct ch_env *env, const char *glob, char **ret_name,
+		      struct ch_err *err)
 {
 	char **list = env->list(env->data);
 
+	*ret_name = NULL;
 	for (size_t i = 0; list && list[i]; i++) {
 		ch_auto(str) char *name = strndup(list[i], strcspn(list[i], "="));
 
-		if (name && name[0] && fnmatch(glob, name, FNM_EXTMATCH) == 0)
-			return ch_take(name);
+		if (!name)
+			return out_of_memory(err);
+		if (name[0] && fnmatch(glob, name, FNM_EXTMATCH) == 0) {
+			*ret_name = ch_take(name);
+			return 0;
+		}
 	}
-	return NULL;
+	return 0;
 }
 
 int ch_env_unset_glob(const struct ch_env *env, const char *glob, struct ch_err *err)
 {
-	char *name;
-
 	if (!glob[0])
 		return ch_err_set(err, -EINVAL, "the pattern of variables to unset is empty");
-	while ((name = find_match(env, glob))) {
-		ch_auto(str) char *mine = name;
+	for (;;) {
+		ch_auto(str) char *name = NULL;
 
-		if (env->unset(mine, env->data) < 0 || env->get(mine, env->data))
-			return ch_err_set(err, -EINVAL, "cannot unset variable '%s'", mine);
+		if (find_match(env, glob, &name, err) < 0)
+			return err->code;
+		if (!name)
+			return 0;
+		if (env->unset(name, env->data) < 0 || env->get(name, env->data))
+			return ch_err_set(err, -EINVAL, "cannot unset variable '%s'", name);
 	}
-	return 0;
 }
 
 int ch_env_path(const struct ch_env *env, struct ch_err *err)
@@ -236,7 +263,7 @@ int ch_env_ops_load(struct ch_env_ops *ops, struct ch_err *err)
 			continue;
 		if (read_file(op->text, &text, &op->len, err) < 0)
 			return err->code;
-		free(op->text);
+		op->path = op->text;
 		op->text = text;
 	}
 	return 0;
@@ -250,7 +277,7 @@ static int apply_image(const struct ch_env *env, bool expand, char sep, const ch
 	const char *item;
 
 	while ((item = ch_meta_next(meta, meta_len, "env", &pos)))
-		if (!is_kept(item, keep) && ch_env_assign(env, item, false, err) < 0)
+		if (assign_unless_kept(env, item, false, keep, err) < 0)
 			return ch_err_in(err, "image configuration");
 
 	int rc = ch_env_file(env, IMAGE_FILE, sep, expand, keep, err);
@@ -274,7 +301,7 @@ int ch_env_ops_apply(const struct ch_env_ops *ops, const struct ch_env *env, con
 			break;
 		case CH_ENV_FILE:
 		case CH_ENV_FILE0:
-			rc = apply_text(env, "environment file", op->text, op->len,
+			rc = apply_text(env, op->path, op->text, op->len,
 					op->kind == CH_ENV_FILE ? '\n' : '\0', expand, NULL, err);
 			break;
 		case CH_ENV_IMAGE:
@@ -292,8 +319,10 @@ int ch_env_ops_apply(const struct ch_env_ops *ops, const struct ch_env *env, con
 
 void ch_env_ops_done(struct ch_env_ops *ops)
 {
-	for (size_t i = 0; i < ops->n; i++)
+	for (size_t i = 0; i < ops->n; i++) {
+		free(ops->list[i].path);
 		free(ops->list[i].text);
+	}
 	free(ops->list);
 	*ops = (struct ch_env_ops){ 0 };
 }

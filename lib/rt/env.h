@@ -51,8 +51,9 @@ enum ch_env_kind {
 
 struct ch_env_op {
 	enum ch_env_kind kind;
-	char *text; /* owned; file operations: the contents, once read */
-	size_t len;
+	char *text; /* owned; file operations: the path, then the contents, once read */
+	size_t len; /* of the contents */
+	char *path; /* where they came from; owned */
 };
 
 struct ch_env_ops {

@@ -531,9 +531,12 @@ int ch_keeper_main(const char *server, ch_meta_reader *read_meta, bool is_placed
 		fail(&k);
 	while (!is_over(&k))
 		one_round(&k);
+
+	bool has_failed = k.state == FAILED;
+
 	end(&k);
 	ch_image_done(&k.image);
 	ch_request_done(&k.req);
 	free(k.meta);
-	return k.state == FAILED ? 1 : 0;
+	return has_failed ? 1 : 0;
 }

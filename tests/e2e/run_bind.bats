@@ -88,7 +88,7 @@ teardown() { ch_teardown; }
 			-b "$tmp/a:/etc/hosts" "$image" -- echo no
 		refused 31 "bind '$tmp/a/name' on '/opt': one is a directory, the other is not" \
 			-b "$tmp/a/name:/opt" "$image" -- echo no
-		refused 31 "mount point '/etc/hosts/x' in the image: Not a directory" \
+		refused 31 "mount point '/etc/hosts/x' in the (image|container): Not a directory" \
 			-b "$tmp/a:/etc/hosts/x" "$image" -- echo no
 	done
 }

@@ -38,6 +38,7 @@
 #   assert_match TEXT REGEX, assert_equal GOT WANTED   fail with both in the output
 #   fail TEXT...      fail with this text
 #
+# A skipped test fails in contrib/check, unless the reason begins with "does not apply".
 # Background processes: give them "3>&-", or bats waits for them.
 
 bats_require_minimum_version 1.5.0

@@ -16,6 +16,7 @@
 #   user CMD...              run CMD as the ordinary user, for a minute at most
 #   plugstack WORDS...       for what starts from now on, the plugin is configured so
 #   plugstack_here WORDS...  the same for srun, sbatch, salloc only: nodes keep theirs
+#   slurm_conf LINE...       add to slurm.conf, for this test
 #   on_node NODE CMD...      run CMD as root in the namespaces of a node
 #   batch ARG...             sbatch, and wait for the job's end; $job is its number
 #   job_wait JOB             wait until JOB is over
@@ -44,7 +45,7 @@ slurm_up()
 	# bats waits for the end of all who have its descriptors.
 	"$top/contrib/cluster" up --dir "$CH_CLUSTER/c" --plugin "$plugin" "$@" 3>&- 4>&- || return
 	[[ ${CH_TEST_IMAGES-} ]] || export CH_TEST_IMAGES=$CH_CLUSTER/images
-	cp "$CH_CLUSTER/c/etc/plugstack.conf" "$CH_CLUSTER/plugstack"
+	cp "$CH_CLUSTER"/c/etc/{plugstack,slurm}.conf "$CH_CLUSTER"
 }
 
 slurm_down()
@@ -70,7 +71,7 @@ slurm_teardown()
 {
 	local status=0
 
-	cp "$CH_CLUSTER/plugstack" "$CH_CLUSTER/c/etc/plugstack.conf"
+	restore_conf
 	# What a failed test left is not the next one's.
 	[[ ${BATS_TEST_COMPLETED-} ]] || slurm_clear
 	assert_idle || status=1
@@ -83,11 +84,28 @@ slurm_clear()
 {
 	local node
 
-	SLURM_CONF=$CH_CLUSTER/c/etc/slurm.conf timeout 10 scancel --user "$test_user" || true
+	timeout 10 scancel --user "$test_user" || true
 	sleep 2
 	for node in $(node_names); do
 		on_node "$node" find /tmp /dev/shm -mindepth 1 -delete
 	done
+}
+
+slurm_conf()
+{
+	printf '%s\n' "$@" >>"$CH_CLUSTER/c/etc/slurm.conf"
+	scontrol reconfigure
+}
+
+restore_conf()
+{
+	local etc=$CH_CLUSTER/c/etc
+
+	export SLURM_CONF=$etc/slurm.conf
+	cp "$CH_CLUSTER/plugstack.conf" "$etc"
+	cmp -s "$CH_CLUSTER/slurm.conf" "$etc/slurm.conf" && return
+	cp "$CH_CLUSTER/slurm.conf" "$etc"
+	scontrol reconfigure
 }
 
 plugstack()
@@ -197,7 +215,7 @@ wait_until_empty()
 
 busy_nodes()
 {
-	SLURM_CONF=$CH_CLUSTER/c/etc/slurm.conf timeout 10 sinfo -h -N -o '%N %T %E' |
+	timeout 10 sinfo -h -N -o '%N %T %E' |
 		grep -v ' idle none$' || true
 }
 

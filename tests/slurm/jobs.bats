@@ -219,6 +219,7 @@ readonly trapper='trap "/opt/bin/only-in-image >/share/got" %s; touch /share/sta
 	wait "$pid" || status=$?
 	((status != 0))
 	assert_match "$(<"$share/log")" 'DUE TO TIME LIMIT'
+	job_wait "$job"
 	assert_equal "$(job_state "$job")" TIMEOUT
 }
 
@@ -292,12 +293,8 @@ prologs() {
 
 @test "jobs: TaskProlog and TaskEpilog of slurm.conf run; the prolog's variables arrive" {
 	prologs
-	cp "$SLURM_CONF" "$share/saved"
-	printf '%s\n' "TaskProlog=$share/prolog" "TaskEpilog=$share/epilog" >>"$SLURM_CONF"
-	scontrol reconfigure
-	run -0 user srun -N2 -n2 --ch-image="$IMG" printenv FROM_PROLOG
-	cp "$share/saved" "$SLURM_CONF"
-	scontrol reconfigure
+	slurm_conf "TaskProlog=$share/prolog" "TaskEpilog=$share/epilog"
+	run -0 user srun -N2 -n2 --ch-image="$IMG" sh -c 'echo $FROM_PROLOG'
 	assert_equal "$(sort <<<"$output")" $'prolog\nprolog\nyes\nyes'
 	assert_equal "$(<"$share/epilogs")" $'epilog\nepilog'
 }
@@ -305,15 +302,15 @@ prologs() {
 @test "jobs: --task-prolog and --task-epilog run; the prolog's variables arrive" {
 	prologs
 	SLURM_TASK_PROLOG=$share/prolog run -0 user srun -n1 --task-epilog="$share/epilog" \
-		--ch-image="$IMG" printenv FROM_PROLOG
+		--ch-image="$IMG" sh -c 'echo $FROM_PROLOG'
 	assert_equal "$output" $'prolog\nyes'
 	assert_equal "$(<"$share/epilogs")" epilog
-	run -0 user srun -n1 --task-prolog="$share/prolog" --ch-image="$IMG" printenv FROM_PROLOG
+	run -0 user srun -n1 --task-prolog="$share/prolog" --ch-image="$IMG" sh -c 'echo $FROM_PROLOG'
 	assert_equal "$output" $'prolog\nyes'
 }
 
 @test "jobs: limits of the submitting shell are those of the application" {
-	local limits='ulimit -S -n 300; ulimit -S -c 5; ulimit -S -s 4000; ulimit -S -v 9000000'
+	local limits='ulimit -S -n 300; ulimit -S -c 5; ulimit -S -s 4000'
 
 	run -0 user bash -c "$limits; srun -n1 cat /proc/self/limits"
 	assert_match "$output" 'Max open files  *300 '

@@ -84,3 +84,23 @@ debian='PRETTY_NAME="Debian GNU/Linux 12'
 	assert_equal "$(sort <<<"${output//n2:/n1:}")" \
 		"$(grep -v '^\$' <<<"$text" | sort)"
 }
+
+check_health()
+{
+	on_node n1 env SLURM_CONF="$SLURM_CONF" sh "$share/health"
+}
+
+node_state()
+{
+	timeout 10 sinfo -h -n n1 -o '%T %E'
+}
+
+@test "docs: a health check that drains nodes without the plugin" {
+	example slurm-health >health
+	check_health
+	assert_equal "$(node_state)" "idle none"
+	: >"$CH_CLUSTER/c/etc/plugstack.conf"
+	check_health
+	assert_equal "$(node_state)" "drained no spank_charlie"
+	timeout 10 scontrol update NodeName=n1 State=RESUME
+}
