@@ -58,6 +58,8 @@ static _Noreturn void give_up(const struct ch_child *c, const char *what, const 
 			      int code)
 {
 	static struct ch_answer a;
+	struct ch_cpus m;
+	long n = 1;
 	const char *why = strerrordesc_np(code);
 	long long deadline = ch_msg_deadline(c->timeout_ms);
 
@@ -70,6 +72,10 @@ static _Noreturn void give_up(const struct ch_child *c, const char *what, const 
 	for (unsigned i = 0; i < c->tasks; i++)
 		if (ch_msg_send(CH_KEEPER_SOCK, &a, sizeof(a), NULL, 0, deadline) < 0)
 			break;
+	/* Leaving with messages unread would make the kernel throw the answers away
+	 * (ECONNRESET): stay until slurmstepd closes its end. */
+	while (n > 0 || n == -ETIMEDOUT)
+		n = ch_msg_recv(CH_KEEPER_SOCK, &m, sizeof(m), NULL, 0, ch_msg_deadline(INT_MAX));
 	_exit(1);
 }
 

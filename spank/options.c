@@ -67,8 +67,8 @@ static unsigned count_on_command_line(const char *name, const struct given *g)
 	return count;
 }
 
-/* Was the option inherited from the job that we are part of? */
-static bool is_inherited(const char *name)
+/* Slurm hands options down to the programs of a job in variables. */
+static bool is_in_job(const char *name)
 {
 	char variable[96] = "SLURM_SPANK__SLURM_SPANK_OPTION_charlie_ch_";
 	size_t n = strlen(variable);
@@ -87,7 +87,7 @@ static int refuse_twice(const struct ch_opt *o, const struct given *g, struct ch
 		return 0;
 
 	unsigned typed = count_on_command_line(o->name, g);
-	unsigned known = typed + (is_inherited(o->name) ? 1 : 0);
+	unsigned known = typed + (is_in_job(o->name) ? 1 : 0);
 
 	if (typed < 2 && g->n < known + 2)
 		return 0;
@@ -187,6 +187,14 @@ const char *ch_options_value(const char *name)
 		if (ch_options[row].where & CH_OPT_SPANK && strcmp(ch_options[row].name, name) == 0)
 			return value_of(row);
 	return NULL;
+}
+
+bool ch_options_inherited(const char *name)
+{
+	for (int row = 0; ch_options[row].name; row++)
+		if (ch_options[row].where & CH_OPT_SPANK && strcmp(ch_options[row].name, name) == 0)
+			return self.given[row].n == 1 && is_in_job(name);
+	return false;
 }
 
 /* "private-tmp": CH_SPANK_PRIVATE_TMP */

@@ -56,6 +56,14 @@ int slurm_spank_init(spank_t sp, int ac, char *av[])
 	return -1;
 }
 
+/* Of an image that is inherited was spoken when its job was submitted. */
+static bool is_inherited(const char *image)
+{
+	const char *value = getenv("SLURM_SPANK__SLURM_SPANK_OPTION_charlie_ch_image");
+
+	return value && strcmp(value, image) == 0;
+}
+
 /* An image may exist on the nodes only: that is no error. */
 int slurm_spank_init_post_opt(spank_t sp, int ac, char *av[])
 {
@@ -64,7 +72,10 @@ int slurm_spank_init_post_opt(spank_t sp, int ac, char *av[])
 	(void)sp;
 	(void)ac;
 	(void)av;
-	if (is_submitting() && image && strcmp(image, "none") != 0 && access(image, F_OK) < 0)
+	if (!is_submitting() || !image || strcmp(image, "none") == 0)
+		return 0;
+	/* What was inherited has been looked at before, perhaps from another directory. */
+	if (!ch_options_inherited("image") && access(image, F_OK) < 0)
 		slurm_info("charlie: image '%." CH_SAY_MAX "s' is not visible here; "
 			   "it has to be on the nodes",
 			   image);
