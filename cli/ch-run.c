@@ -281,9 +281,12 @@ static int run_it(struct run *run, int argc, char **argv, struct ch_err *err)
 		puts("ch-run (" PACKAGE_NAME ") " PACKAGE_VERSION);
 		return 0;
 	}
-	if (argc - first < 2) {
+
+	bool has_image = first < argc && argv[first][0];
+
+	if (!has_image || argc - first < 2) {
 		ch_err_set(err, -EINVAL, "%s; see --help",
-			   argc == first ? "no image given" : "no command given");
+			   has_image ? "no command given" : "no image given");
 		return report(err, EXIT_USAGE_);
 	}
 	run->argv = argv + first + 1;

@@ -189,14 +189,6 @@ const char *ch_options_value(const char *name)
 	return NULL;
 }
 
-bool ch_options_inherited(const char *name)
-{
-	for (int row = 0; ch_options[row].name; row++)
-		if (ch_options[row].where & CH_OPT_SPANK && strcmp(ch_options[row].name, name) == 0)
-			return self.given[row].n == 1 && is_in_job(name);
-	return false;
-}
-
 /* "private-tmp": CH_SPANK_PRIVATE_TMP */
 static void variable_of(const struct ch_opt *o, char *out, size_t size)
 {

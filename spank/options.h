@@ -24,10 +24,6 @@ void ch_options_strict(bool is_strict);
 /* The value that option NAME (without "ch-") got, or NULL. Borrowed. */
 const char *ch_options_value(const char *name);
 
-/* Did option NAME come from the job that this program is run in, not from its own command
- * line? For srun, sbatch and salloc. */
-bool ch_options_inherited(const char *name);
-
 /* Understand all values into SETTINGS: those given; for options not given, the variable
  * CH_SPANK_NAME of the job's environment as GETENV returns it. IMAGE: default image or NULL. */
 int ch_options_apply(const char *(*getenv_job)(const char *name, void *data), void *data,

@@ -56,7 +56,7 @@ int slurm_spank_init(spank_t sp, int ac, char *av[])
 	return -1;
 }
 
-/* Of an image that is inherited was spoken when its job was submitted. */
+/* What is inherited was looked at when its job was submitted, perhaps elsewhere. */
 static bool is_inherited(const char *image)
 {
 	const char *value = getenv("SLURM_SPANK__SLURM_SPANK_OPTION_charlie_ch_image");
@@ -74,8 +74,7 @@ int slurm_spank_init_post_opt(spank_t sp, int ac, char *av[])
 	(void)av;
 	if (!is_submitting() || !image || strcmp(image, "none") == 0)
 		return 0;
-	/* What was inherited has been looked at before, perhaps from another directory. */
-	if (!ch_options_inherited("image") && access(image, F_OK) < 0)
+	if (!is_inherited(image) && access(image, F_OK) < 0)
 		slurm_info("charlie: image '%." CH_SAY_MAX "s' is not visible here; "
 			   "it has to be on the nodes",
 			   image);

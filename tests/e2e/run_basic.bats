@@ -115,6 +115,7 @@ teardown() { ch_teardown; }
 	refused 64 "'--home=x' takes no argument" --home=x "$dir" -- echo no
 	refused 64 "no image given" -v
 	refused 64 "no image given" --
+	refused 64 "no image given" '' -- echo no
 	refused 64 "no command given" "$dir"
 	refused 64 "no command given" "$dir" --
 	refused 64 "option --uid: id 'root' is not a number" -u root "$dir" -- echo no

@@ -36,7 +36,7 @@ timed() {
 	local image code
 
 	for image in "${both[@]}"; do
-		for code in 0 1 2 31 49 64 84 126 127 255; do
+		for code in 0 1 2 31 49 64 84 125 126 255; do
 			run_ch "$image" -- sh -c "exit $code"
 			assert_equal "$status $output$stderr" "$code "
 		done
@@ -99,15 +99,14 @@ print(subprocess.run(sys.argv[1:]).returncode)" ch-run "$1" -- sh -c "kill -$2 \
 	refused 31 "image '/dev/null': neither a directory nor" /dev/null -- echo no
 	refused 31 "image '$tmp/loop': Too many levels of symbolic links" loop -- echo no
 	refused 31 "image '$tmp/text/x': Not a directory" text/x -- echo no
-	refused 31 "image '.*': " '' -- echo no
 }
 
 @test "an image that is truncated or damaged: 31 and one line, at once" {
-	local size start
+	local size length
 
-	size=$(stat -c %s "$sqfs")
-	for start in 5 95 96 500 $((size / 2)) $((size - 100)); do
-		head -c "$start" "$sqfs" >"$tmp/short"
+	size=$(od -An -t u8 -j 40 -N 8 "$sqfs") # without padding
+	for length in 5 95 96 500 $((size / 2)) $((size - 1)); do
+		head -c "$length" "$sqfs" >"$tmp/short"
 		timed refused 31 "image '$tmp/short': " "$tmp/short" -- echo no
 		((took < 1500)) || fail "it took $took hundredths of a second"
 	done
@@ -171,10 +170,12 @@ print(subprocess.run(sys.argv[1:]).returncode)" ch-run "$1" -- sh -c "kill -$2 \
 		assert_equal "$status $output" "0 hi"
 		((took < 500)) || fail "it took $took hundredths of a second"
 		# A background child that does not hold the pipe: neither does the image server.
-		timed script 'x=$(ch-run "$1" -- sh -c "echo hi; sleep 6 >/dev/null 2>&1 &"); echo "$x"' "$image"
+		timed script 'x=$(ch-run -b "$2:/out" "$1" -- sh -c \
+			"echo hi; until [ -e /out/end ]; do sleep 0.05; done >/dev/null 2>&1 &"); echo "$x"' "$image" "$tmp"
+		touch "$tmp/end"
 		assert_equal "$status $output" "0 hi"
 		((took < 500)) || fail "it took $took hundredths of a second"
-		pkill -x sleep || true
+		rm "$tmp/end"
 		script 'ch-run "$1" -- yes | head -n 1; echo "${PIPESTATUS[0]}"' "$image"
 		assert_equal "$output" $'y\n141'
 	done
@@ -215,10 +216,10 @@ print(subprocess.run(sys.argv[1:]).returncode)" ch-run "$1" -- sh -c "kill -$2 \
 }
 
 @test "the command stops and goes on like any other" {
-	script 'set -m; ch-run "$1" -- sh -c "kill -STOP \$\$; exit 5" & pid=$!
+	script 'ch-run "$1" -- sh -c "kill -STOP \$\$; exit 5" & pid=$!
 		until [[ $(ps -o state= $pid) == T ]]; do sleep 0.05; done
 		kill -CONT $pid; wait $pid; echo $?' "$sqfs"
-	assert_match "$output" "(^|"$'\n'")5$"
+	assert_equal "$output" 5
 }
 
 # ---- life of the image -----------------------------------------------------------------------------
@@ -244,8 +245,9 @@ print(subprocess.run(sys.argv[1:]).returncode)" ch-run "$1" -- sh -c "kill -$2 \
 }
 
 @test "an orphan in a session of its own keeps its image, too" {
-	script 'ch-run "$1" -- setsid sh -c "exec sleep 1000" </dev/null >/dev/null 2>&1 & wait
-		sleep 0.3; pid=$(pgrep -nx sleep); grep -c " / .*fuse.charlie" /proc/$pid/mountinfo; kill $pid' "$sqfs"
+	script 'ch-run -b "$2:/out" "$1" -- sh -c "setsid sh -c \"echo \\\$\\\$ >/out/pid; exec sleep 1000\" </dev/null >/dev/null 2>&1 &"
+		until [[ -s $2/pid ]]; do sleep 0.02; done; pid=$(<"$2/pid"); sleep 0.3
+		grep -c " / / .*fuse.charlie" /proc/$pid/mountinfo; kill "$pid"' "$sqfs" "$tmp"
 	assert_equal "$output" 1
 	await 5 ours_are_gone
 }

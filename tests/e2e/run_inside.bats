@@ -94,7 +94,7 @@ field() {
 }
 
 @test "the command has the caller's descriptors, and no others" {
-	local image script='for f in {3..30} 255; do eval "exec $f>&-"; done; exec 7<<<seven
+	local image script='for f in {3..255}; do eval "exec $f>&-"; done; exec 7<<<seven
 		exec ch-run "$1" -- sh -c "ls /proc/self/fd; cat <&7"'
 
 	for image in "${both[@]}"; do
