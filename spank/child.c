@@ -53,15 +53,15 @@ static void append(char *out, size_t size, const char *text)
 	out[n + m] = '\0';
 }
 
-/* Tell every task that there will be no container, and why. */
+/* Tell every task that there will be no container, and why. We stay until slurmstepd closes
+ * its end: messages left unread would make the kernel throw our answers away. */
 static _Noreturn void give_up(const struct ch_child *c, const char *what, const char *object,
 			      int code)
 {
 	static struct ch_answer a;
-	struct ch_cpus m;
-	long n = 1;
 	const char *why = strerrordesc_np(code);
-	long long deadline = ch_msg_deadline(c->timeout_ms);
+	struct ch_cpus m;
+	long n;
 
 	a.version = CH_PROTO_VERSION;
 	a.code = -code;
@@ -69,13 +69,12 @@ static _Noreturn void give_up(const struct ch_child *c, const char *what, const 
 	append(a.msg, sizeof(a.msg), object);
 	append(a.msg, sizeof(a.msg), "': ");
 	append(a.msg, sizeof(a.msg), why ? why : "unknown error");
-	for (unsigned i = 0; i < c->tasks; i++)
-		if (ch_msg_send(CH_KEEPER_SOCK, &a, sizeof(a), NULL, 0, deadline) < 0)
-			break;
-	/* Leaving with messages unread would make the kernel throw the answers away
-	 * (ECONNRESET): stay until slurmstepd closes its end. */
-	while (n > 0 || n == -ETIMEDOUT)
+	do {
 		n = ch_msg_recv(CH_KEEPER_SOCK, &m, sizeof(m), NULL, 0, ch_msg_deadline(INT_MAX));
+		if (n > 0 && m.go.kind == CH_GO_ENTER)
+			ch_msg_send(CH_KEEPER_SOCK, &a, sizeof(a), NULL, 0,
+				    ch_msg_deadline(c->timeout_ms));
+	} while (n > 0 || n == -ETIMEDOUT);
 	_exit(1);
 }
 

@@ -28,7 +28,6 @@ struct ch_child {
 	size_t n_groups;
 	struct ch_limit limits[16];
 	size_t n_limits;
-	unsigned tasks; /* how many will ask for an answer */
 	int timeout_ms; /* for messages */
 };
 

@@ -163,7 +163,7 @@ static int register_one(spank_t sp, int row)
 
 int ch_options_register(spank_t sp)
 {
-	for (int row = 0; ch_options[row].name && row < MAX_OPTIONS; row++)
+	for (int row = 0; row < MAX_OPTIONS && ch_options[row].name; row++)
 		if (ch_options[row].where & CH_OPT_SPANK && register_one(sp, row) < 0)
 			return -1;
 	return 0;

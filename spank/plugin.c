@@ -68,16 +68,18 @@ static bool is_inherited(const char *image)
 int slurm_spank_init_post_opt(spank_t sp, int ac, char *av[])
 {
 	const char *image = ch_options_value("image");
+	struct ch_err text; /* for its cleaning of control characters */
 
 	(void)sp;
 	(void)ac;
 	(void)av;
-	if (!is_submitting() || !image || strcmp(image, "none") == 0)
+	if (!is_submitting() || !image || strcmp(image, "none") == 0 || is_inherited(image) ||
+	    access(image, F_OK) == 0)
 		return 0;
-	if (!is_inherited(image) && access(image, F_OK) < 0)
-		slurm_info("charlie: image '%." CH_SAY_MAX "s' is not visible here; "
-			   "it has to be on the nodes",
-			   image);
+	ch_err_set(&text, 0,
+		   "image '%." CH_SAY_MAX "s' is not visible here; it has to be on the nodes",
+		   image);
+	slurm_info("charlie: %s", text.msg);
 	return 0;
 }
 

@@ -249,7 +249,6 @@ static int start_keeper(struct ch_step *step, spank_t sp, struct ch_err *err)
 {
 	ch_auto(request) struct ch_request r = { 0 };
 	struct ch_child c = { .helper = step->config->helper,
-			      .tasks = step->tasks,
 			      .timeout_ms = step->config->start_timeout * 1000 };
 	gid_t *groups = NULL;
 	int n = 0, sv[2];

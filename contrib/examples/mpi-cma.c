@@ -39,8 +39,8 @@ enum want { WANT_NOTHING, WANT_CMA, WANT_NO_CMA };
 /* What a rank tells rank 0 about itself. */
 struct report {
 	long pid;
-	int cma_errno;		/* 0 is success; -1 wrong content */
-	int is_probed;		/* 0 if the rank is alone on its node */
+	int cma_errno; /* 0 is success; -1 wrong content */
+	int is_probed; /* 0 if the rank is alone on its node */
 	char host[64];
 	char user_ns[48], mnt_ns[48];
 };
@@ -52,11 +52,11 @@ struct address {
 };
 
 struct world {
-	MPI_Comm node;		/* the ranks of this node */
+	MPI_Comm node; /* the ranks of this node */
 	int rank, size;
 	int node_rank, node_size;
 	int nodes;
-	bool is_heard;		/* by all others, and they by us */
+	bool is_heard; /* by all others, and they by us */
 };
 
 static void read_ns(const char *path, char *name, size_t size)
@@ -198,7 +198,8 @@ static struct report *gather_reports(const struct world *w, const struct report 
 
 	all[0] = *mine;
 	for (int i = 1; i < w->size; i++)
-		MPI_Recv(&all[i], sizeof(all[i]), MPI_BYTE, i, 7, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+		MPI_Recv(&all[i], sizeof(all[i]), MPI_BYTE, i, 7, MPI_COMM_WORLD,
+			 MPI_STATUS_IGNORE);
 	return all;
 }
 
@@ -219,7 +220,8 @@ static bool print_cma(const struct report *all, int size)
 		probed += all[i].is_probed;
 		if (all[i].cma_errno == 0)
 			continue;
-		const char *why = all[i].cma_errno < 0 ? "wrong content" : strerror(all[i].cma_errno);
+		const char *why = all[i].cma_errno < 0 ? "wrong content"
+						       : strerror(all[i].cma_errno);
 		printf("cma: failed: %s (rank %d)\n", why, i);
 		return false;
 	}

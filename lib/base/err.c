@@ -8,8 +8,9 @@
 
 #include "base/text.h"
 
-static void put(struct ch_err *err, const char *file, unsigned line, int code, const char *fmt,
-		va_list ap)
+__attribute__((format(printf, 5, 0))) static void put(struct ch_err *err, const char *file,
+						      unsigned line, int code, const char *fmt,
+						      va_list ap)
 {
 	err->code = code;
 	err->line = line;

@@ -91,8 +91,8 @@ int ch_opt_parse(const struct ch_opt *table, int argc, char **argv, void *target
 	int rc = make_tables(table, &t, err);
 	int c;
 
-	if (rc < 0)
-		return rc;
+	if (rc < 0 || !t.shorts)
+		return err->code;
 	opterr = 0;
 	optind = 0;
 	while ((c = getopt_long(argc, argv, t.shorts, t.longs, NULL)) != -1) {

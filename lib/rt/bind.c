@@ -76,14 +76,14 @@ int ch_bind_parse(const char *spec, const char *cwd, struct ch_bind *ret_bind, s
 	b.dst = parts[1];
 	if (rc == 0)
 		rc = make_absolute(&b.src, cwd, err);
-	if (rc == 0 && !b.dst && !(b.dst = strdup(b.src)))
-		rc = out_of_memory(err);
-	if (rc == 0)
-		rc = check(&b, err);
-	if (rc == 0 && flags)
-		rc = parse_flags(flags, &b.flags, err);
 	if (rc < 0)
 		return rc;
+	if (!b.dst)
+		b.dst = strdup(b.src);
+	if (!b.dst)
+		return out_of_memory(err);
+	if (check(&b, err) < 0 || (flags && parse_flags(flags, &b.flags, err) < 0))
+		return err->code;
 	*ret_bind = ch_take(b);
 	return 0;
 }

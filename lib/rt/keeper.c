@@ -119,6 +119,15 @@ static int spawn_server(struct keeper *k)
 	return 0;
 }
 
+/* In a fork: let go of our ends of sockets, whose closing at our death has to be noticed,
+ * and PEER, our end of the child's own. */
+static void close_ends(struct keeper *k, int peer)
+{
+	close_fd(&k->ctl);
+	close_fd(&k->server.sock);
+	close(peer);
+}
+
 static int fork_builder(struct keeper *k)
 {
 	int sv[2];
@@ -127,7 +136,7 @@ static int fork_builder(struct keeper *k)
 		return k->err.code;
 	k->builder.pid = fork();
 	if (k->builder.pid == 0) {
-		close_fd(&k->ctl); /* our end must be the only one */
+		close_ends(k, sv[0]);
 		ch_build_main(&k->req, &k->image, k->read_meta, sv[1]);
 	}
 	close(sv[1]);
@@ -299,7 +308,7 @@ static int make_nested(struct keeper *k, int ns[2])
 	pid_t pid = fork();
 
 	if (pid == 0) {
-		close_fd(&k->ctl);
+		close_ends(k, sv[0]);
 		ch_build_nested(&k->req, k->ns[0], k->ns[1], sv[1]);
 	}
 	close(sv[1]);
@@ -495,8 +504,10 @@ static int prepare(struct keeper *k)
 		return ch_err_sys(&k->err, "make a signalfd");
 	fcntl(CH_KEEPER_SOCK, F_SETFD, FD_CLOEXEC);
 	fcntl(CH_KEEPER_REQUEST, F_SETFD, FD_CLOEXEC);
-	if (ch_request_read(CH_KEEPER_REQUEST, &k->req, &k->err) < 0)
+	if (ch_request_read(CH_KEEPER_REQUEST, &k->req, &k->err) < 0) {
+		k->req.life = CH_LIFE_SOCKET; /* how many there are to be told is unknown */
 		return k->err.code;
+	}
 	if (k->req.life == CH_LIFE_SOCKET)
 		k->boss = open_boss(k->ctl);
 	if (ch_image_open(k->req.image, &k->image, &k->err) < 0)

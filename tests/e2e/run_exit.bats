@@ -17,10 +17,6 @@ script() {
 	run --separate-stderr as_test env -u TMPDIR timeout -k 5 100 bash -c "$1" script "${@:2}"
 }
 
-ours_are_gone() {
-	! pgrep -x 'ch-run|ch-keeper|ch-server' -r D,R,S,T >/dev/null
-}
-
 # Seconds that CMD took, in hundredths, into $took
 timed() {
 	local start=$EPOCHREALTIME
@@ -175,6 +171,7 @@ print(subprocess.run(sys.argv[1:]).returncode)" ch-run "$1" -- sh -c "kill -$2 \
 		touch "$tmp/end"
 		assert_equal "$status $output" "0 hi"
 		((took < 500)) || fail "it took $took hundredths of a second"
+		assert_nothing_left
 		rm "$tmp/end"
 		script 'ch-run "$1" -- yes | head -n 1; echo "${PIPESTATUS[0]}"' "$image"
 		assert_equal "$output" $'y\n141'
@@ -211,7 +208,7 @@ print(subprocess.run(sys.argv[1:]).returncode)" ch-run "$1" -- sh -c "kill -$2 \
 			print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 		END' "$image"
 		assert_equal "$status $output" "0 -2"
-		await 5 ours_are_gone
+		assert_nothing_left
 	done
 }
 
@@ -239,24 +236,24 @@ print(subprocess.run(sys.argv[1:]).returncode)" ch-run "$1" -- sh -c "kill -$2 \
 		await 10 test -e "$tmp/out/done"
 		assert_equal "$(<"$tmp/out/sum")" "$(sha256sum <"$dir/bin/busybox")"
 		assert_match "$(<"$tmp/out/only")" "only-in-image"
-		await 5 ours_are_gone
+		assert_nothing_left
 		rm "$tmp/out"/*
 	done
 }
 
 @test "an orphan in a session of its own keeps its image, too" {
-	script 'ch-run -b "$2:/out" "$1" -- sh -c "setsid sh -c \"echo \\\$\\\$ >/out/pid; exec sleep 1000\" </dev/null >/dev/null 2>&1 &"
+	script 'ch-run -b "$2:/opt" "$1" -- sh -c "setsid sh -c \"echo \\\$\\\$ >/opt/pid; exec sleep 1000\" </dev/null >/dev/null 2>&1 &"
 		until [[ -s $2/pid ]]; do sleep 0.02; done; pid=$(<"$2/pid"); sleep 0.3
 		grep -c " / / .*fuse.charlie" /proc/$pid/mountinfo; kill "$pid"' "$sqfs" "$tmp"
 	assert_equal "$output" 1
-	await 5 ours_are_gone
+	assert_nothing_left
 }
 
 @test "the server goes when the command is killed" {
 	script 'ch-run "$1" -- sleep 1000 & pid=$!; until [[ $(</proc/$pid/comm) == sleep ]]; do sleep 0.02; done
 		kill -KILL $pid; wait $pid; echo $?' "$sqfs"
 	assert_match "$output" 137
-	await 5 ours_are_gone
+	assert_nothing_left
 }
 
 @test "a shell inside a shell: containers one after the other, quickly" {
@@ -303,7 +300,7 @@ print(subprocess.run(sys.argv[1:]).returncode)" ch-run "$1" -- sh -c "kill -$2 \
 				kill -KILL $pid; wait $pid
 			done 2>/dev/null; echo over' "$image"
 		assert_equal "$status $output" "0 over"
-		await 6 ours_are_gone
+		assert_nothing_left
 	done
 }
 
@@ -314,7 +311,7 @@ print(subprocess.run(sys.argv[1:]).returncode)" ch-run "$1" -- sh -c "kill -$2 \
 			kill -INT -$pid; wait $pid
 		done 2>/dev/null; echo over' "$sqfs"
 	assert_equal "$status $output" "0 over"
-	await 6 ours_are_gone
+	assert_nothing_left
 }
 
 @test "failures late in the start leave nothing" {
@@ -330,7 +327,7 @@ print(subprocess.run(sys.argv[1:]).returncode)" ch-run "$1" -- sh -c "kill -$2 \
 		run_ch "$image" -- /nonexistent
 		assert_equal "$status" 49
 	done
-	await 5 ours_are_gone
+	assert_nothing_left
 }
 
 @test "a dead keeper does not harm the command" {
@@ -340,5 +337,5 @@ print(subprocess.run(sys.argv[1:]).returncode)" ch-run "$1" -- sh -c "kill -$2 \
 		pkill -KILL -x ch-keeper; wait $pid; echo $?' "$sqfs"
 	assert_equal "${lines[-1]}" 0
 	assert_equal "${lines[0]}" "$(sha256sum <"$dir/bin/busybox")"
-	await 5 ours_are_gone
+	assert_nothing_left
 }

@@ -189,8 +189,8 @@ lacks() {
 	wait_until_empty 10 "not started" lacks "$share/log"
 	plugstack required syslog=yes
 	run -0 user srun -n2 --ch-image="$IMG" true
-	kill $!
-	on_node n1 umount -R /dev
+	kill "$(node_processes | grep -F "syslogd $share/log" | cut -d' ' -f3)"
+	on_node n1 umount --recursive --lazy /dev
 	assert_equal "$(grep -c charlie: "$share/log")" 1
 	assert_match "$(<"$share/log")" "charlie: user $(id -u $test_user) job [0-9]+\\.0 image '$IMG'"
 }

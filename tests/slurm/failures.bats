@@ -1,0 +1,325 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# What cannot work: srun fails, one line a node says why, nodes stay idle, the application
+# does not run on the host, and nothing remains (the last three are slurm_teardown's, too)
+# shellcheck disable=SC2016 # variables for shells on the nodes
+
+load ../lib/slurm
+
+setup_file() {
+	slurm_up
+	IMG=$(image tiny)
+	export IMG
+}
+teardown_file() { slurm_down; }
+setup() { slurm_setup; }
+teardown() { slurm_teardown; }
+
+lacks() {
+	[[ -e $1 ]] || echo "$1"
+}
+
+# ---- images -------------------------------------------------------------------------
+
+@test "failures: no such image" {
+	must_fail 2 --ch-image="$share/none.sqfs"
+	assert_match "$output" "charlie: n1: image '$share/none.sqfs': No such file or directory"
+	assert_match "$output" "charlie: n2: image '$share/none.sqfs': No such file or directory"
+}
+
+@test "failures: one line a node, however many ranks" {
+	must_fail 2 -n8 --ch-image="$share/none.sqfs"
+}
+
+@test "failures: an image that is truncated, anywhere" {
+	size=$(stat -c %s "$IMG")
+	for n in 4 50 96 4096 $((size / 2)) $((size - 5000)); do
+		head -c "$n" "$IMG" >"$share/cut.sqfs"
+		must_fail 2 --ch-image="$share/cut.sqfs"
+		assert_match "$output" "charlie: n1: image '$share/cut.sqfs': " || fail "$n bytes"
+	done
+}
+
+@test "failures: an empty file, a text file, a program, an archive" {
+	: >"$share/i"
+	must_fail 2 --ch-image="$share/i"
+	assert_match "$output" "charlie: n1: image '$share/i': not a directory or SquashFS file, but empty"
+	echo "not an image" >"$share/i"
+	must_fail 2 --ch-image="$share/i"
+	assert_match "$output" "charlie: n1: image '$share/i': not a directory or SquashFS file, but a text file"
+	cp /bin/true "$share/i"
+	must_fail 2 --ch-image="$share/i"
+	assert_match "$output" "charlie: n1: image '$share/i': not a directory or SquashFS file, but a program"
+	tar -cf "$share/i" -C / etc/hosts
+	must_fail 2 --ch-image="$share/i"
+	assert_match "$output" "charlie: n1: image '$share/i': .*tar archive; convert it with ch-convert"
+}
+
+@test "failures: neither a file nor a directory, without waiting for it" {
+	mkfifo -m 666 "$share/fifo"
+	must_fail 1 --ch-image="$share/fifo"
+	assert_match "$output" "charlie: n1: image '$share/fifo': neither a directory nor a regular file"
+	must_fail 1 --ch-image=/dev/zero
+	assert_match "$output" "charlie: n1: image '/dev/zero': neither a directory nor a regular file"
+}
+
+@test "failures: an image that root can read, but not the user" {
+	cp "$IMG" "$share/i.sqfs"
+	chown root "$share/i.sqfs"
+	chmod 600 "$share/i.sqfs"
+	must_fail 2 --ch-image="$share/i.sqfs"
+	assert_match "$output" "charlie: n1: image '$share/i.sqfs': Permission denied"
+	chmod 644 "$share/i.sqfs"
+	mkdir -m 700 "$share/private"
+	mv "$share/i.sqfs" "$share/private"
+	must_fail 2 --ch-image="$share/private/i.sqfs"
+	assert_match "$output" "charlie: n2: image '$share/private/i.sqfs': Permission denied"
+	# root can, and the node is able to
+	run -0 timeout 60 srun -N2 -n2 --ch-image="$share/private/i.sqfs" /opt/bin/only-in-image
+}
+
+@test "failures: a directory that is no root of a system: its lack of /dev is no problem" {
+	mkdir -p "$share/dir/bin"
+	cp "$(command -v busybox)" "$share/dir/bin/true"
+	run -0 user srun -n1 --ch-image="$share/dir" true
+	chmod 700 "$share/dir"
+	chown root "$share/dir"
+	must_fail 1 --ch-image="$share/dir"
+	assert_match "$output" "charlie: n1: image '$share/dir': Permission denied"
+}
+
+@test "failures: an image that is only on one of the nodes" {
+	on_node n1 cp "$IMG" /tmp/i.sqfs
+	run user srun -N2 -n2 --ch-image=/tmp/i.sqfs sh -c "touch '$marker' 2>/dev/null; /opt/bin/only-in-image"
+	((status != 0))
+	assert_match "$output" "charlie: n2: image '/tmp/i.sqfs': No such file or directory"
+	assert_equal "$(grep -c '^charlie:' <<<"$output")" 1
+	[[ ! -e $marker ]]
+	on_node n1 rm /tmp/i.sqfs
+}
+
+# ---- the request ------------------------------------------------------------------------
+
+@test "failures: a bind source that is missing, or not the user's" {
+	must_fail 2 --ch-image="$IMG" --ch-bind="$share/none:/x"
+	assert_match "$output" "charlie: n1: bind source '$share/none': No such file or directory"
+	mkdir -m 700 -p "$share/private/dir"
+	chmod 700 "$share/private"
+	must_fail 1 --ch-image="$IMG" --ch-bind="$share/private/dir:/x"
+	assert_match "$output" "charlie: n1: bind source '$share/private/dir': Permission denied"
+}
+
+@test "failures: what users write is escaped, and cut to a bearable length" {
+	must_fail 1 --ch-image="$share/"$'a\nb\e[31mc'
+	[[ $output != *$'\e'* ]]
+	assert_match "$output" "charlie: n1: image '$share/a"
+	long=$(printf 'x%.0s' {1..200})
+	must_fail 1 --ch-image="$share/$long/$long/$long"
+	line=$(grep '^charlie: n1' <<<"$output")
+	((${#line} <= 430)) || fail "${#line} characters"
+	assert_match "$line" "image '$share/xxx"
+}
+
+# ---- the helper --------------------------------------------------------------------------
+
+# The keeper is this script.
+helper() {	# LINE...
+	printf '%s\n' '#!/bin/sh' "$@" >"$share/keeper"
+	chmod 755 "$share/keeper"
+	plugstack "${word-required}" "helper=$share/keeper" start_timeout=2
+}
+
+@test "failures: the helper is missing, or not executable" {
+	for word in required optional; do
+		plugstack $word "helper=$share/none"
+		must_fail 2 --ch-image="$IMG"
+		assert_match "$output" "charlie: n1: execute the helper '$share/none': No such file or directory"
+	done
+	helper
+	chmod 644 "$share/keeper"
+	must_fail 2 -n8 --ch-image="$IMG"
+	assert_match "$output" "charlie: n2: execute the helper '$share/keeper': Permission denied"
+}
+
+@test "failures: the keeper is killed before anybody has entered" {
+	for word in required optional; do
+		helper 'kill -KILL $$'
+		must_fail 2 -n8 --ch-image="$IMG"
+		assert_match "$output" 'charlie: n1: the keeper of the container ended unexpectedly'
+	done
+	helper 'exit 0'
+	must_fail 2 -n8 --ch-image="$IMG"
+	assert_match "$output" 'charlie: n1: the keeper of the container ended unexpectedly'
+}
+
+@test "failures: the keeper is stopped before anybody has entered" {
+	start=$SECONDS
+	for word in required optional; do
+		helper 'kill -STOP $$'
+		must_fail 2 -n8 --ch-image="$IMG"
+		assert_match "$output" 'charlie: n1: the keeper of the container gave no answer in time'
+	done
+	((SECONDS - start < 30)) || fail "took $((SECONDS - start)) s"
+}
+
+@test "failures: a keeper that fails in a task's way does not let a batch script out" {
+	helper 'kill -KILL $$'
+	printf '%s\n' '#!/bin/sh' "touch $marker" >"$share/job"
+	batch -o "$share/out" --ch-script=yes --ch-image="$IMG" "$share/job"
+	assert_equal "$(job_state "$job")" FAILED
+	[[ ! -e $marker ]]
+	assert_match "$(<"$share/out")" 'charlie: n1: the keeper of the container ended unexpectedly'
+}
+
+# A keeper that answers each question with these bytes: python expressions
+answering() {	# CODE
+	printf '%s\n' '#!/usr/bin/python3' 'import socket, struct' \
+		's = socket.socket(fileno=3)' \
+		'def answer(version, code, msg=b"", more=b"", fds=[]):' \
+		'    head = struct.pack("=IiI5I488s", version, code, 0, 0, 0, 0, 0, 0, msg)' \
+		'    socket.send_fds(s, [head + more], fds)' \
+		'while s.recv(100):' "    $1" >"$share/keeper"
+	chmod 755 "$share/keeper"
+	plugstack required "helper=$share/keeper" start_timeout=5
+}
+
+@test "failures: a keeper of another version, or one that talks nonsense" {
+	answering 'answer(2, 0)'
+	must_fail 2 -n8 --ch-image="$IMG"
+	assert_match "$output" 'charlie: n1: the keeper is not of our version'
+	answering 's.send(b"hi")'
+	must_fail 2 -n8 --ch-image="$IMG"
+	assert_match "$output" 'charlie: n1: the keeper is not of our version'
+	answering 'answer(1, 0)'
+	must_fail 2 -n8 --ch-image="$IMG"
+	assert_match "$output" "charlie: n1: the keeper's answer is incomplete"
+	answering 'answer(1, 0, fds=[0, 0])'
+	must_fail 2 -n8 --ch-image="$IMG"
+	assert_match "$output" "charlie: n1: enter the container's user namespace: Invalid argument"
+	answering 'answer(1, 77, b"positive")'
+	must_fail 2 -n8 --ch-image="$IMG"
+	answering 'answer(1, -2, b"x" * 488, b"y" * 60000)'
+	must_fail 2 -n8 --ch-image="$IMG"
+}
+
+@test "failures: what the keeper says is escaped before it is printed" {
+	answering 'answer(1, -2, b"one\ntwo\x1b[31mcharlie: n7: three\r")'
+	must_fail_escaped
+	answering 'answer(1, -2, b"%s%s%n%d")'
+	must_fail 1 --ch-image="$IMG"
+	assert_match "$output" 'charlie: n1: %s%s%n%d'
+}
+
+must_fail_escaped() {
+	run user srun -n4 --ch-image="$IMG" touch "$marker"
+	((status != 0))
+	[[ ! -e $marker && $output != *$'\e'* && $output != *$'\r'* ]]
+	assert_equal "$(grep -c '^charlie: n1: one' <<<"$output")" 1
+	assert_equal "$(grep -c '^two' <<<"$output")" 0
+}
+
+@test "failures: the real keeper is killed or stopped at any time: in, or one line, and an end" {
+	# The killer must not keep the keeper's socket.
+	for signal in KILL STOP; do
+		for delay in 0 0.002 0.005 0.01 0.02; do
+			helper "(sleep $delay; exec kill -$signal \$\$) 3>&- 4>&- &" \
+				"exec $prefix/libexec/ch-keeper"
+			start=$SECONDS
+			run user srun -N2 -n4 --ch-image="$IMG" sh -c "touch '$marker' 2>/dev/null; exit 42"
+			[[ ! -e $marker ]] || fail "ran on the host: $output"
+			((status == 42 || status == 1 || status == 2 || status > 128)) ||
+				fail "status $status: $output"
+			(($(grep -c '^charlie: n1' <<<"$output") <= 1 && $(grep -c '^charlie: n2' <<<"$output") <= 1)) ||
+				fail "$output"
+			((SECONDS - start < 15)) || fail "$signal $delay: took $((SECONDS - start)) s"
+		done
+	done
+}
+
+# ---- later ---------------------------------------------------------------------------------
+
+# One task inside, which reads the image until it cannot, or share/end is made
+start() {
+	user srun -n1 --ch-image="$IMG" --ch-bind="$share:/share" sh -c '
+		touch /share/started
+		while [ ! -e /share/end ]; do /opt/bin/only-in-image >/dev/null || exit 3; sleep 0.1; done' \
+		>"$share/log" 2>&1 3>&- &
+	pid=$!
+	wait_until_empty 20 "not started" lacks "$share/started"
+}
+
+# Process ids of ours on the nodes by name
+pids_of() {	# NAME
+	node_processes | awk -v name="$1" '$4 == name { print $3 }'
+}
+
+@test "failures: the keeper is killed while the application runs: no hang, nothing left" {
+	start
+	kill -KILL "$(pids_of ch-keeper)"
+	status=0
+	wait "$pid" || status=$?
+	((status != 0 && status != 124))
+}
+
+@test "failures: the image server is killed while the application runs: no hang, nothing left" {
+	start
+	# shellcheck disable=SC2046 # one word each
+	kill -KILL $(pids_of ch-server)
+	status=0
+	wait "$pid" || status=$?
+	((status != 0 && status != 124))
+}
+
+@test "failures: keeper and server are stopped while the application runs: scancel still ends it" {
+	start
+	# shellcheck disable=SC2046 # one word each
+	kill -STOP $(pids_of ch-keeper) $(pids_of ch-server)
+	begin=$SECONDS
+	user scancel --user="$test_user"
+	wait "$pid" || true
+	assert_idle
+	((SECONDS - begin < 20)) || fail "took $((SECONDS - begin)) s"
+}
+
+@test "failures: a stopped keeper does not hold up the end of a step" {
+	start
+	kill -STOP "$(pids_of ch-keeper)"
+	begin=$SECONDS
+	touch "$share/end"
+	wait "$pid"
+	assert_idle
+	((SECONDS - begin < 10)) || fail "took $((SECONDS - begin)) s"
+}
+
+@test "failures: slurmstepd is killed: keeper and server end by themselves" {
+	start
+	kill -KILL "$(node_processes | awk '$4 == "slurmstepd:" { print $3 }')"
+	wait_until_empty 10 "still there" pids_of ch-keeper
+	wait_until_empty 10 "still there" pids_of ch-server
+	user scancel --user="$test_user"
+	wait "$pid" || true
+	# Slurm leaves the application of a dead slurmstepd alone; it ended with its image.
+}
+
+# ---- the node -------------------------------------------------------------------------------
+
+@test "failures: /dev/fuse is not open to users" {
+	on_node n1 sh -c 'mknod -m 600 /tmp/fuse c 10 229 && mount --bind /tmp/fuse /dev/fuse'
+	must_fail 1 --ch-image="$IMG"
+	on_node n1 sh -c 'umount /dev/fuse && rm /tmp/fuse'
+	assert_match "$output" "charlie: n1: open '/dev/fuse': permission denied; it should have mode 0666"
+	# A directory needs no FUSE.
+	on_node n1 sh -c 'mknod -m 600 /tmp/fuse c 10 229 && mount --bind /tmp/fuse /dev/fuse'
+	run -0 user srun -n1 --ch-image="$(image tiny dir)" /opt/bin/only-in-image
+	on_node n1 sh -c 'umount /dev/fuse && rm /tmp/fuse'
+}
+
+@test "failures: no user namespaces" {
+	# The limit of a user namespace between: as sysctl user.max_user_namespaces=0
+	plugstack required "helper=$share/keeper"
+	printf '%s\n' '#!/bin/sh' "exec unshare -r sh -c 'echo 0 >/proc/sys/user/max_user_namespaces
+		exec $prefix/libexec/ch-keeper'" >"$share/keeper"
+	chmod 755 "$share/keeper"
+	must_fail 2 --ch-image="$IMG"
+	assert_match "$output" 'charlie: n1: .*(user namespace|max_user_namespaces)'
+}
