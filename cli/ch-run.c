@@ -17,6 +17,7 @@
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "base/path.h"
 #include "opt/optdoc.h"
 #include "rt/enter.h"
 #include "rt/env.h"
@@ -63,14 +64,6 @@ static void usage(FILE *out)
 
 /* ---- what is asked for ------------------------------------------------------------------ */
 
-static int absolute(const char *path, const char *cwd, char **ret_path, struct ch_err *err)
-{
-	int rc = path[0] == '/' ? asprintf(ret_path, "%s", path)
-				: asprintf(ret_path, "%s/%s", cwd, path);
-
-	return rc < 0 ? ch_err_set(err, -ENOMEM, "out of memory") : 0;
-}
-
 static int add_home(struct run *run, struct ch_err *err)
 {
 	const char *home = getenv("HOME");
@@ -82,17 +75,6 @@ static int add_home(struct run *run, struct ch_err *err)
 		return ch_err_set(err, -EINVAL, "--home: HOME is not set to an absolute path");
 	snprintf(inside, sizeof(inside), "/home/%s", run->user);
 	return ch_binds_add(&run->req.binds, home, inside, 0, err);
-}
-
-static int add_user_binds(struct run *run, struct ch_err *err)
-{
-	for (size_t i = 0; i < run->set.binds.n; i++) {
-		const struct ch_bind *b = &run->set.binds.list[i];
-
-		if (ch_binds_add(&run->req.binds, b->src, b->dst, b->flags, err) < 0)
-			return err->code;
-	}
-	return 0;
 }
 
 static int add_tmp(struct run *run, struct ch_err *err)
@@ -123,13 +105,13 @@ static int make_request(struct run *run, const char *image, struct ch_err *err)
 		if (s->env.list[i].kind == CH_ENV_IMAGE || s->env.list[i].kind == CH_ENV_IMAGE0)
 			r->want_meta = true;
 
-	int rc = absolute(image, s->cwd, &r->image, err);
+	int rc = ch_path_absolute(image, s->cwd, &r->image, err);
 
 	if (rc == 0)
 		rc = add_tmp(run, err);
 	if (rc == 0)
 		rc = add_home(run, err);
-	return rc == 0 ? add_user_binds(run, err) : rc;
+	return rc == 0 ? ch_binds_copy(&r->binds, &s->binds, err) : rc;
 }
 
 /* ---- inside -------------------------------------------------------------------------------- */
@@ -194,7 +176,7 @@ static int enter(struct run *run, struct ch_entry *entry, struct ch_err *err)
 static int execute(struct run *run, struct ch_err *err)
 {
 	static struct ch_entry entry;
-	int rc = ch_env_ops_load(&run->set.env, err);
+	int rc = ch_env_ops_load(&run->set.env, false, err);
 
 	if (rc == 0)
 		rc = enter(run, &entry, err);

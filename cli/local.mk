@@ -24,3 +24,11 @@ libexec_PROGRAMS += ch-server
 ch_server_SOURCES = %D%/ch-server.c
 ch_server_LDADD = libchfs.la libchsys.la libchbase.la
 endif
+
+# Not readable for ordinary users: so the kernel lets nobody trace them from their first
+# instruction on (PR_SET_DUMPABLE would come a moment later), see execve(2), ptrace(2).
+install-exec-hook:
+	chmod 0711 $(DESTDIR)$(libexecdir)/ch-keeper
+if SERVER
+	chmod 0711 $(DESTDIR)$(libexecdir)/ch-server
+endif

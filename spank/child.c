@@ -17,16 +17,16 @@
 #include "sys/msg.h"
 
 /* RLIMIT_CPU is left out: the image server works for all tasks together, and would be
- * killed before any of them has used up its own. */
+ * killed before any of them has used up its own. So is RLIMIT_FSIZE: it would be about
+ * the container's /etc/passwd. */
 static const struct {
 	const char *name;
 	int resource;
 } limits[] = {
-	{ "SLURM_RLIMIT_FSIZE", RLIMIT_FSIZE },	  { "SLURM_RLIMIT_DATA", RLIMIT_DATA },
-	{ "SLURM_RLIMIT_STACK", RLIMIT_STACK },	  { "SLURM_RLIMIT_CORE", RLIMIT_CORE },
-	{ "SLURM_RLIMIT_RSS", RLIMIT_RSS },	  { "SLURM_RLIMIT_NPROC", RLIMIT_NPROC },
-	{ "SLURM_RLIMIT_NOFILE", RLIMIT_NOFILE }, { "SLURM_RLIMIT_MEMLOCK", RLIMIT_MEMLOCK },
-	{ "SLURM_RLIMIT_AS", RLIMIT_AS },
+	{ "SLURM_RLIMIT_DATA", RLIMIT_DATA },	    { "SLURM_RLIMIT_STACK", RLIMIT_STACK },
+	{ "SLURM_RLIMIT_CORE", RLIMIT_CORE },	    { "SLURM_RLIMIT_RSS", RLIMIT_RSS },
+	{ "SLURM_RLIMIT_NPROC", RLIMIT_NPROC },	    { "SLURM_RLIMIT_NOFILE", RLIMIT_NOFILE },
+	{ "SLURM_RLIMIT_MEMLOCK", RLIMIT_MEMLOCK }, { "SLURM_RLIMIT_AS", RLIMIT_AS },
 };
 
 void ch_child_limits(struct ch_child *c, const char *(*get)(const char *name, void *data),
@@ -89,7 +89,8 @@ static void place_descriptors(const struct ch_child *c)
 	    dup2(null, 2) < 0 || dup2(sock, CH_KEEPER_SOCK) < 0 ||
 	    dup2(request, CH_KEEPER_REQUEST) < 0)
 		_exit(1);
-	close_range(CH_KEEPER_REQUEST + 1, ~0U, 0);
+	if (close_range(CH_KEEPER_REQUEST + 1, ~0U, 0) < 0)
+		_exit(1);
 }
 
 /* Wait for the first task to say go, without taking its message: the keeper answers it.

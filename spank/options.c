@@ -25,6 +25,7 @@ struct given {
 static struct {
 	struct given given[MAX_OPTIONS]; /* by row of ch_options[] */
 	bool is_strict;
+	bool has_lost; /* no memory to keep a value */
 } self;
 
 /* ---- the same option twice -------------------------------------------------------------- */
@@ -86,10 +87,12 @@ static int refuse_twice(const struct ch_opt *o, const struct given *g, struct ch
 	if (g->n < 2)
 		return 0;
 
+	/* The words of the application are on the command line, too, and may look like it:
+	 * what Slurm has not delivered does not count. */
+	unsigned inherited = is_in_job(o->name) ? 1 : 0;
 	unsigned typed = count_on_command_line(o->name, g);
-	unsigned known = typed + (is_in_job(o->name) ? 1 : 0);
 
-	if (typed < 2 && g->n < known + 2)
+	if (g->n < inherited + 2 || (typed < 2 && g->n < inherited + typed + 2))
 		return 0;
 	return ch_err_set(err, -EINVAL, "option --ch-%s was given twice, but holds one value%s",
 			  o->name, o->kind == CH_OPT_LIST ? "; write a list with commas" : "");
@@ -127,6 +130,7 @@ static int on_option(int row, const char *value, int remote)
 	struct ch_err err;
 	int rc = keep(&self.given[row], value, &err);
 
+	self.has_lost = self.has_lost || rc < 0;
 	if (remote || !self.is_strict)
 		return 0;
 	if (rc == 0)
@@ -200,10 +204,13 @@ static void variable_of(const struct ch_opt *o, char *out, size_t size)
 int ch_options_apply(const char *(*getenv_job)(const char *name, void *data), void *data,
 		     const char *image, struct ch_settings *settings, struct ch_err *err)
 {
-	for (int row = 0; ch_options[row].name; row++) {
+	int rc = self.has_lost ? ch_err_set(err, -ENOMEM, "out of memory") : 0;
+
+	for (int row = 0; row < MAX_OPTIONS && ch_options[row].name; row++) {
 		const struct ch_opt *o = &ch_options[row];
 		const char *value = value_of(row);
 		char variable[64];
+		struct ch_err e;
 
 		if (!(o->where & CH_OPT_SPANK))
 			continue;
@@ -212,10 +219,13 @@ int ch_options_apply(const char *(*getenv_job)(const char *name, void *data), vo
 			value = NULL;
 		if (!value && strcmp(o->name, "image") == 0)
 			value = image;
-		if (value && ch_opt_take(o, value, settings, err) < 0)
-			return err->code;
+		/* All others are still wanted: they tell which step is meant. */
+		if (value && ch_opt_take(o, value, settings, &e) < 0 && rc == 0) {
+			*err = e;
+			rc = e.code;
+		}
 	}
-	return 0;
+	return rc;
 }
 
 void ch_options_done(void)

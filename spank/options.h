@@ -25,7 +25,8 @@ void ch_options_strict(bool is_strict);
 const char *ch_options_value(const char *name);
 
 /* Understand all values into SETTINGS: those given; for options not given, the variable
- * CH_SPANK_NAME of the job's environment as GETENV returns it. IMAGE: default image or NULL. */
+ * CH_SPANK_NAME of the job's environment as GETENV returns it. IMAGE: default image or NULL.
+ * After an error it goes on, so that SETTINGS holds whatever could be understood. */
 int ch_options_apply(const char *(*getenv_job)(const char *name, void *data), void *data,
 		     const char *image, struct ch_settings *settings, struct ch_err *err);
 

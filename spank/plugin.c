@@ -3,7 +3,6 @@
  *
  * In srun, sbatch and salloc mistakes are refused. On a node every hook but task_init
  * returns success, whatever happens: see step.h. */
-#include "base/log.h"
 #include "options.h"
 #include "slurm.h"
 #include "step.h"
@@ -35,18 +34,21 @@ static bool is_on_node(void)
 
 int slurm_spank_init(spank_t sp, int ac, char *av[])
 {
-	struct ch_err err;
+	struct ch_err err, ignored;
 
 	if (!is_submitting() && !is_on_node())
 		return 0;
 	self.pid = getpid();
 	self.step.config = &self.config;
 	ch_options_strict(is_submitting());
-	if (ch_options_register(sp) < 0) {
-		slurm_error("charlie: Slurm does not accept our options");
-		return is_submitting() ? -1 : 0;
-	}
-	if (ch_config_parse(ac, av, &self.config, &err) == 0)
+
+	int rc = ch_options_register(sp);
+
+	if (rc < 0)
+		ch_err_set(&err, -EIO, "Slurm does not accept our options");
+	if (ch_config_parse(ac, av, &self.config, rc < 0 ? &ignored : &err) < 0)
+		rc = -1;
+	if (rc == 0)
 		return 0;
 	if (is_on_node()) {
 		ch_step_fail(&self.step, &err);

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/auto.h"
+#include "base/path.h"
 #include "child.h"
 #include "job_env.h"
 #include "options.h"
@@ -51,16 +52,28 @@ static int read_settings(struct ch_step *step, spank_t sp, struct ch_err *err)
 	return ch_options_apply(ch_job_getenv, sp, step->config->default_image, &step->set, err);
 }
 
-/* Ordinary steps do; scripts and interactive shells only when asked; what Slurm runs for
- * itself never does. */
+/* The batch script, or an interactive shell: only when asked. After an error, whatever was
+ * said but "no" counts as asking: the error is to be seen, and nothing is to run outside. */
+static bool is_script_meant(const struct ch_step *step, spank_t sp)
+{
+	const char *value = ch_options_value("script");
+
+	if (!step->has_error)
+		return step->set.script;
+	if (!value)
+		value = ch_job_getenv("CH_SPANK_SCRIPT", sp);
+	return value && value[0] && strcmp(value, "no") != 0;
+}
+
+/* Ordinary steps do; what Slurm runs for itself never does. */
 static bool is_step_meant(const struct ch_step *step, spank_t sp)
 {
 	uint32_t id;
 
 	if (spank_get_item(sp, S_JOB_STEPID, &id) != ESPANK_SUCCESS)
-		return false;
+		return true;
 	if (id == SLURM_BATCH_SCRIPT || id == SLURM_INTERACTIVE_STEP)
-		return step->set.script;
+		return is_script_meant(step, sp);
 	return id != SLURM_EXTERN_CONT && id != SLURM_PENDING_STEP;
 }
 
@@ -96,10 +109,7 @@ static int resolve_image(const struct ch_step *step, spank_t sp, char **ret_path
 	if (submit && (!ch_options_value("image") || (inherited && strcmp(inherited, image) == 0)))
 		dir = submit;
 
-	int rc = image[0] == '/' ? asprintf(ret_path, "%s", image)
-				 : asprintf(ret_path, "%s/%s", dir, image);
-
-	return rc < 0 ? ch_err_set(err, -ENOMEM, "out of memory") : 0;
+	return ch_path_absolute(image, dir, ret_path, err);
 }
 
 /* Would PATH of the host, bound at its own place, hide a part of the image's system? */
@@ -109,19 +119,16 @@ static bool is_system_path(const char *path)
 					     "/dev", "/proc", "/sys", "/tmp", "/ch" };
 	static const char *const tops[] = { "/", "/run", "/var", "/opt", "/home", "/nonexistent" };
 
-	for (size_t i = 0; i < sizeof(trees) / sizeof(trees[0]); i++) {
-		size_t n = strlen(trees[i]);
-
-		if (strncmp(path, trees[i], n) == 0 && (path[n] == '/' || path[n] == '\0'))
+	for (size_t i = 0; i < sizeof(trees) / sizeof(trees[0]); i++)
+		if (ch_path_is_below(path, trees[i]))
 			return true;
-	}
 	for (size_t i = 0; i < sizeof(tops) / sizeof(tops[0]); i++)
 		if (strcmp(path, tops[i]) == 0)
 			return true;
-	return path[0] != '/' || strstr(path, "/..");
+	return path[0] != '/' || strstr(path, "/..") || strstr(path, "//");
 }
 
-/* Bind the directory that variable NAME holds at its own place, where it exists. */
+/* Bind the directory PATH at its own place, where it exists. */
 static int bind_named(struct ch_request *r, const char *path, struct ch_err *err)
 {
 	if (!path || is_system_path(path))
@@ -167,17 +174,6 @@ static int bind_launcher(const struct ch_step *step, spank_t sp, struct ch_reque
 	return rc;
 }
 
-static int add_binds(const struct ch_binds *from, struct ch_request *r, struct ch_err *err)
-{
-	for (size_t i = 0; i < from->n; i++) {
-		const struct ch_bind *b = &from->list[i];
-
-		if (ch_binds_add(&r->binds, b->src, b->dst, b->flags, err) < 0)
-			return err->code;
-	}
-	return 0;
-}
-
 static int fill_request(struct ch_step *step, spank_t sp, struct ch_request *r, uid_t uid,
 			gid_t gid, struct ch_err *err)
 {
@@ -206,14 +202,14 @@ static int fill_request(struct ch_step *step, spank_t sp, struct ch_request *r, 
 			(allowed && !r->allowed)))
 		rc = ch_err_set(err, -ENOMEM, "out of memory");
 	if (rc == 0)
-		rc = add_binds(&step->config->binds, r, err);
+		rc = ch_binds_copy(&r->binds, &step->config->binds, err);
 	if (rc == 0)
 		rc = bind_home(step, ch_job_getenv("HOME", sp), r, err);
 	if (rc == 0)
 		rc = bind_named(r, ch_job_getenv("TMPDIR", sp), err);
 	if (rc == 0)
 		rc = bind_launcher(step, sp, r, err);
-	return rc == 0 ? add_binds(&s->binds, r, err) : rc;
+	return rc == 0 ? ch_binds_copy(&r->binds, &s->binds, err) : rc;
 }
 
 /* ---- the keeper ------------------------------------------------------------------------------ */
@@ -331,25 +327,32 @@ void ch_step_task_forked(struct ch_step *step, pid_t pid)
 /* ---- the end ------------------------------------------------------------------------------------
  */
 
-static bool is_gone(const struct ch_step *step, int timeout_ms)
+static bool is_gone(const struct ch_step *step)
 {
+	long long deadline = ch_msg_deadline(END_MS);
 	struct pollfd p = { .fd = step->pidfd, .events = POLLIN };
+	int rc;
 
-	return poll(&p, 1, timeout_ms) > 0;
+	do
+		rc = poll(&p, 1, ch_msg_left(deadline));
+	while (rc < 0 && errno == EINTR);
+	return rc > 0;
 }
 
 void ch_step_end(struct ch_step *step)
 {
+	siginfo_t info;
+
 	if (step->sock >= 0)
 		close(ch_take_fd(&step->sock));
-	if (step->keeper > 0 && step->pidfd >= 0 && !is_gone(step, END_MS)) {
+	if (step->keeper > 0 && step->pidfd >= 0 && !is_gone(step)) {
 		syscall(SYS_pidfd_send_signal, step->pidfd, SIGKILL, NULL, 0);
-		if (!is_gone(step, END_MS))
+		if (!is_gone(step))
 			slurm_error("charlie: keeper %d does not end", (int)step->keeper);
 	}
 	/* Slurm may have reaped it: ECHILD is fine. */
-	if (step->keeper > 0)
-		waitpid(step->keeper, NULL, WNOHANG);
+	if (step->pidfd >= 0)
+		waitid(P_PIDFD, (id_t)step->pidfd, &info, WEXITED | WNOHANG);
 	step->keeper = 0;
 	if (step->pidfd >= 0)
 		close(ch_take_fd(&step->pidfd));

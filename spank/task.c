@@ -111,10 +111,10 @@ static int change_env(struct ch_step *step, spank_t sp, const struct ch_entry *e
 	if (step->set.home == CH_HOME_YES && env.set("HOME", home, env.data) < 0)
 		rc = ch_err_set(err, -ENOMEM, "set HOME");
 	if (rc == 0)
+		rc = ch_env_path(&env, err);
+	if (rc == 0)
 		rc = ch_env_ops_apply(&step->set.env, &env, entry->meta, entry->answer.meta_len,
 				      is_launchers, err);
-	if (rc == 0)
-		rc = ch_env_path(&env, err);
 	return rc == 0 ? ch_env_running(&env, err) : rc;
 }
 
@@ -258,7 +258,7 @@ static int enter(struct ch_step *step, spank_t sp, struct ch_entry *entry, struc
 
 	/* Files of the host, as the user: before the host's root is gone. */
 	if (rc == 0)
-		rc = ch_env_ops_load(&step->set.env, err);
+		rc = ch_env_ops_load(&step->set.env, true, err);
 	if (rc == 0 && step->set.entrypoint && (program = open_entry_program(step, err)) < 0)
 		rc = program;
 	if (rc == 0)

@@ -5,10 +5,16 @@
 # One program per source file: to add unit/test_X.c, add its line here. Nothing else: sources
 # and libraries are the defaults of automake and of LDADD below.
 unit_tests = \
+	%D%/unit/test_bind \
 	%D%/unit/test_buf \
+	%D%/unit/test_env \
 	%D%/unit/test_err \
 	%D%/unit/test_log \
+	%D%/unit/test_meta \
+	%D%/unit/test_plan \
+	%D%/unit/test_request \
 	%D%/unit/test_seccomp \
+	%D%/unit/test_settings \
 	%D%/unit/test_text
 
 # Those that need the image server's libraries: unit/test_fs_X.c.

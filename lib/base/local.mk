@@ -5,4 +5,5 @@ libchbase_la_SOURCES = \
 	%D%/buf.c %D%/buf.h \
 	%D%/err.c %D%/err.h \
 	%D%/log.c %D%/log.h \
+	%D%/path.c %D%/path.h \
 	%D%/text.c %D%/text.h

@@ -8,6 +8,7 @@
 
 #include "base/auto.h"
 #include "base/err.h"
+#include "base/path.h"
 #include "base/text.h"
 
 static int out_of_memory(struct ch_err *err)
@@ -27,27 +28,12 @@ static int parse_flags(const char *text, unsigned *flags, struct ch_err *err)
 
 static int check(const struct ch_bind *b, struct ch_err *err)
 {
-	if (!b->src[0])
-		return ch_err_set(err, -EINVAL, "bind source is empty");
 	if (!b->dst[0])
 		return ch_err_set(err, -EINVAL, "bind destination is empty");
 	if (b->dst[0] != '/')
 		return ch_err_set(err, -EINVAL, "bind destination '%s' is not absolute", b->dst);
 	if (strspn(b->dst, "/") == strlen(b->dst))
 		return ch_err_set(err, -EINVAL, "bind destination '/' would hide the image");
-	return 0;
-}
-
-static int make_absolute(char **path, const char *cwd, struct ch_err *err)
-{
-	char *full;
-
-	if ((*path)[0] == '/' || (*path)[0] == '\0')
-		return 0;
-	if (asprintf(&full, "%s/%s", cwd, *path) < 0)
-		return out_of_memory(err);
-	free(*path);
-	*path = full;
 	return 0;
 }
 
@@ -72,10 +58,13 @@ int ch_bind_parse(const char *spec, const char *cwd, struct ch_bind *ret_bind, s
 	int rc = split(spec, parts, err);
 	ch_auto(str) char *flags = parts[2];
 
-	b.src = parts[0];
+	ch_auto(str) char *src = parts[0];
+
 	b.dst = parts[1];
+	if (rc == 0 && !src[0])
+		rc = ch_err_set(err, -EINVAL, "bind source is empty");
 	if (rc == 0)
-		rc = make_absolute(&b.src, cwd, err);
+		rc = ch_path_absolute(src, cwd, &b.src, err);
 	if (rc < 0)
 		return rc;
 	if (!b.dst)
@@ -117,6 +106,17 @@ int ch_binds_add(struct ch_binds *binds, const char *src, const char *dst, unsig
 		return out_of_memory(err);
 	}
 	return ch_binds_take(binds, &b, err);
+}
+
+int ch_binds_copy(struct ch_binds *binds, const struct ch_binds *more, struct ch_err *err)
+{
+	for (size_t i = 0; i < more->n; i++) {
+		const struct ch_bind *b = &more->list[i];
+
+		if (ch_binds_add(binds, b->src, b->dst, b->flags, err) < 0)
+			return err->code;
+	}
+	return 0;
 }
 
 void ch_binds_done(struct ch_binds *binds)

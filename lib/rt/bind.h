@@ -49,6 +49,9 @@ int ch_binds_take(struct ch_binds *binds, struct ch_bind *bind, struct ch_err *e
 int ch_binds_add(struct ch_binds *binds, const char *src, const char *dst, unsigned flags,
 		 struct ch_err *err);
 
+/* Append copies of all of MORE. */
+int ch_binds_copy(struct ch_binds *binds, const struct ch_binds *more, struct ch_err *err);
+
 void ch_binds_done(struct ch_binds *binds);
 
 #endif

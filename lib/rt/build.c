@@ -14,10 +14,10 @@
 
 #include "base/auto.h"
 #include "base/err.h"
+#include "base/path.h"
 #include "rt/ident.h"
 #include "rt/plan.h"
 #include "rt/skel.h"
-#include "sys/caps.h"
 #include "sys/mnt.h"
 #include "sys/msg.h"
 #include "sys/userns.h"
@@ -32,6 +32,7 @@ struct build {
 	int *sources; /* one for each operation: a clone (mnt.h), or negative */
 	bool *is_dir; /* of each source */
 	int devfuse;
+	int ns[2]; /* ours: user, mount */
 	int sock;
 };
 
@@ -169,23 +170,45 @@ static int mount_root(struct build *b, struct ch_err *err)
 
 /* ---- mount points ----------------------------------------------------------------- */
 
-/* Is PATH below the mount point DIR? */
-static bool is_below(const char *path, const char *dir)
+/* Is PATH below the mount point DIR, and not the same? */
+static bool is_inside(const char *path, const char *dir)
 {
-	size_t n = strlen(dir);
+	return ch_path_is_below(path, dir) && !ch_path_is_below(dir, path);
+}
 
-	while (n > 1 && dir[n - 1] == '/')
-		n--;
-	return strncmp(path, dir, n) == 0 && path[n] == '/';
+static bool is_in_image(const struct build *b, const char *path)
+{
+	ch_auto(fd) int fd = ch_open_in_root(b->place.root, path, O_PATH);
+
+	return fd >= 0;
+}
+
+/* Will operation K mount something above the mount point of operation I? */
+static bool covers(const struct build *b, size_t k, size_t i)
+{
+	const struct ch_op *op = &b->plan.ops[k];
+
+	if (is_root(op) || op->kind == CH_OP_FAKE || !is_inside(b->plan.ops[i].dst, op->dst))
+		return false;
+	if (op->kind == CH_OP_BIND && b->sources[k] < 0)
+		return false;
+	return !(op->flags & CH_BIND_AS_IS) || is_in_image(b, op->dst);
 }
 
 /* Will something be mounted above the mount point of operation I before its turn? */
 static bool is_covered(const struct build *b, size_t i)
 {
 	for (size_t k = 1; k < i; k++)
-		if (b->plan.ops[k].kind != CH_OP_FAKE &&
-		    (b->sources[k] >= 0 || b->plan.ops[k].kind == CH_OP_TMPFS) &&
-		    is_below(b->plan.ops[i].dst, b->plan.ops[k].dst))
+		if (covers(b, k, i))
+			return true;
+	return false;
+}
+
+/* The same, but for a fresh tmpfs, in which mount points may be made. */
+static bool is_on_host(const struct build *b, size_t i)
+{
+	for (size_t k = 1; k < i; k++)
+		if (b->plan.ops[k].kind != CH_OP_TMPFS && covers(b, k, i))
 			return true;
 	return false;
 }
@@ -222,14 +245,15 @@ static int make_points(struct build *b, struct ch_err *err)
 
 /* Open the mount point of OP. Below a tmpfs of ours it is made; below other mounts of the
  * host it has to be there. */
-static int open_point(struct build *b, const struct ch_op *op, bool is_dir, struct ch_err *err)
+static int open_point(struct build *b, size_t i, struct ch_err *err)
 {
+	const struct ch_op *op = &b->plan.ops[i];
 	int fd = ch_open_in_root(b->place.root, op->dst, O_PATH);
 
-	if (fd == -ENOENT && !b->req->tmp && is_below(op->dst, "/tmp")) {
+	if (fd == -ENOENT && is_covered(b, i) && !is_on_host(b, i)) {
 		ch_auto(skel) struct ch_skel skel = { 0 };
 
-		if (ch_skel_check(&skel, &b->place, op->dst, is_dir, err) < 0 ||
+		if (ch_skel_check(&skel, &b->place, op->dst, b->is_dir[i], err) < 0 ||
 		    ch_skel_mkdir(&skel, &b->place, err) < 0)
 			return err->code;
 		fd = ch_open_in_root(b->place.root, op->dst, O_PATH);
@@ -259,7 +283,7 @@ static int do_bind(struct build *b, size_t i, struct ch_err *err)
 	if (b->sources[i] < 0)
 		return 0;
 
-	ch_auto(fd) int point = open_point(b, op, b->is_dir[i], err);
+	ch_auto(fd) int point = open_point(b, i, err);
 	int rc = point < 0 ? point : attach(b, i, point, err);
 
 	if ((rc == -ENOENT || rc == -ENOTDIR) && op->flags & CH_BIND_AS_IS)
@@ -278,10 +302,11 @@ static int do_bind(struct build *b, size_t i, struct ch_err *err)
 	return 0;
 }
 
-static int do_tmpfs(struct build *b, const struct ch_op *op, struct ch_err *err)
+static int do_tmpfs(struct build *b, size_t i, struct ch_err *err)
 {
+	const struct ch_op *op = &b->plan.ops[i];
 	char path[CH_FD_PATH_MAX];
-	ch_auto(fd) int point = open_point(b, op, true, err);
+	ch_auto(fd) int point = open_point(b, i, err);
 
 	if (point < 0)
 		return point;
@@ -322,11 +347,21 @@ static int do_op(struct build *b, size_t i, struct ch_err *err)
 	case CH_OP_BIND:
 		return do_bind(b, i, err);
 	case CH_OP_TMPFS:
-		return do_tmpfs(b, op, err);
+		return do_tmpfs(b, i, err);
 	case CH_OP_PASSWD:
 	case CH_OP_GROUP:
 		return do_ident(b, i, err);
 	}
+	return 0;
+}
+
+/* Through the host's /proc: what is the container's is the user's choice. */
+static int open_namespaces(int ns[2], struct ch_err *err)
+{
+	ns[0] = open("/proc/self/ns/user", O_RDONLY | O_CLOEXEC);
+	ns[1] = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+	if (ns[0] < 0 || ns[1] < 0)
+		return ch_err_sys(err, "open the namespaces of the container");
 	return 0;
 }
 
@@ -349,20 +384,13 @@ static void put_error(struct ch_build_msg *m, const struct ch_err *err)
 	snprintf(m->msg, sizeof(m->msg), "%s", err->msg);
 }
 
-/* Report success (RC 0) with our namespaces and METALEN bytes of META, or ERR; and exit. */
-static _Noreturn void finish(int sock, const uint32_t at[2], const char *meta, size_t meta_len,
-			     int rc, struct ch_err *err)
+/* Report success (RC 0) with the namespaces NS and METALEN bytes of META, or ERR; and exit. */
+static _Noreturn void finish(int sock, const int ns[2], const uint32_t at[2], const char *meta,
+			     size_t meta_len, int rc, struct ch_err *err)
 {
 	static char packet[sizeof(struct ch_build_msg) + CH_META_MAX];
 	struct ch_build_msg m = { .kind = CH_BUILD_DONE, .meta_len = (uint32_t)meta_len };
-	int ns[2] = { -1, -1 };
 
-	if (rc == 0) {
-		ns[0] = open("/proc/self/ns/user", O_RDONLY | O_CLOEXEC);
-		ns[1] = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
-		if (ns[0] < 0 || ns[1] < 0)
-			rc = ch_err_sys(err, "open the namespaces of the container");
-	}
 	memcpy(m.at, at, sizeof(m.at));
 	if (rc < 0) {
 		m.meta_len = 0;
@@ -406,8 +434,8 @@ static int make_mounts(struct build *b, struct ch_err *err)
 	for (size_t i = 0; rc == 0 && i < b->plan.n; i++)
 		rc = do_op(b, i, err);
 	if (rc == 0)
-		rc = pivot(b, err);
-	return rc;
+		rc = open_namespaces(b->ns, err);
+	return rc == 0 ? pivot(b, err) : rc;
 }
 
 void ch_build_main(const struct ch_request *req, const struct ch_image *image,
@@ -423,8 +451,6 @@ void ch_build_main(const struct ch_request *req, const struct ch_image *image,
 	int rc = ch_plan_make(req, image->kind, &b.plan, &err);
 
 	umask(0022);
-	/* The maps and descriptors below /proc/self must be ours for a moment. */
-	ch_caps_dumpable(1);
 	if (rc == 0)
 		rc = make_namespaces(&b, &err);
 	at[0] = ch_build_now();
@@ -433,21 +459,22 @@ void ch_build_main(const struct ch_request *req, const struct ch_image *image,
 	at[1] = ch_build_now();
 	if (rc == 0 && req->want_meta)
 		rc = read_meta(&meta, &meta_len, &err);
-	finish(sock, at, meta, meta_len, rc, &err);
+	finish(sock, b.ns, at, meta, meta_len, rc, &err);
 }
 
 void ch_build_nested(const struct ch_request *req, int userns, int mntns, int sock)
 {
 	uint32_t at[2] = { 0 };
+	int ns[2] = { -1, -1 }, rc = 0;
 	struct ch_err err;
-	int rc = 0;
 
-	ch_caps_dumpable(1);
 	if (setns(userns, CLONE_NEWUSER) < 0 || setns(mntns, CLONE_NEWNS) < 0)
 		rc = ch_err_sys(&err, "enter the container");
 	if (rc == 0)
 		rc = ch_userns_new(req->uid, req->gid, &err);
 	if (rc == 0)
 		rc = ch_mntns_new(&err);
-	finish(sock, at, NULL, 0, rc, &err);
+	if (rc == 0)
+		rc = open_namespaces(ns, &err);
+	finish(sock, ns, at, NULL, 0, rc, &err);
 }

@@ -96,16 +96,22 @@ int ch_env_assign(const struct ch_env *env, const char *text, bool expand, struc
 
 /* ---- files ------------------------------------------------------------------------------ */
 
-static int read_file(const char *path, char **ret_text, size_t *ret_len, struct ch_err *err)
+/* ONLY_FILE: refuse pipes and the like, on which reading could wait for ever. */
+static int read_file(const char *path, bool only_file, char **ret_text, size_t *ret_len,
+		     struct ch_err *err)
 {
-	ch_auto(fd) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	int nonblock = only_file ? O_NONBLOCK : 0;
+	ch_auto(fd) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | nonblock);
 	ch_auto(buf) struct ch_buf buf = CH_BUF_INIT(FILE_MAX);
 	char part[4096];
+	struct stat st;
 	ssize_t n;
 
-	if (fd < 0)
+	if (fd < 0 || fstat(fd, &st) < 0)
 		return ch_err_sys(err, "environment file '%s'", path);
-	while ((n = read(fd, part, sizeof(part))) > 0)
+	if (only_file && !S_ISREG(st.st_mode))
+		return ch_err_set(err, -EINVAL, "environment file '%s': not a regular file", path);
+	while ((n = read(fd, part, sizeof(part))) > 0 && !ch_buf_bad(&buf))
 		ch_buf_add(&buf, part, (size_t)n);
 	if (n < 0)
 		return ch_err_sys(err, "environment file '%s'", path);
@@ -174,7 +180,7 @@ int ch_env_file(const struct ch_env *env, const char *path, char sep, bool expan
 	ch_auto(str) char *text = NULL;
 	size_t len;
 
-	if (read_file(path, &text, &len, err) < 0)
+	if (read_file(path, true, &text, &len, err) < 0)
 		return err->code;
 	return apply_text(env, path, text, len, sep, expand, keep, err);
 }
@@ -253,7 +259,7 @@ int ch_env_ops_add(struct ch_env_ops *ops, enum ch_env_kind kind, const char *te
 	return 0;
 }
 
-int ch_env_ops_load(struct ch_env_ops *ops, struct ch_err *err)
+int ch_env_ops_load(struct ch_env_ops *ops, bool only_files, struct ch_err *err)
 {
 	for (size_t i = 0; i < ops->n; i++) {
 		struct ch_env_op *op = &ops->list[i];
@@ -261,12 +267,27 @@ int ch_env_ops_load(struct ch_env_ops *ops, struct ch_err *err)
 
 		if (op->kind != CH_ENV_FILE && op->kind != CH_ENV_FILE0)
 			continue;
-		if (read_file(op->text, &text, &op->len, err) < 0)
+		if (read_file(op->text, only_files, &text, &op->len, err) < 0)
 			return err->code;
 		op->path = op->text;
 		op->text = text;
 	}
 	return 0;
+}
+
+/* "NAME=VALUE" as it is: no quotes, no expansion. */
+static int set_literally(const struct ch_env *env, const char *text, bool (*keep)(const char *name),
+			 struct ch_err *err)
+{
+	size_t n = strcspn(text, "=");
+	ch_auto(str) char *name = strndup(text, n);
+	int rc = is_kept(text, keep, err);
+
+	if (!name)
+		return out_of_memory(err);
+	if (rc != 0 || n == 0 || !text[n])
+		return rc < 0 ? rc : 0;
+	return set(env, name, text + n + 1, err);
 }
 
 /* The image's configuration first: /ch/environment has the last word. */
@@ -277,7 +298,7 @@ static int apply_image(const struct ch_env *env, bool expand, char sep, const ch
 	const char *item;
 
 	while ((item = ch_meta_next(meta, meta_len, "env", &pos)))
-		if (assign_unless_kept(env, item, false, keep, err) < 0)
+		if (set_literally(env, item, keep, err) < 0)
 			return ch_err_in(err, "image configuration");
 
 	int rc = ch_env_file(env, IMAGE_FILE, sep, expand, keep, err);

@@ -66,8 +66,9 @@ struct ch_env_ops {
 int ch_env_ops_add(struct ch_env_ops *ops, enum ch_env_kind kind, const char *text,
 		   struct ch_err *err);
 
-/* Read the host files that OPS name, in place. Call outside the container. */
-int ch_env_ops_load(struct ch_env_ops *ops, struct ch_err *err);
+/* Read the host files that OPS name, in place. Call outside the container. ONLY_FILES:
+ * refuse pipes and the like, which could keep us waiting. */
+int ch_env_ops_load(struct ch_env_ops *ops, bool only_files, struct ch_err *err);
 
 /* Carry OPS out. Call inside the container. META: as of meta.h. KEEP: names that what
  * comes from the image may not touch; may be NULL. */

@@ -5,12 +5,14 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/auto.h"
 #include "base/err.h"
+#include "base/path.h"
 #include "base/text.h"
 #include "sys/mnt.h"
 
@@ -102,13 +104,12 @@ int ch_image_open(const char *path, struct ch_image *ret_image, struct ch_err *e
 	return 0;
 }
 
-static bool is_below(const char *path, const char *dir)
+/* Is PATH below DIR, wherever links lead DIR to? */
+static bool is_really_below(const char *path, const char *dir)
 {
-	size_t n = strlen(dir);
+	char real[PATH_MAX];
 
-	while (n > 1 && dir[n - 1] == '/')
-		n--;
-	return n > 0 && strncmp(path, dir, n) == 0 && (n == 1 || path[n] == '/');
+	return realpath(dir, real) && ch_path_is_below(path, real);
 }
 
 int ch_image_check_allowed(const struct ch_image *image, const char *allowed, struct ch_err *err)
@@ -124,7 +125,7 @@ int ch_image_check_allowed(const struct ch_image *image, const char *allowed, st
 
 		if (ch_text_next(&allowed, ':', &dir, err) < 0)
 			return err->code;
-		if (is_below(path, dir))
+		if (is_really_below(path, dir))
 			return 0;
 	}
 	return ch_err_set(err, -EACCES,

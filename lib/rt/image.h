@@ -24,8 +24,7 @@ struct ch_image {
 /* Open PATH. Errors say what the file looks like instead. */
 int ch_image_open(const char *path, struct ch_image *ret_image, struct ch_err *err);
 
-/* Refuse an image that lies below none of the directories of ALLOWED (separated by ':').
- * Needs a dumpable process: /proc/self/fd tells where the file is. */
+/* Refuse an image that lies below none of the directories of ALLOWED (separated by ':'). */
 int ch_image_check_allowed(const struct ch_image *image, const char *allowed, struct ch_err *err);
 
 void ch_image_done(struct ch_image *image);

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -33,8 +34,9 @@ enum state {
 enum { BLAME_MS = 300, NESTED_MS = 10000, END_MS = 500, CPUS_MS = 2000 };
 
 struct child {
-	pid_t pid; /* 0: none, or reaped */
-	int sock;  /* -1: closed */
+	pid_t pid;   /* 0: none, or reaped */
+	pid_t group; /* which it leads, if it makes one; 0: none */
+	int sock;    /* -1: closed */
 };
 
 struct keeper {
@@ -49,8 +51,10 @@ struct keeper {
 	int signals;	   /* signalfd: SIGCHLD */
 	struct child builder, server;
 	int ns[2];	  /* user, mount */
+	int nested[2];	  /* join=no: made for the next answer */
 	unsigned waiting; /* asked, and not yet answered */
 	bool has_answered;
+	long long cpus_deadline;
 	int fuse;	/* kept until it is known where to work; -1: none */
 	bool is_placed; /* on the CPUs of the tasks */
 	uint32_t start, times[5];
@@ -116,6 +120,7 @@ static int spawn_server(struct keeper *k)
 		return ch_err_rc(&k->err, rc, "start the image server '%s'", k->server_path);
 	}
 	k->server.sock = sv[0];
+	k->server.group = k->server.pid;
 	return 0;
 }
 
@@ -148,12 +153,13 @@ static int fork_builder(struct keeper *k)
 	return 0;
 }
 
+/* With all that it started: a server's worker goes on when only its parent dies. */
 static void kill_child(struct child *c)
 {
-	if (c->pid > 0) {
-		kill(-c->pid, SIGKILL); /* the server leads a group of its own */
+	if (c->group > 0)
+		kill(-c->group, SIGKILL);
+	if (c->pid > 0)
 		kill(c->pid, SIGKILL);
-	}
 	close_fd(&c->sock);
 }
 
@@ -215,6 +221,12 @@ static void blame(struct keeper *k, const struct ch_build_msg *m)
 	}
 }
 
+static void server_ended(struct keeper *k)
+{
+	ch_err_set(&k->err, -EIO, "image '%s': the image server has ended", k->req.image);
+	fail(k);
+}
+
 static void on_built(struct keeper *k, const struct ch_build_msg *m, const char *meta, size_t len)
 {
 	k->times[CH_TIME_NAMESPACES] = m->at[0] - k->start;
@@ -225,6 +237,10 @@ static void on_built(struct keeper *k, const struct ch_build_msg *m, const char 
 	}
 	note_time(k, CH_TIME_READY);
 	k->state = READY;
+	if (k->image.kind == CH_IMAGE_SQUASH && k->server.pid == 0) {
+		server_ended(k);
+		return;
+	}
 	if (ch_keeper_confine(k->req.each, &k->err) < 0)
 		fail(k);
 }
@@ -233,7 +249,7 @@ static void on_builder(struct keeper *k)
 {
 	static char packet[sizeof(struct ch_build_msg) + CH_META_MAX];
 	struct ch_build_msg m = { 0 };
-	int fds[2];
+	int fds[2] = { -1, -1 };
 	long n = ch_msg_recv(k->builder.sock, packet, sizeof(packet), fds, 2, ch_msg_deadline(0));
 
 	if (n >= (long)sizeof(m)) {
@@ -249,6 +265,7 @@ static void on_builder(struct keeper *k)
 		}
 	} else if (m.kind == CH_BUILD_FUSE && fds[0] >= 0) {
 		k->fuse = ch_take_fd(&fds[0]);
+		k->cpus_deadline = ch_msg_deadline(CPUS_MS);
 		if (k->is_placed || !k->req.wait_cpus)
 			start_server(k);
 	} else if (m.kind == CH_BUILD_DONE && fds[1] >= 0 && k->state == BUILDING) {
@@ -269,14 +286,13 @@ static void on_child_gone(struct keeper *k, pid_t pid)
 	if (pid != k->server.pid)
 		return;
 	k->server.pid = 0;
-	if (k->state == READY) {
-		ch_err_set(&k->err, -EIO, "image '%s': the image server has ended", k->req.image);
-		fail(k);
-	}
+	if (k->state == READY)
+		server_ended(k);
 }
 
-/* A stopped server would leave its readers unkillable: wake it. */
-static void reap(struct keeper *k)
+/* A stopped server would leave its readers unkillable: wake it. Returns false when there
+ * are no children any more. */
+static bool reap(struct keeper *k)
 {
 	struct signalfd_siginfo si;
 	siginfo_t info;
@@ -285,8 +301,10 @@ static void reap(struct keeper *k)
 		;
 	for (;;) {
 		info.si_pid = 0;
-		if (waitid(P_ALL, 0, &info, WEXITED | WSTOPPED | WNOHANG) < 0 || info.si_pid == 0)
-			return;
+		if (waitid(P_ALL, 0, &info, WEXITED | WSTOPPED | WNOHANG) < 0)
+			return false;
+		if (info.si_pid == 0)
+			return true;
 		if (info.si_code == CLD_STOPPED)
 			kill(info.si_pid, SIGCONT);
 		else
@@ -297,7 +315,7 @@ static void reap(struct keeper *k)
 /* ---- those who want to enter --------------------------------------------------------- */
 
 /* join=no: namespaces of its own for each who asks, made inside the container. */
-static int make_nested(struct keeper *k, int ns[2])
+static int make_nested(struct keeper *k)
 {
 	struct ch_build_msg m = { 0 };
 	int sv[2];
@@ -313,14 +331,33 @@ static int make_nested(struct keeper *k, int ns[2])
 	}
 	close(sv[1]);
 
-	long n = pid < 0 ? 0 : ch_msg_recv(sv[0], &m, sizeof(m), ns, 2, ch_msg_deadline(NESTED_MS));
+	long n = pid < 0 ? 0
+			 : ch_msg_recv(sv[0], &m, sizeof(m), k->nested, 2,
+				       ch_msg_deadline(NESTED_MS));
 
 	close(sv[0]);
-	if (n == (long)sizeof(m) && m.kind == CH_BUILD_DONE && ns[1] >= 0)
+	if (n == (long)sizeof(m) && m.kind == CH_BUILD_DONE && k->nested[1] >= 0)
 		return 0;
 	m.msg[sizeof(m.msg) - 1] = '\0';
 	return ch_err_set(&k->err, m.code ? m.code : -EAGAIN, "namespaces for one process: %s",
 			  m.msg[0] ? m.msg : "their builder ended unexpectedly");
+}
+
+/* Room may come: the socket is full, the kernel short of memory, or too many descriptors
+ * are in flight. Any other error means that nobody is there to be answered. */
+static bool is_temporary(int rc)
+{
+	return rc == -ETIMEDOUT || rc == -ENOBUFS || rc == -ENOMEM;
+}
+
+/* The namespaces for the next answer. */
+static const int *choose_namespaces(struct keeper *k)
+{
+	if (k->state != READY || !k->req.each)
+		return k->ns;
+	if (k->nested[1] < 0 && make_nested(k) < 0)
+		fail(k);
+	return k->nested;
 }
 
 /* Send one answer. Returns 0, or -EAGAIN: later. */
@@ -328,13 +365,8 @@ static int answer(struct keeper *k)
 {
 	static char packet[sizeof(struct ch_answer) + CH_META_MAX];
 	struct ch_answer a = { .version = CH_PROTO_VERSION };
-	int fds[2] = { k->ns[0], k->ns[1] }, mine[2] = { -1, -1 };
+	const int *fds = choose_namespaces(k);
 
-	if (k->state == READY && k->req.each) {
-		if (make_nested(k, mine) < 0)
-			fail(k);
-		memcpy(fds, mine, sizeof(fds));
-	}
 	if (k->state == FAILED) {
 		a.code = k->err.code;
 		snprintf(a.msg, sizeof(a.msg), "%s", k->err.msg);
@@ -349,9 +381,11 @@ static int answer(struct keeper *k)
 	int rc = ch_msg_send(k->ctl, packet, sizeof(a) + a.meta_len, fds, a.code ? 0 : 2,
 			     ch_msg_deadline(0));
 
-	close_fd(&mine[0]);
-	close_fd(&mine[1]);
-	return rc == -ETIMEDOUT ? -EAGAIN : 0;
+	if (is_temporary(rc))
+		return -EAGAIN;
+	close_fd(&k->nested[0]);
+	close_fd(&k->nested[1]);
+	return 0;
 }
 
 static void answer_all(struct keeper *k)
@@ -413,6 +447,8 @@ static bool hear(struct keeper *k)
 /* Is there nothing left to do? */
 static bool is_over(struct keeper *k)
 {
+	if (k->ctl < 0 && k->state == BUILDING)
+		return true; /* nobody is waiting for it any more */
 	if (k->req.life == CH_LIFE_SOCKET && k->state != FAILED)
 		return k->ctl < 0;
 	if (k->ctl >= 0 && !(k->req.life == CH_LIFE_INSIDE && k->has_answered))
@@ -429,7 +465,7 @@ static int patience(const struct keeper *k)
 {
 	if (k->state != BUILDING && k->waiting)
 		return 1;
-	return k->fuse >= 0 ? CPUS_MS : -1;
+	return k->fuse >= 0 ? ch_msg_left(k->cpus_deadline) : -1;
 }
 
 static void one_round(struct keeper *k)
@@ -441,15 +477,14 @@ static void one_round(struct keeper *k)
 		{ .fd = k->boss, .events = POLLIN },
 		{ .fd = k->ctl, .events = POLLIN },
 	};
-	int events = poll(p, sizeof(p) / sizeof(p[0]), patience(k));
 
-	if (events < 0)
+	if (poll(p, sizeof(p) / sizeof(p[0]), patience(k)) < 0)
 		return;
-	if (events == 0 && k->fuse >= 0)
+	if (k->fuse >= 0 && ch_msg_left(k->cpus_deadline) == 0)
 		start_server(k);
 	if (p[2].revents)
 		on_server(k);
-	if (p[1].revents)
+	if (p[1].revents && k->builder.sock >= 0)
 		on_builder(k);
 	if (p[0].revents)
 		reap(k);
@@ -471,12 +506,10 @@ static void end(struct keeper *k)
 	close_fd(&k->fuse);
 	kill_child(&k->builder);
 	kill_child(&k->server);
-	while ((k->builder.pid || k->server.pid) && ch_msg_left(deadline) > 0) {
+	while (reap(k) && ch_msg_left(deadline) > 0) {
 		struct pollfd p = { .fd = k->signals, .events = POLLIN };
 
-		reap(k);
-		if (k->builder.pid || k->server.pid)
-			poll(&p, 1, ch_msg_left(deadline));
+		poll(&p, 1, ch_msg_left(deadline));
 	}
 }
 
@@ -495,6 +528,10 @@ static int prepare(struct keeper *k)
 {
 	sigset_t all, chld;
 
+	/* Whoever started us may ignore it: then children would vanish without a word. */
+	signal(SIGCHLD, SIG_DFL);
+	/* The server's worker becomes our child when its parent dies. */
+	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	sigemptyset(&chld);
@@ -528,6 +565,7 @@ int ch_keeper_main(const char *server, ch_meta_reader *read_meta, bool is_placed
 		.boss = -1,
 		.signals = -1,
 		.ns = { -1, -1 },
+		.nested = { -1, -1 },
 		.builder = { .sock = -1 },
 		.server = { .sock = -1 },
 		.start = ch_build_now(),

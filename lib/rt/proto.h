@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* proto.h - what the keeper and those who want to enter say to each other
  *
- * The keeper is exec'd with an empty argument list, a fixed environment and these
+ * The keeper is exec'd with at most one argument, a fixed environment and these
  * descriptors, and no others: 0, 1, 2 /dev/null; CH_KEEPER_SOCK, one end of a
  * SOCK_SEQPACKET pair; CH_KEEPER_REQUEST (request.h). Whoever wants to enter sends a
  * struct ch_go, and gets one struct ch_answer: with code 0 and two descriptors (user

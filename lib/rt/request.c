@@ -91,9 +91,12 @@ int ch_request_encode(const struct ch_request *req, char **ret_text, size_t *ret
 		put(&buf, "on", req->binds.list[i].dst);
 		put(&buf, "flags", flags);
 	}
-	*ret_len = buf.len;
+
+	size_t len = buf.len;
+
 	if (ch_buf_take(&buf, ret_text) < 0)
 		return ch_err_set(err, -ENOMEM, "the request is too long");
+	*ret_len = len;
 	return 0;
 }
 

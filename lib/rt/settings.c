@@ -275,8 +275,10 @@ static int set_write_fake(void *target, const char *value, struct ch_err *err)
 	if (s->write == CH_WRITE_IMAGE)
 		return ch_err_set(err, -EINVAL, "--write and --write-fake exclude each other");
 	s->write = CH_WRITE_FAKE;
-	if (!value)
+	if (!value) {
+		free(ch_take(s->write_size));
 		return 0;
+	}
 
 	size_t digits = strspn(value, "0123456789");
 

@@ -14,6 +14,7 @@
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/path.h"
 #include "rt/plan.h"
 #include "sys/mnt.h"
 
@@ -154,21 +155,13 @@ static int make_path(int into, int like, const char *path, bool is_dir, struct c
 	return 0;
 }
 
-/* Is canonical directory PATH equal to TOP or below it? */
-static bool is_below(const char *path, const char *top)
-{
-	size_t n = strlen(top);
-
-	return strncmp(path, top, n) == 0 && (path[n] == '/' || path[n] == '\0');
-}
-
 /* The highest of all anchors above entry I: its overlay serves both. */
 static const char *top_of(const struct ch_skel *skel, unsigned i)
 {
 	const char *top = skel->list[i].anchor;
 
 	for (unsigned k = 0; k < skel->n; k++)
-		if (is_below(top, skel->list[k].anchor))
+		if (ch_path_is_below(top, skel->list[k].anchor))
 			top = skel->list[k].anchor;
 	return top;
 }
@@ -198,7 +191,7 @@ static int fill(const struct ch_skel *skel, const char *top, int into, int like,
 		const struct ch_missing *m = &skel->list[i];
 		char path[2 * PATH_MAX];
 
-		if (!is_below(m->anchor, top))
+		if (!ch_path_is_below(m->anchor, top))
 			continue;
 
 		const char *middle = m->anchor + strlen(top);

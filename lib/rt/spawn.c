@@ -32,7 +32,8 @@ static _Noreturn void become_keeper(const char *program, int sock, int request, 
 		_exit(1);
 	f = dup3(f, CH_KEEPER_REQUEST + 1, O_CLOEXEC);
 	/* Whatever else the caller had open: a pipe's reader would wait for us. */
-	close_range(CH_KEEPER_REQUEST + 2, ~0U, 0);
+	if (close_range(CH_KEEPER_REQUEST + 2, ~0U, 0) < 0)
+		_exit(1);
 	execve(program, argv, env);
 
 	int code = errno;

@@ -15,6 +15,7 @@
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/path.h"
 #include "sys/mountinfo.h"
 
 const char *ch_fd_path(int fd, char path[CH_FD_PATH_MAX])
@@ -57,16 +58,6 @@ int ch_mnt_attach(int tree, int dst, struct ch_err *err)
 	return 0;
 }
 
-/* Is PATH the directory DIR or below it? */
-static bool is_below(const char *path, const char *dir)
-{
-	size_t n = strlen(dir);
-
-	if (strcmp(dir, "/") == 0)
-		return true;
-	return strncmp(path, dir, n) == 0 && (path[n] == '\0' || path[n] == '/');
-}
-
 /* One remount for each mount below DIR. Locked flags have to be repeated, or the kernel
  * refuses in a user namespace (mount_namespaces(7)). */
 static int readonly_one_by_one(int dir, struct ch_err *err)
@@ -86,7 +77,7 @@ static int readonly_one_by_one(int dir, struct ch_err *err)
 		line[strcspn(line, "\n")] = '\0';
 		if (ch_mountinfo_parse(line, &m, err) < 0)
 			return err->code;
-		if (!is_below(m.path, top) || m.flags & MS_RDONLY)
+		if (!ch_path_is_below(m.path, top) || m.flags & MS_RDONLY)
 			continue;
 		if (mount(NULL, m.path, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | m.flags, NULL) < 0)
 			return ch_err_sys(err, "remount '%s' read-only", m.path);

@@ -2,7 +2,7 @@
 /* mnt.h - mounts by descriptor, in a mount namespace of our own
  *
  * Sources and targets are descriptors (O_PATH suffices), so that nothing can change
- * between a look and the mount. Needs /proc and a dumpable process. */
+ * between a look and the mount. Needs /proc. */
 #ifndef CH_SYS_MOUNT_H
 #define CH_SYS_MOUNT_H
 

@@ -11,6 +11,7 @@
 
 #include "base/auto.h"
 #include "base/err.h"
+#include "sys/caps.h"
 
 static int write_file(const char *path, const char *text, struct ch_err *err)
 {
@@ -57,12 +58,15 @@ int ch_userns_new(uid_t uid, gid_t gid, struct ch_err *err)
 	if (unshare(CLONE_NEWUSER) < 0)
 		return ch_err_set(err, -errno, "make a user namespace: %s", why_refused(errno));
 
+	ch_caps_dumpable(1);
+
 	int rc = write_file("/proc/self/setgroups", "deny", err);
 
 	if (rc == 0)
 		rc = write_map("/proc/self/uid_map", uid, outer_uid, err);
 	if (rc == 0)
 		rc = write_map("/proc/self/gid_map", gid, outer_gid, err);
+	ch_caps_dumpable(0);
 	return rc;
 }
 

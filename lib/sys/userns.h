@@ -9,7 +9,8 @@ struct ch_err;
 
 /* Move the calling process into a new user namespace in which it is UID and GID, mapped
  * one to one to its effective ids (setgroups denied: supplementary groups keep working
- * but are shown as 65534). The process must be single-threaded and dumpable. */
+ * but are shown as 65534). The process must be single-threaded. For the moment in which it
+ * writes its maps it is dumpable, since they would be root's otherwise; then never again. */
 int ch_userns_new(uid_t uid, gid_t gid, struct ch_err *err);
 
 /* Move the calling process into a new mount namespace from which nothing propagates back.

@@ -58,7 +58,7 @@ teardown() { ch_teardown; }
 }
 
 @test "ro holds for mounts below the source, and cannot be undone inside" {
-	run_ch -b /dev:/mnt/dev:ro -b "$tmp/a:/mnt/x:ro" "$sqfs" -- sh -c '
+	run_ch -u 1234 -b /dev:/mnt/dev:ro -b "$tmp/a:/mnt/x:ro" "$sqfs" -- sh -c '
 		touch /mnt/dev/shm/charlie-test-x && echo "shm written"
 		mount -o remount,bind,rw /mnt/x && touch /mnt/x/y && echo "remounted"
 		umount /mnt/x && touch /mnt/x/y && echo "unmounted"

@@ -228,15 +228,15 @@ assert_idle()
 # cannot leave that. Zombies have no namespaces.
 node_processes()
 {
-	local node pid net
+	local node pid net cmdline
 
 	for node in $(node_names); do
 		pid=$(node_pid "$node")
 		net=$(readlink "/proc/$pid/ns/net")
 		find /proc/[0-9]*/ns/net -maxdepth 0 -lname "*${net//[^0-9]/}*" 2>/dev/null |
 			cut -d/ -f3 | grep -vx "$pid" | while read -r pid; do
-			printf '%s: process %s %s\n' "$node" "$pid" \
-				"$(tr '\0' ' ' <"/proc/$pid/cmdline")" 2>/dev/null
+			{ cmdline=$(tr '\0' ' ' <"/proc/$pid/cmdline"); } 2>/dev/null || continue
+			printf '%s: process %s %s\n' "$node" "$pid" "$cmdline"
 		done
 	done
 }

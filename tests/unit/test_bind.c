@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/auto.h"
 #include "base/err.h"
 #include "torture.h"
 #include "unit.h"

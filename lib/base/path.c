@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/path.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/err.h"
+
+bool ch_path_is_below(const char *path, const char *dir)
+{
+	size_t n = strlen(dir);
+
+	while (n > 0 && dir[n - 1] == '/')
+		n--;
+	return strncmp(path, dir, n) == 0 && (path[n] == '/' || path[n] == '\0');
+}
+
+int ch_path_absolute(const char *path, const char *dir, char **ret_path, struct ch_err *err)
+{
+	int rc = path[0] == '/' ? asprintf(ret_path, "%s", path)
+				: asprintf(ret_path, "%s/%s", dir, path);
+
+	return rc < 0 ? ch_err_set(err, -ENOMEM, "out of memory") : 0;
+}

@@ -1,0 +1,128 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# With proctrack/cgroup, task/cgroup and task/affinity: nothing is left in any cgroup, and
+# the application has the CPUs that it has without us
+# shellcheck disable=SC2016 # variables for shells on the nodes
+
+load ../lib/slurm
+
+setup_file() {
+	slurm_up --proctrack cgroup --task cgroup --cpus "$(nproc)"
+	IMG=$(image tiny)
+	export IMG
+}
+teardown_file() { slurm_down; }
+setup() { slurm_setup; }
+teardown() { slurm_teardown; }
+
+lacks() {
+	[[ -e $1 ]] || echo "$1"
+}
+
+# All groups of steps and jobs. Whatever bare Slurm leaves is not ours: see the first test.
+groups_left() {
+	find /sys/fs/cgroup -path "*/charlie-cluster-$(<"$CH_CLUSTER/c/id")/*" \
+		-regex '.*/\(step_\|job_\|uid_\).*' -type d
+}
+
+@test "cgroup: steps of a job leave no group; the job leaves none" {
+	user srun -N2 -n2 true	# bare: the test expects nothing more
+	wait_until_empty 10 "Slurm's own are left" groups_left
+	printf '%s\n' '#!/bin/bash' 'for i in 1 2 3; do' "srun -N2 -n2 --ch-image=$IMG true; done" \
+		"srun -n1 --ch-image=$share/none true" "srun -n2 --ch-image=$IMG sh -c 'exit 3'" \
+		"touch $share/started" "while [ ! -e $share/end ]; do sleep 0.1; done" >"$share/job"
+	user sbatch -Q -N2 -n2 -o "$share/out" "$share/job"
+	wait_until_empty 30 "not started: $(cat "$share/out")" lacks "$share/started"
+	# Only the script's are there, and Slurm's own for the whole job.
+	run -0 steps_left
+	assert_equal "$output" ""
+	touch "$share/end"
+	assert_idle
+	wait_until_empty 10 "left" groups_left
+}
+
+steps_left() {
+	groups_left | grep -E '/step_[0-9]' || true
+}
+
+@test "cgroup: a failed start leaves no group" {
+	must_fail 2 --ch-image="$share/none"
+	printf '%s\n' '#!/bin/sh' 'kill -STOP $$' >"$share/keeper"
+	chmod 755 "$share/keeper"
+	plugstack required "helper=$share/keeper" start_timeout=1
+	must_fail 2 --ch-image="$IMG"
+	assert_idle
+	wait_until_empty 10 "left" groups_left
+}
+
+# An application with a daemon in a session of its own
+start() {
+	user srun -N2 -n2 --ch-image="$IMG" --ch-bind="$share:/share" sh -c '
+		(setsid sleep 600 &)
+		touch /share/started
+		while [ ! -e /share/end ]; do sleep 0.1; done' >"$share/log" 2>&1 3>&- &
+	wait_until_empty 20 "not started: $(cat "$share/log")" lacks "$share/started"
+}
+
+@test "cgroup: scancel takes all processes, daemons included" {
+	start
+	user scancel --user="$test_user"
+	wait
+	assert_idle
+	assert_clean
+	wait_until_empty 10 "left" groups_left
+}
+
+@test "cgroup: the end of the application takes its daemons" {
+	start
+	touch "$share/end"
+	wait
+	assert_idle
+	assert_clean
+	wait_until_empty 10 "left" groups_left
+}
+
+@test "cgroup: keeper and server are in the job's groups, not on the node at large" {
+	start
+	run -0 node_processes
+	for pid in $(awk '$4 ~ /^ch-/ { print $3 }' <<<"$output"); do
+		assert_match "$(<"/proc/$pid/cgroup")" '/job_[0-9]+'
+	done
+	touch "$share/end"
+	wait
+}
+
+@test "cgroup: the owner kills the keeper and stops the server: nothing stays" {
+	start
+	run -0 node_processes
+	# shellcheck disable=SC2046 # one word each
+	user kill -STOP $(awk '$4 == "ch-server" { print $3 }' <<<"$output")
+	# shellcheck disable=SC2046
+	user kill -KILL $(awk '$4 == "ch-keeper" { print $3 }' <<<"$output")
+	touch "$share/end"
+	user scancel --user="$test_user"
+	wait
+	assert_idle
+	assert_clean
+	wait_until_empty 10 "left" groups_left
+}
+
+@test "affinity: the ranks' CPU masks are those without the plugin" {
+	for bind in none cores rank map_cpu:1,0 mask_cpu:0x1,0x2 mask_cpu:0x2,0x2; do
+		for tasks in 1 2; do
+			run -0 user srun -Q -n$tasks -l --cpu-bind=$bind grep Cpus_allowed_list /proc/self/status
+			bare=$(sort <<<"$output")
+			run -0 user srun -Q -n$tasks -l --cpu-bind=$bind --ch-image="$IMG" \
+				grep Cpus_allowed_list /proc/self/status
+			assert_equal "$(sort <<<"$output")" "$bare"
+		done
+	done
+}
+
+@test "cgroup: MPI with CMA" {
+	run -0 --separate-stderr user srun -N2 -n4 --mpi=pmix --overcommit --ch-image="$(image mpi)" \
+		mpi-cma --require-cma
+	assert_match "$output" 'size 4 nodes 2'
+	assert_equal "$stderr" ""
+	wait_until_empty 10 "left" groups_left
+}

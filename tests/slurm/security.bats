@@ -1,0 +1,241 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# What a user cannot do with the keeper and the image server of a job, and what they are
+# shellcheck disable=SC2016 # variables for shells on the nodes
+
+load ../lib/slurm
+
+setup_file() {
+	slurm_up
+	IMG=$(image tiny)
+	export IMG
+}
+teardown_file() { slurm_down; }
+setup() { slurm_setup; }
+teardown() {
+	touch "$share/end"
+	wait
+	slurm_teardown
+}
+
+lacks() {
+	[[ -e $1 ]] || echo "$1"
+}
+
+# One task inside, until share/end is made. Then: $keeper, $servers, $ours are pids.
+start() {	# OPTION...
+	user "${with[@]}" srun -n1 --ch-image="$IMG" --ch-bind="$share:/share" "$@" sh -c '
+		touch /share/started
+		while [ ! -e /share/end ]; do sleep 0.1; done' >"$share/log" 2>&1 3>&- &
+	wait_until_empty 20 "not started: $(cat "$share/log")" lacks "$share/started"
+	keeper=$(pids_of ch-keeper)
+	servers=$(pids_of ch-server)
+	ours="$keeper $servers"
+	[[ $keeper =~ ^[0-9]+$ && $servers ]]
+}
+
+with=(env)
+
+pids_of() {	# NAME
+	node_processes | awk -v name="$1" '$4 == name { print $3 }'
+}
+
+status_of() {	# PID FIELD
+	sed -n "s/^$2:[[:space:]]*//p" "/proc/$1/status" | tr '\t' ' '
+}
+
+@test "security: keeper and server are the user's for good, without capabilities" {
+	groups="$(id -G "$test_user")"
+	start
+	uid=$(id -u "$test_user") gid=$(id -g "$test_user")
+	for pid in $ours; do
+		assert_equal "$(status_of "$pid" Uid)" "$uid $uid $uid $uid"
+		assert_equal "$(status_of "$pid" Gid)" "$gid $gid $gid $gid"
+		assert_equal "$(status_of "$pid" Groups | xargs -n1 | sort | xargs)" \
+			"$(xargs -n1 <<<"$groups" | sort | xargs)"
+		for set in CapInh CapPrm CapEff CapAmb; do
+			assert_equal "$(status_of "$pid" $set)" 0000000000000000
+		done
+	done
+}
+
+@test "security: the user's other groups come along" {
+	groupadd --force chtestgroup
+	usermod --append --groups chtestgroup "$test_user"
+	start
+	group=$(getent group chtestgroup | cut -d: -f3)
+	groups=$(for pid in $ours; do status_of "$pid" Groups; done)
+	gpasswd --delete "$test_user" chtestgroup
+	groupdel chtestgroup
+	assert_equal "$(grep -cw "$group" <<<"$groups")" "$(wc -w <<<"$ours")"
+}
+
+@test "security: no_new_privs, a seccomp filter, killable in low memory" {
+	start
+	for pid in $ours; do
+		assert_equal "$(status_of "$pid" NoNewPrivs)" 1
+		assert_equal "$(status_of "$pid" Seccomp)" 2
+		assert_equal "$(<"/proc/$pid/oom_score_adj")" 0
+	done
+}
+
+@test "security: a fixed environment and no arguments, whatever the job's environment is" {
+	with=(env SECRET=secret LD_LIBRARY_PATH="$share" GLIBC_TUNABLES=glibc.malloc.check=3)
+	start --ch-env=SECRET2=secret
+	assert_equal "$(tr '\0' '\n' <"/proc/$keeper/environ")" PATH=/usr/bin:/bin
+	for pid in $servers; do assert_equal "$(tr '\0' '\n' <"/proc/$pid/environ")" ""; done
+	assert_equal "$(tr '\0' ' ' <"/proc/$keeper/cmdline")" "ch-keeper "
+	for pid in $servers; do assert_equal "$(tr '\0' ' ' <"/proc/$pid/cmdline")" "ch-server "; done
+}
+
+@test "security: nothing of the job's environment is preloaded" {
+	cat >"$share/evil.c" <<-END
+		#include <fcntl.h>
+		#include <stdio.h>
+		#include <string.h>
+		#include <sys/prctl.h>
+		#include <unistd.h>
+		__attribute__((constructor)) static void evil(void)
+		{
+			char comm[17] = "", path[200];
+			prctl(PR_GET_NAME, comm);
+			snprintf(path, sizeof(path), "$share/was-in-%s", comm);
+			close(open(path, O_CREAT | O_WRONLY, 0666));
+		}
+		unsigned la_version(unsigned v) { return v; }
+	END
+	gcc -shared -fPIC -o "$share/evil.so" "$share/evil.c"
+	with=(env LD_PRELOAD="$share/evil.so" LD_AUDIT="$share/evil.so")
+	start
+	[[ -e $share/was-in-srun ]]	# the test can tell
+	for path in "$share"/was-in-*; do
+		[[ $path != *ch-* && $path != *slurmstepd* ]] || fail "$path"
+	done
+	for pid in $ours; do run ! grep evil "/proc/$pid/maps"; done
+}
+
+@test "security: they have no descriptors but their own" {
+	start
+	for pid in $ours; do
+		run -0 find "/proc/$pid/fd" -mindepth 1 -printf '%l\n'
+		run ! grep -vE '^(/dev/null|/dev/fuse|socket:.*|anon_inode:.*|user:.*|mnt:.*|/memfd:ch-.*|'"$IMG"')$' \
+			<<<"$output"
+		assert_equal "$output" ""
+	done
+}
+
+@test "security: their owner cannot look or get into them" {
+	start
+	# shellcheck disable=SC2086 # one word each
+	run -0 user /usr/bin/python3 "$top/tests/slurm/poke" $ours
+	assert_equal "$output" ""
+	# The test can tell.
+	user sleep 20 3>&- &
+	sleep 0.3
+	run -1 user /usr/bin/python3 "$top/tests/slurm/poke" "$(pgrep -n -u "$test_user" -x sleep)"
+	(($(wc -l <<<"$output") == 12)) || fail "$output"
+	pkill -u "$test_user" -x -n sleep
+}
+
+@test "security: nor from inside the container, as what seems to be root" {
+	start
+	cp "$top/tests/slurm/poke" "$share/poke"
+	# shellcheck disable=SC2086
+	run -0 user srun -n1 --overlap --ch-uid=0 --ch-gid=0 --ch-bind="$share:/share" \
+		--ch-image="$(image debian)" /usr/bin/python3 /share/poke $ours
+	assert_equal "$output" ""
+	run ! user srun -n1 --overlap --ch-image="$IMG" cat "/proc/$keeper/environ"
+}
+
+@test "security: while the keeper starts, its owner cannot get into it, either" {
+	# Pokes at all that appears, for a while.
+	cat >"$share/hunt" <<-END
+		import os, subprocess, sys, time
+		end, seen = time.time() + 8, 0
+		while time.time() < end and not os.path.exists("$share/end"):
+		    for p in os.listdir("/proc"):
+		        try:
+		            comm = p.isdigit() and open(f"/proc/{p}/comm").read().strip()
+		        except OSError:
+		            continue
+		        if comm in ("ch-keeper", "ch-server", "slurmstepd"):
+		            for name in "environ", "mem":
+		                try:
+		                    open(f"/proc/{p}/{name}", "rb").close()
+		                    text = open(f"/proc/{p}/environ", "rb").read()
+		                except OSError:
+		                    seen += 1
+		                    continue
+		                # The builder shows itself for a moment; it has nothing of root's.
+		                if b"SLURM" in text or b"root" in text:
+		                    print(comm, name, text)
+		print("looked", seen > 50)
+	END
+	user /usr/bin/python3 "$share/hunt" >"$share/hunted" 3>&- &
+	hunter=$!
+	for i in {1..8}; do user srun -n2 --ch-image="$IMG" true; done
+	touch "$share/end"
+	wait "$hunter"
+	assert_equal "$(<"$share/hunted")" "looked True"
+}
+
+@test "security: the application has no descriptor of the keeper's" {
+	run -0 user srun -n2 --ch-image="$IMG" ls -l /proc/self/fd
+	inside=$(grep -o '[0-9]* -> [a-z/]*' <<<"$output" | sort -u)
+	run -0 user srun -n2 ls -l /proc/self/fd
+	assert_equal "$inside" "$(grep -o '[0-9]* -> [a-z/]*' <<<"$output" | sort -u)"
+	run ! grep socket <<<"$inside"
+}
+
+@test "security: the application has no capabilities inside, and gains none" {
+	run -0 user srun -n1 --ch-uid=0 --ch-image="$IMG" grep -E '^(Cap(Inh|Prm|Eff|Amb)|NoNewPrivs)' /proc/self/status
+	assert_equal "$(tr -d '\t' <<<"$output")" \
+		$'CapInh:0000000000000000\nCapPrm:0000000000000000\nCapEff:0000000000000000\nCapAmb:0000000000000000\nNoNewPrivs:1'
+	run ! user srun -n1 --ch-uid=0 --ch-image="$IMG" umount /proc
+	assert_match "$output" 'Operation not permitted|must be superuser'
+	run ! user srun -n1 --ch-uid=0 --ch-image="$IMG" mount -o remount,rw /
+	run -0 user srun -n1 --ch-image="$IMG" sh -c 'while read a b c d m rest; do [ "$m" = / ] && echo "$rest"; done </proc/self/mountinfo'
+	assert_match "$output" 'nosuid'
+	assert_match "$output" 'nodev'
+}
+
+@test "security: the keeper cannot be used when its job is over" {
+	start
+	touch "$share/end"
+	wait
+	for pid in $ours; do
+		[[ ! -e /proc/$pid/exe ]] || fail "$pid is still there"
+	done
+}
+
+@test "security: the owner stops keeper and server: the job still ends, nothing stays" {
+	start
+	# shellcheck disable=SC2086
+	user kill -STOP $ours
+	touch "$share/end"
+	begin=$SECONDS
+	wait
+	assert_idle
+	((SECONDS - begin < 15)) || fail "took $((SECONDS - begin)) s"
+}
+
+@test "security: the owner kills the keeper and stops the server: nothing stays" {
+	start
+	# shellcheck disable=SC2086
+	user kill -STOP $servers
+	user kill -KILL "$keeper"
+	user scancel --user="$test_user"
+	begin=$SECONDS
+	wait
+	assert_idle
+	((SECONDS - begin < 20)) || fail "took $((SECONDS - begin)) s"
+}
+
+@test "security: limits of the job are the keeper's; the server's, too" {
+	with=(bash -c 'ulimit -S -c 0 -n 333; exec "$@"' -)
+	start
+	for pid in $ours; do
+		assert_match "$(<"/proc/$pid/limits")" 'Max core file size  *0 '
+		assert_match "$(<"/proc/$pid/limits")" 'Max open files  *333 '
+	done
+}
