@@ -14,7 +14,7 @@ setup() { slurm_setup; }
 teardown() { slurm_teardown; }
 
 masks() {	# SRUN-OPTION...
-	run -0 user srun -Q -l "$@" grep -E 'Cpus_allowed_list|Mems_allowed_list' /proc/self/status
+	run -0 user srun -Q --exclusive -l "$@" grep -E 'Cpus_allowed_list|Mems_allowed_list' /proc/self/status
 	sort <<<"$output"
 }
 

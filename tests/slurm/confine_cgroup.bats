@@ -110,9 +110,9 @@ start() {
 @test "affinity: the ranks' CPU masks are those without the plugin" {
 	for bind in none cores rank map_cpu:1,0 mask_cpu:0x1,0x2 mask_cpu:0x2,0x2; do
 		for tasks in 1 2; do
-			run -0 user srun -Q -n$tasks -l --cpu-bind=$bind grep Cpus_allowed_list /proc/self/status
+			run -0 user srun -Q --exclusive -n$tasks -l --cpu-bind=$bind grep Cpus_allowed_list /proc/self/status
 			bare=$(sort <<<"$output")
-			run -0 user srun -Q -n$tasks -l --cpu-bind=$bind --ch-image="$IMG" \
+			run -0 user srun -Q --exclusive -n$tasks -l --cpu-bind=$bind --ch-image="$IMG" \
 				grep Cpus_allowed_list /proc/self/status
 			assert_equal "$(sort <<<"$output")" "$bare"
 		done

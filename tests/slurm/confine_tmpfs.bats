@@ -25,9 +25,9 @@ teardown() { slurm_teardown; }
 }
 
 @test "tmpfs: the next job finds nothing" {
-	run -0 user srun -N2 -n2 --ch-image="$IMG" sh -c 'ls -A /tmp; echo x >/tmp/x'
+	run -0 user srun -Q -N2 -n2 --ch-image="$IMG" sh -c 'ls -A /tmp; echo x >/tmp/x'
 	assert_equal "$output" ""
-	run -0 user srun -N2 -n2 --ch-image="$IMG" ls -A /tmp
+	run -0 user srun -Q -N2 -n2 --ch-image="$IMG" ls -A /tmp
 	assert_equal "$output" ""
 	assert_equal "$(on_node n1 ls -A /tmp)" ""
 }
@@ -45,7 +45,7 @@ teardown() { slurm_teardown; }
 }
 
 @test "tmpfs: MPI with CMA" {
-	run -0 --separate-stderr user srun -N2 -n4 --mpi=pmix --ch-image="$(image mpi)" mpi-cma --require-cma
+	run -0 --separate-stderr user srun -Q -N2 -n4 --mpi=pmix --ch-image="$(image mpi)" mpi-cma --require-cma
 	assert_match "$output" 'size 4 nodes 2'
 	assert_equal "$stderr" ""
 }
@@ -54,10 +54,10 @@ teardown() { slurm_teardown; }
 	count() {
 		for node in n1 n2; do wc -l <"/proc/$(node_pid $node)/mountinfo"; done
 	}
-	user srun -N2 -n2 true
+	user srun -Q -N2 -n2 true
 	assert_idle
 	before=$(count)
-	for i in {1..5}; do user srun -N2 -n2 --ch-image="$IMG" true; done
+	for i in {1..5}; do user srun -Q -N2 -n2 --ch-image="$IMG" true; done
 	assert_idle
 	assert_equal "$(count)" "$before"
 }
