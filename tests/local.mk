@@ -9,8 +9,14 @@ unit_tests = \
 	%D%/unit/test_buf \
 	%D%/unit/test_env \
 	%D%/unit/test_err \
+	%D%/unit/test_image \
+	%D%/unit/test_keeper \
 	%D%/unit/test_log \
 	%D%/unit/test_meta \
+	%D%/unit/test_mnt \
+	%D%/unit/test_mountinfo \
+	%D%/unit/test_msg \
+	%D%/unit/test_opt \
 	%D%/unit/test_plan \
 	%D%/unit/test_request \
 	%D%/unit/test_seccomp \
@@ -24,6 +30,12 @@ unit_tests_fs = \
 
 # Parsers of foreign data: fuzz/fuzz_X.c, replaying fuzz/corpus/X/.
 fuzz_targets = \
+	%D%/fuzz/fuzz_bind \
+	%D%/fuzz/fuzz_env \
+	%D%/fuzz/fuzz_meta \
+	%D%/fuzz/fuzz_mountinfo \
+	%D%/fuzz/fuzz_options \
+	%D%/fuzz/fuzz_request \
 	%D%/fuzz/fuzz_text
 
 lint_tests = \

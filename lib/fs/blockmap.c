@@ -86,14 +86,21 @@ static struct mark beginning(const struct ch_inode *inode)
 	return (struct mark){ .list = inode->next, .pos = inode->start };
 }
 
-static struct file *file_of(struct ch_blockmap *map, const struct ch_inode *inode)
+static struct file *known(struct ch_blockmap *map, uint64_t key)
 {
-	struct file *f;
-
 	for (size_t i = 0; i < FILES; i++) {
-		if (map->files[i].key == inode->ref + 1)
+		if (map->files[i].key == key)
 			return &map->files[i];
 	}
+	return NULL;
+}
+
+static struct file *file_of(struct ch_blockmap *map, const struct ch_inode *inode)
+{
+	struct file *f = known(map, inode->ref + 1);
+
+	if (f)
+		return f;
 	f = &map->files[map->victim++ % FILES];
 	f->key = inode->ref + 1;
 	f->step = ch_blockmap_count(map->image, inode) / MARKS + 1;
@@ -104,29 +111,42 @@ static struct file *file_of(struct ch_blockmap *map, const struct ch_inode *inod
 	return f;
 }
 
-/* The last known mark before INDEX, or a new one. */
+/* Mark I of a file, for all; unless another thread was faster, or the file's place is taken. */
+static void publish(struct ch_blockmap *map, uint64_t key, size_t i, const struct mark *m)
+{
+	pthread_mutex_lock(&map->lock);
+
+	struct file *f = known(map, key);
+
+	if (f && f->n == i) {
+		f->marks[i] = *m;
+		f->n++;
+	}
+	pthread_mutex_unlock(&map->lock);
+}
+
+/* The last mark before INDEX. If it is not known yet, it is looked for without the lock, so
+ * that other files need not wait. What is found on the way stays known, also on failure. */
 static int nearest(struct ch_blockmap *map, const struct ch_inode *inode, uint64_t index,
 		   struct mark *ret_mark, uint64_t *ret_left)
 {
-	int rc = 0;
-
 	pthread_mutex_lock(&map->lock);
 
-	struct file *f = file_of(map, inode);
-	size_t want = (size_t)(index / f->step);
+	const struct file *f = file_of(map, inode);
+	uint64_t step = f->step;
+	size_t want = (size_t)(index / step); /* < MARKS */
+	size_t i = want < f->n ? want : f->n - 1;
+	struct mark m = f->marks[i];
 
-	while (rc == 0 && f->n <= want && f->n < MARKS) {
-		f->marks[f->n] = f->marks[f->n - 1];
-		rc = advance(map->image, &f->marks[f->n], f->step);
-		if (rc == 0)
-			f->n++;
-	}
-	if (want >= f->n)
-		want = f->n - 1;
-	*ret_mark = f->marks[want];
-	*ret_left = index - want * f->step;
 	pthread_mutex_unlock(&map->lock);
-	return rc;
+	while (i < want) {
+		if (advance(map->image, &m, step) < 0)
+			return -EIO;
+		publish(map, inode->ref + 1, ++i, &m);
+	}
+	*ret_mark = m;
+	*ret_left = index - want * step;
+	return 0;
 }
 
 int ch_blockmap_find(struct ch_blockmap *map, const struct ch_inode *inode, uint64_t index,

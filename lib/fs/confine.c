@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fs/confine.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <linux/capability.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/auto.h"
 #include "base/err.h"
 #include "sys/seccomp.h"
 
@@ -15,14 +18,17 @@
 
 #define CAP_HIGHEST 63
 
-/* Memory, threads that exist, waiting, ending. */
+#define FDS_MAX 65536 /* to close, where they cannot be listed */
+
+/* Memory, threads that exist, waiting, ending. Nothing that sends to an address: log and
+ * report are write(2) on connected sockets. */
 #define CALLS_COMMON                                                                               \
 	__NR_read, __NR_writev, __NR_pread64, __NR_write, __NR_futex, __NR_madvise, __NR_mprotect, \
 		__NR_mmap, __NR_munmap, __NR_mremap, __NR_brk, __NR_clock_gettime,                 \
-		__NR_clock_nanosleep, __NR_nanosleep, __NR_ppoll, __NR_sendto, __NR_sendmsg,       \
-		__NR_close, __NR_getpid, __NR_gettid, __NR_getrandom, __NR_sched_yield,            \
-		__NR_rt_sigreturn, __NR_rt_sigprocmask, __NR_rt_sigaction, __NR_restart_syscall,   \
-		__NR_tgkill, __NR_exit, __NR_exit_group
+		__NR_clock_nanosleep, __NR_nanosleep, __NR_ppoll, __NR_close, __NR_getpid,         \
+		__NR_gettid, __NR_getrandom, __NR_sched_yield, __NR_rt_sigreturn,                  \
+		__NR_rt_sigprocmask, __NR_rt_sigaction, __NR_restart_syscall, __NR_tgkill,         \
+		__NR_exit, __NR_exit_group, CALLS_THREAD CALL_POLL
 
 /* A new thread calls these, perhaps when the filter is there already, and dies if it
  * cannot. */
@@ -32,26 +38,23 @@
 #define CALLS_THREAD __NR_set_robust_list
 #endif
 
-static const int worker_calls[] = {
-	CALLS_COMMON,
-	CALLS_THREAD,
 #ifdef __NR_poll
-	__NR_poll,
+#define CALL_POLL , __NR_poll
+#else
+#define CALL_POLL
 #endif
-};
+
+static const int worker_calls[] = { CALLS_COMMON };
 
 static const int supervisor_calls[] = {
 	CALLS_COMMON,
-	CALLS_THREAD,
-#ifdef __NR_poll
-	__NR_poll,
-#endif
 	/* watching workers */
 	__NR_clone,
 	__NR_waitid,
 	__NR_wait4,
 	__NR_kill,
 	__NR_recvmsg,
+	__NR_shutdown,
 	__NR_eventfd2,
 	__NR_signalfd4,
 	__NR_fstat,
@@ -92,13 +95,16 @@ static const int refused_calls[] = {
 #define HAVE_ASAN 0
 #endif
 
-static int install(const int *calls, size_t n, bool all_threads, struct ch_err *err)
+/* WORKER: for all of its threads, and signals (abort(3)) only for itself. The supervisor
+ * cannot have that, for its workers inherit its filter. */
+static int install(const int *calls, size_t n, bool worker, struct ch_err *err)
 {
 	const struct ch_seccomp_policy policy = {
 		.allow = { calls, n },
 		.refuse = { refused_calls, COUNT(refused_calls) },
 		.kill = ch_seccomp_never,
-		.all_threads = all_threads,
+		.tgkill_pid = worker ? getpid() : 0,
+		.all_threads = worker,
 	};
 
 	if (HAVE_ASAN) /* its reports need files, and its allocator tricks */
@@ -147,14 +153,32 @@ static int block_signals(struct ch_err *err)
 	return 0;
 }
 
+/* Before Linux 5.9. The limit of descriptors may be a thousand million. */
+static void close_listed(int first)
+{
+	ch_auto(dir) DIR *dir = opendir("/proc/self/fd");
+	const struct dirent *e;
+
+	if (!dir) {
+		for (int fd = first; fd < FDS_MAX; fd++)
+			close(fd);
+		return;
+	}
+	while ((e = readdir(dir))) {
+		int fd = atoi(e->d_name);
+
+		if (fd >= first && fd != dirfd(dir))
+			close(fd);
+	}
+}
+
 static void close_from(int first)
 {
 #ifdef SYS_close_range
 	if (syscall(SYS_close_range, first, ~0U, 0) == 0)
 		return;
 #endif
-	for (int fd = first; fd < (int)sysconf(_SC_OPEN_MAX); fd++)
-		close(fd);
+	close_listed(first);
 }
 
 int ch_confine_start(int first_fd, struct ch_err *err)

@@ -2,6 +2,8 @@
 #include "fs/dir.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -15,6 +17,19 @@
 #define RUN_MAX	    256
 #define RUN_BITS    9 /* of a position: entries to skip; 256 is legal, at the end of a run */
 #define EMPTY_SIZE  3 /* sizes of directories in inodes are so much larger than the listing */
+
+#define ENDS 64
+
+struct end {
+	uint64_t key; /* inode reference + 1; 0: unused */
+	struct ch_dir dir;
+};
+
+struct ch_dir_ends {
+	pthread_mutex_t lock;
+	size_t victim;
+	struct end all[ENDS];
+};
 
 static int dir_read(struct ch_dir *dir, void *buf, size_t len)
 {
@@ -85,8 +100,66 @@ int ch_dir_next(struct ch_dir *dir, struct ch_dirent *ret_entry)
 	return check_name(ret_entry) < 0 ? -EIO : 1;
 }
 
+static uint64_t position_of(const struct ch_dir *dir)
+{
+	return CH_DIR_FIRST + (dir->header << RUN_BITS | dir->done);
+}
+
+struct ch_dir_ends *ch_dir_ends_new(void)
+{
+	struct ch_dir_ends *ends = calloc(1, sizeof(*ends));
+
+	if (ends)
+		pthread_mutex_init(&ends->lock, NULL);
+	return ends;
+}
+
+void ch_dir_ends_free(struct ch_dir_ends *ends)
+{
+	if (!ends)
+		return;
+	pthread_mutex_destroy(&ends->lock);
+	free(ends);
+}
+
+void ch_dir_remember(struct ch_dir_ends *ends, const struct ch_inode *inode,
+		     const struct ch_dir *dir)
+{
+	pthread_mutex_lock(&ends->lock);
+	ends->all[ends->victim++ % ENDS] = (struct end){ .key = inode->ref + 1, .dir = *dir };
+	pthread_mutex_unlock(&ends->lock);
+}
+
+/* Move DIR, at its start, to the last remembered place that is not behind POSITION. It may be
+ * before: the kernel asks again for what the process had no room for. */
+static void jump(struct ch_dir_ends *ends, const struct ch_inode *inode, uint64_t position,
+		 struct ch_dir *dir)
+{
+	pthread_mutex_lock(&ends->lock);
+	for (size_t i = 0; i < ENDS; i++) {
+		const struct end *e = &ends->all[i];
+
+		if (e->key == inode->ref + 1 && position_of(&e->dir) <= position &&
+		    position_of(&e->dir) > position_of(dir))
+			*dir = e->dir;
+	}
+	pthread_mutex_unlock(&ends->lock);
+}
+
+/* Move DIR forward to the run at HEADER, whose header is read if it is another one. */
+static int seek_run(struct ch_dir *dir, uint64_t header)
+{
+	if (dir->count && dir->header == header)
+		return 0;
+	if (header < dir->at || header > dir->end)
+		return -EINVAL;
+	dir->done = dir->count = 0;
+	dir->header = header;
+	return dir_read(dir, NULL, (size_t)(header - dir->at));
+}
+
 int ch_dir_open(const struct ch_image *image, const struct ch_inode *inode, uint64_t position,
-		struct ch_dir *ret_dir)
+		struct ch_dir_ends *ends, struct ch_dir *ret_dir)
 {
 	struct ch_dirent e;
 	struct ch_dir dir;
@@ -100,16 +173,16 @@ int ch_dir_open(const struct ch_image *image, const struct ch_inode *inode, uint
 	uint64_t header = (position - CH_DIR_FIRST) >> RUN_BITS;
 	uint32_t skip = (position - CH_DIR_FIRST) & ((1U << RUN_BITS) - 1);
 
-	if (header > dir.end || skip > RUN_MAX)
+	if (skip > RUN_MAX)
 		return -EINVAL;
-	if (dir_read(&dir, NULL, (size_t)header) < 0)
-		return -EIO;
-	for (uint32_t i = 0; i < skip; i++) {
-		if (ch_dir_next(&dir, &e) != 1)
-			return -EIO;
-	}
-	*ret_dir = dir;
-	return 0;
+	if (ends)
+		jump(ends, inode, position, &dir);
+	rc = seek_run(&dir, header);
+	while (rc == 0 && dir.done < skip)
+		rc = ch_dir_next(&dir, &e) == 1 && dir.header == header ? 0 : -EIO;
+	if (rc == 0)
+		*ret_dir = dir;
+	return rc;
 }
 
 /* Large directories have an index of headers with the name that follows: narrow DIR to the

@@ -3,7 +3,10 @@
  *
  * A listing is a row of runs: a header (12 bytes) and up to 256 entries that share it. A
  * place to go on from is therefore the position of a header in the listing, and the number
- * of entries to skip: stateless, and cheap to find again. */
+ * of entries to skip: stateless. To find it again, all metadata before it has to be gone
+ * through, which for large directories would take a time that grows with the square of their
+ * size. So some places where listings have ended are remembered (struct ch_dir_ends); they
+ * are not needed for a right answer. */
 #ifndef CH_FS_DIR_H
 #define CH_FS_DIR_H
 
@@ -12,6 +15,7 @@
 
 #include "fs/meta.h"
 
+struct ch_dir_ends;
 struct ch_image;
 struct ch_inode;
 
@@ -43,10 +47,17 @@ struct ch_dirent {
 	char name[CH_DIR_NAME_MAX + 2];
 };
 
-/* Start reading at POSITION (CH_DIR_FIRST, or what a dirent said). Returns 0, -ENOTDIR,
- * -EINVAL (position), or -EIO. */
+struct ch_dir_ends *ch_dir_ends_new(void); /* NULL: no memory */
+void ch_dir_ends_free(struct ch_dir_ends *ends);
+
+/* Start reading at POSITION (CH_DIR_FIRST, or what a dirent said). ENDS may be NULL. Returns
+ * 0, -ENOTDIR, -EINVAL (position), or -EIO. */
 int ch_dir_open(const struct ch_image *image, const struct ch_inode *inode, uint64_t position,
-		struct ch_dir *ret_dir);
+		struct ch_dir_ends *ends, struct ch_dir *ret_dir);
+
+/* Remember where DIR, of INODE, is now. Thread-safe. */
+void ch_dir_remember(struct ch_dir_ends *ends, const struct ch_inode *inode,
+		     const struct ch_dir *dir);
 
 /* Returns 1, 0 at the end, or -EIO. */
 int ch_dir_next(struct ch_dir *dir, struct ch_dirent *ret_entry);

@@ -9,10 +9,15 @@
 #define PAGE	 4096UL
 #define RESIDENT (4 * PAGE) /* requests but FORGETs are smaller */
 
+/* How many deaths a request may cost: by faults, and at all. */
+#define FAULTS_MAX 2
+#define DEATHS_MAX 10
+
 struct slot_state {
 	_Atomic uint64_t served; /* one thread's count, to share no cache line */
-	uint32_t attempts;
-	uint32_t pad[13];
+	uint32_t deaths;
+	uint32_t faults;
+	uint32_t pad[12];
 };
 
 struct ch_journal {
@@ -72,7 +77,8 @@ void ch_journal_clear(struct ch_journal *j, unsigned i)
 	if (header(j, i)->unique)
 		atomic_fetch_add_explicit(&j->slots[i].served, 1, memory_order_relaxed);
 	header(j, i)->unique = 0;
-	j->slots[i].attempts = 0;
+	j->slots[i].deaths = 0;
+	j->slots[i].faults = 0;
 	atomic_signal_fence(memory_order_seq_cst);
 }
 
@@ -85,9 +91,14 @@ size_t ch_journal_left(struct ch_journal *j, unsigned i)
 	return h->len;
 }
 
-unsigned ch_journal_attempt(struct ch_journal *j, unsigned i)
+bool ch_journal_attempt(struct ch_journal *j, unsigned i, bool fault)
 {
-	return j->slots[i].attempts++;
+	struct slot_state *s = &j->slots[i];
+
+	s->deaths++;
+	if (fault)
+		s->faults++;
+	return s->deaths < DEATHS_MAX && s->faults < FAULTS_MAX;
 }
 
 uint64_t ch_journal_served(const struct ch_journal *j)

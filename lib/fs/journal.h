@@ -7,6 +7,7 @@
 #ifndef CH_FS_JOURNAL_H
 #define CH_FS_JOURNAL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,10 +28,12 @@ void ch_journal_clear(struct ch_journal *journal, unsigned i);
 /* Length of the request left in slot I by a dead worker, or 0. */
 size_t ch_journal_left(struct ch_journal *journal, unsigned i);
 
-/* Count another attempt at slot I's request. Returns how many there were before. */
-unsigned ch_journal_attempt(struct ch_journal *journal, unsigned i);
+/* Count a death over slot I's request; fault: by a fault of the worker's own, which is more
+ * telling than a SIGKILL from outside. Returns false when the request is to be given up. */
+bool ch_journal_attempt(struct ch_journal *journal, unsigned i, bool fault);
 
-/* How many requests have been answered since the journal was made? */
+/* How many requests have been done with (answered, refused, or withdrawn) since the journal
+ * was made? FORGETs do not count. */
 uint64_t ch_journal_served(const struct ch_journal *journal);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -16,6 +17,10 @@
 #define WAYS 4
 
 #define UNCOMPRESSED 0x8000U
+
+/* What a block from the cache costs, and one that has to be unpacked; about 100 ns a unit. */
+#define COST_CACHED   1
+#define COST_UNPACKED 128
 
 struct way {
 	uint64_t key;  /* position of the block + 1; 0: empty */
@@ -149,6 +154,23 @@ static void to_cache(struct ch_meta *meta, uint64_t block, const uint8_t *data,
 	pthread_mutex_unlock(&set->lock);
 }
 
+static __thread uint64_t allowed = UINT64_MAX;
+
+void ch_meta_allow(unsigned blocks)
+{
+	allowed = (uint64_t)blocks * COST_UNPACKED;
+}
+
+static bool pay(uint64_t cost)
+{
+	if (allowed == UINT64_MAX)
+		return true;
+	if (allowed < cost)
+		return false;
+	allowed -= cost;
+	return true;
+}
+
 /* Copy what one block has of LEN bytes. Two threads may unpack the same block at the same
  * time: harmless, and cheaper than waiting. */
 static int read_piece(const struct ch_image *image, const struct ch_meta_pos *pos, void *buf,
@@ -157,8 +179,8 @@ static int read_piece(const struct ch_image *image, const struct ch_meta_pos *po
 	uint8_t out[CH_META_SIZE];
 
 	if (from_cache(image->meta, pos, buf, len, ret))
-		return 0;
-	if (load(image, pos->block, out, ret) < 0)
+		return pay(COST_CACHED) ? 0 : -EIO;
+	if (!pay(COST_UNPACKED) || load(image, pos->block, out, ret) < 0)
 		return -EIO;
 	to_cache(image->meta, pos->block, out, ret);
 	if (buf)

@@ -23,6 +23,11 @@ struct ch_meta_pos {
 struct ch_meta *ch_meta_new(void); /* NULL: no memory */
 void ch_meta_free(struct ch_meta *meta);
 
+/* From now on, the calling thread may look at metadata only so much: at BLOCKS blocks, or
+ * as much time as that takes. Beyond, ch_meta_read() is -EIO: so a request for an image made
+ * to waste time ends. Without a call there is no limit. */
+void ch_meta_allow(unsigned blocks);
+
 /* Copy LEN bytes from POS on to BUF (NULL: skip them), and move POS behind them.
  * Returns 0 or -EIO. */
 int ch_meta_read(const struct ch_image *image, struct ch_meta_pos *pos, void *buf, size_t len);

@@ -8,9 +8,6 @@
 /* Connect to /dev/log. Call once, before the filter and before threads. */
 void ch_note_open(void);
 
-/* The descriptor, to be kept open; or -1. */
-int ch_note_fd(void);
-
 /* Log a line as a warning. Thread-safe; never blocks. */
 void ch_note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 

@@ -17,6 +17,7 @@
 #include "fs/dir.h"
 #include "fs/image.h"
 #include "fs/inode.h"
+#include "fs/meta.h"
 #include "fs/node.h"
 #include "fs/note.h"
 #include "fs/xattr.h"
@@ -26,10 +27,14 @@
 
 #define REPLY_SIZE (1UL << 20)
 
+/* Blocks of metadata a request may need: half a GiB, a second or two. */
+#define META_MAX 65536
+
 struct ch_ops {
 	struct fuse_session *session;
 	const struct ch_image *image; /* borrowed */
 	struct ch_data *data;
+	struct ch_dir_ends *ends;
 	uint32_t uid;
 	uint32_t gid;
 	bool no_open; /* the kernel can do without OPEN, OPENDIR */
@@ -299,12 +304,20 @@ static int list_from(struct listing *l, const struct ch_inode *inode, uint64_t p
 		return -ENOTDIR;
 	if (!list_dots(l, inode, &position))
 		return 0;
-	rc = ch_dir_open(self->ops->image, inode, position, &dir);
-	while (rc == 0 && (rc = ch_dir_next(&dir, &d)) > 0) {
+	rc = ch_dir_open(self->ops->image, inode, position, self->ops->ends, &dir);
+	while (rc == 0) {
+		struct ch_dir before = dir;
+
+		rc = ch_dir_next(&dir, &d);
+		if (rc <= 0)
+			return rc;
+
 		struct fuse_entry_param e = list_entry(l, &d);
 
-		if (!list(l, d.name, &e, d.next))
+		if (!list(l, d.name, &e, d.next)) {
+			ch_dir_remember(self->ops->ends, inode, &before);
 			return 0;
+		}
 		rc = 0;
 	}
 	return rc;
@@ -410,7 +423,8 @@ static const struct fuse_lowlevel_ops operations = {
 	.getxattr = op_getxattr,
 	.listxattr = op_listxattr,
 	.ioctl = op_ioctl,
-	/* FORGETs need no action, RELEASE never comes, and FLUSH gets ENOSYS by libfuse. */
+	/* By libfuse: FORGETs need no action, RELEASE (which comes from kernels that cannot do
+	 * without OPEN) succeeds, and FLUSH gets ENOSYS. */
 };
 
 static void quiet(enum fuse_log_level level, const char *fmt, va_list ap)
@@ -438,6 +452,8 @@ int ch_ops_new(const struct ch_image *image, int fuse_fd, unsigned threads, uint
 
 	int rc = ch_data_new(image, threads, &ops->data, err);
 
+	if (rc == 0 && !(ops->ends = ch_dir_ends_new()))
+		rc = ch_err_set(err, -ENOMEM, "out of memory");
 	if (rc == 0) {
 		ops->session = fuse_session_new(&args, &operations, sizeof(operations), ops);
 		if (!ops->session || fuse_session_mount(ops->session, mount) != 0)
@@ -458,6 +474,7 @@ void ch_ops_free(struct ch_ops *ops)
 		return;
 	if (ops->session)
 		fuse_session_destroy(ops->session);
+	ch_dir_ends_free(ops->ends);
 	ch_data_free(ops->data);
 	free(ops);
 }
@@ -494,5 +511,6 @@ void ch_ops_process(struct ch_ops_thread *thread, void *buf, size_t len)
 	struct fuse_buf request = { .mem = buf, .size = len };
 
 	self = thread;
+	ch_meta_allow(META_MAX);
 	fuse_session_process_buf(thread->ops->session, &request);
 }

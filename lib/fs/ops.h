@@ -17,7 +17,8 @@ struct ch_ops_thread;
 /* Requests are at most so long: what libfuse announces (1 MiB of data), and headers. */
 #define CH_OPS_REQUEST_SIZE ((1UL << 20) + 4096)
 
-/* Make a session for the mount behind FUSE_FD. IMAGE and FUSE_FD are borrowed.
+/* Make a session for the mount behind FUSE_FD. IMAGE is borrowed; FUSE_FD, too, but
+ * ch_ops_free() closes it (fuse_session_destroy() does).
  * threads: how many threads will call ch_ops_process() */
 int ch_ops_new(const struct ch_image *image, int fuse_fd, unsigned threads, uint32_t uid,
 	       uint32_t gid, struct ch_ops **ret_ops, struct ch_err *err);

@@ -151,11 +151,13 @@ static int run(uint64_t offset, struct ch_err *err)
 static void stop_listening(void)
 {
 	char ignored[sizeof(struct ch_server_start)];
+	long n;
 
 	(void)shutdown(CH_SERVER_SOCK, SHUT_RD);
-	while (ch_msg_recv(CH_SERVER_SOCK, ignored, sizeof(ignored), NULL, 0, ch_msg_deadline(0)) >
-	       0)
-		;
+	do
+		n = ch_msg_recv(CH_SERVER_SOCK, ignored, sizeof(ignored), NULL, 0,
+				ch_msg_deadline(0));
+	while (n > 0 || n == -EMSGSIZE);
 }
 
 int ch_server_run(uint64_t offset)

@@ -18,21 +18,29 @@
 #include "fs/worker.h"
 #include "sys/msg.h"
 
-/* Deaths before giving up: in a row without a single request answered, and in a time. */
-#define FRUITLESS_MAX 5
-#define RATE_MAX      100
-#define RATE_TIME     10000 /* ms */
+/* Deaths before giving up: in a row without any use, before and after the first worker was
+ * ready (then something is at stake, and what is missing may come back); and in a time.
+ * The second one is more than one request may cost (journal.c). */
+#define FRUITLESS_FIRST 5
+#define FRUITLESS_MAX	12
+#define RATE_MAX	100
+#define RATE_TIME	10000 /* ms */
 
-#define PAUSE	  20   /* ms before another attempt, doubled each time, when fruitless */
+#define SOON	  10000 /* ms after its start: a worker that dies later was of use */
+#define PAUSE	  20	/* ms before another attempt, doubled each time, when fruitless */
+#define PAUSE_MAX 1000
 #define STOP_TIME 1000 /* ms a stopped worker has to continue */
 
 struct watch {
 	struct ch_worker *worker;
 	int signals; /* signalfd for SIGCHLD */
 	pid_t pid;
+	bool is_ready;	/* this worker */
+	bool was_ready; /* a worker, once */
 	bool was_stopped;
 	long long stop_end; /* deadline to continue */
-	uint64_t served;    /* requests, when this worker started */
+	long long born;
+	uint64_t served; /* requests, when this worker started */
 	unsigned fruitless;
 	unsigned deaths;
 	long long times[RATE_MAX]; /* of the last deaths; a ring */
@@ -41,6 +49,8 @@ struct watch {
 static int start_worker(struct watch *w, struct ch_err *err)
 {
 	w->served = ch_journal_served(w->worker->journal);
+	w->born = ch_msg_deadline(0);
+	w->is_ready = false;
 	w->was_stopped = false;
 	w->pid = fork();
 	if (w->pid < 0)
@@ -52,6 +62,25 @@ static int start_worker(struct watch *w, struct ch_err *err)
 	return 0;
 }
 
+static bool has_left_something(struct ch_journal *j)
+{
+	for (unsigned i = 0; i < ch_journal_slots(j); i++) {
+		if (ch_journal_left(j, i))
+			return true;
+	}
+	return false;
+}
+
+/* A worker that was idle, or has answered something, is no reason to give up. */
+static bool was_fruitless(const struct watch *w)
+{
+	struct ch_journal *j = w->worker->journal;
+
+	if (ch_msg_deadline(0) - w->born >= SOON || ch_journal_served(j) != w->served)
+		return false;
+	return !w->is_ready || has_left_something(j);
+}
+
 /* May another worker be tried? */
 static bool note_death(struct watch *w)
 {
@@ -61,31 +90,71 @@ static bool note_death(struct watch *w)
 
 	*oldest = now;
 	w->deaths++;
-	if (ch_journal_served(w->worker->journal) == w->served)
-		w->fruitless++;
-	else
-		w->fruitless = 0;
-	return !too_often && w->fruitless < FRUITLESS_MAX;
+	w->fruitless = was_fruitless(w) ? w->fruitless + 1 : 0;
+	return !too_often && w->fruitless < (w->was_ready ? FRUITLESS_MAX : FRUITLESS_FIRST);
 }
 
-static int restart(struct watch *w, const siginfo_t *si, struct ch_err *err)
+/* Ends early with the lifeline. */
+static void wait_a_little(const struct watch *w)
+{
+	struct pollfd p = { .fd = w->worker->lifeline, .events = POLLIN };
+	int ms = w->fruitless < 6 ? PAUSE << w->fruitless : PAUSE_MAX;
+
+	if (w->fruitless > 1)
+		poll(&p, 1, ms);
+}
+
+/* Start another worker instead of the one that died by HOW (a word) and STATUS. That there
+ * can be no process now is like a death: it may pass. Returns 1, or a negative errno. */
+static int restart(struct watch *w, const char *how, int status, struct ch_err *err)
+{
+	do {
+		if (!note_death(w)) {
+			ch_note("giving up after %u deaths; last: %s %d", w->deaths, how, status);
+			return ch_err_set(err, -EIO, "image server keeps dying (%s %d)", how,
+					  status);
+		}
+		ch_note_rarely("worker died (%s %d), starting another one", how, status);
+		wait_a_little(w);
+		how = "fork: error";
+		status = -start_worker(w, err);
+	} while (status);
+	return 1;
+}
+
+static bool is_fault(int signal)
+{
+	return signal == SIGSEGV || signal == SIGBUS || signal == SIGFPE || signal == SIGILL ||
+	       signal == SIGABRT || signal == SIGSYS;
+}
+
+/* The keeper has its report: the socket is not needed any more. */
+static void note_ready(struct watch *w)
+{
+	uint64_t n;
+
+	if (read(w->worker->ready, &n, sizeof(n)) != sizeof(n))
+		return;
+	w->is_ready = w->was_ready = true;
+	if (w->worker->sock >= 0)
+		close(w->worker->sock);
+	w->worker->sock = -1;
+}
+
+static int on_death(struct watch *w, const siginfo_t *si, struct ch_err *err)
 {
 	bool by_signal = si->si_code != CLD_EXITED;
+	bool has_failed = !by_signal && si->si_status == CH_WORKER_FAILED;
 
-	if (!note_death(w)) {
-		ch_note("giving up after %u deaths; last: %s %d", w->deaths,
-			by_signal ? "signal" : "status", si->si_status);
-		return ch_err_set(err, -EIO, "image server keeps dying (%s %d)",
-				  by_signal ? "signal" : "status", si->si_status);
-	}
-	ch_note_rarely("worker died (%s %d), starting another one", by_signal ? "signal" : "status",
-		       si->si_status);
-	if (w->fruitless > 1)
-		poll(NULL, 0, PAUSE << w->fruitless);
-
-	int rc = start_worker(w, err);
-
-	return rc < 0 ? rc : 1;
+	w->pid = 0;
+	note_ready(w); /* it may have been, just before */
+	if (!by_signal && si->si_status == CH_WORKER_GONE)
+		return 0;
+	if (has_failed && !w->was_ready)
+		return ch_err_set(err, -ECANCELED, "worker could not start");
+	if (!has_failed) /* such a one has not touched a request */
+		w->worker->fault = by_signal && is_fault(si->si_status);
+	return restart(w, by_signal ? "signal" : "status", si->si_status, err);
 }
 
 /* Look what became of the worker. Returns 1 to go on, 0 at the end, or a negative errno. */
@@ -108,23 +177,7 @@ static int look(struct watch *w, struct ch_err *err)
 		w->was_stopped = false;
 		return 1;
 	}
-	w->pid = 0;
-	if (si.si_code == CLD_EXITED && si.si_status == CH_WORKER_GONE)
-		return 0;
-	if (si.si_code == CLD_EXITED && si.si_status == CH_WORKER_FAILED)
-		return ch_err_set(err, -ECANCELED, "worker could not start");
-	return restart(w, &si, err);
-}
-
-/* The keeper has its report: the socket is not needed any more. */
-static void on_ready(struct watch *w)
-{
-	uint64_t n;
-
-	(void)!read(w->worker->ready, &n, sizeof(n));
-	if (w->worker->sock >= 0)
-		close(w->worker->sock);
-	w->worker->sock = -1;
+	return on_death(w, &si, err);
 }
 
 static int watch(struct watch *w, struct ch_err *err)
@@ -141,12 +194,14 @@ static int watch(struct watch *w, struct ch_err *err)
 
 		if (n < 0 && errno != EINTR)
 			return ch_err_sys(err, "poll");
-		if (n == 0) /* stopped, and does not continue */
+		if (n == 0) { /* stopped, and does not continue */
 			kill(w->pid, SIGKILL);
+			w->was_stopped = false;
+		}
 		if (n > 0 && p[2].revents)
 			return 0;
 		if (n > 0 && p[1].revents)
-			on_ready(w);
+			note_ready(w);
 		if (n > 0 && p[0].revents) {
 			struct signalfd_siginfo info;
 

@@ -10,7 +10,8 @@ struct ch_worker;
  * W->sock is closed, and set to -1, once the keeper has had its report.
  *
  * Returns 0 when the mount or the lifeline's process has ended; -EIO when workers die too
- * often. Context: single-threaded, SIGCHLD blocked. */
+ * often, or without having been of any use; -ECANCELED when the first one could not start. Context:
+ * single-threaded, SIGCHLD blocked. */
 int ch_supervise(struct ch_worker *w, struct ch_err *err);
 
 #endif

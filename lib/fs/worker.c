@@ -14,13 +14,11 @@
 #include "base/err.h"
 #include "fs/confine.h"
 #include "fs/journal.h"
+#include "fs/note.h"
 #include "fs/ops.h"
 #include "fs/report.h"
 
 #define STACK_SIZE (512UL << 10)
-
-/* How often a request is tried that its worker did not survive. */
-#define ATTEMPTS 2
 
 #define NOTIFY_RESEND 7 /* FUSE_NOTIFY_RESEND, Linux 6.9 */
 
@@ -78,10 +76,10 @@ static void replay(const struct ch_worker *w, struct ch_ops_thread *ops)
 
 		void *buf = ch_journal_buffer(w->journal, i, &size);
 
-		if (ch_journal_attempt(w->journal, i) + 1 >= ATTEMPTS)
-			refuse(w->fuse, buf);
-		else
+		if (ch_journal_attempt(w->journal, i, w->fault))
 			ch_ops_process(ops, buf, len);
+		else
+			refuse(w->fuse, buf);
 		ch_journal_clear(w->journal, i);
 	}
 }
@@ -107,20 +105,44 @@ static int start_session(struct ch_ops_thread *ops, const struct ch_worker *w, s
 	return 0;
 }
 
+/* One is enough: where the limit of processes is near, more would be better, but not needed. */
 static int start_threads(struct thread *threads, unsigned n, struct ch_err *err)
 {
 	pthread_attr_t attr;
+	unsigned have = 0;
 	int rc = pthread_attr_init(&attr);
 
 	if (rc == 0)
 		rc = pthread_attr_setstacksize(&attr, STACK_SIZE);
-	for (unsigned i = 0; i < n && rc == 0; i++) {
+	while (have < n && rc == 0) {
 		pthread_t id;
 
-		rc = pthread_create(&id, &attr, serve, &threads[i]);
+		rc = pthread_create(&id, &attr, serve, &threads[have]);
+		have += rc == 0;
 	}
 	pthread_attr_destroy(&attr);
-	return rc ? ch_err_rc(err, -rc, "start a thread") : 0;
+	if (have == 0)
+		return ch_err_rc(err, -rc, "start a thread");
+	if (have < n)
+		ch_note_rarely("serving with %u instead of %u threads", have, n);
+	return 0;
+}
+
+/* Memory for each thread; for fewer, when there is not enough. */
+static int prepare_threads(const struct ch_worker *w, struct ch_ops *ops, pthread_mutex_t *gate,
+			   struct thread *threads, unsigned *n, struct ch_err *err)
+{
+	for (unsigned i = 0; i < *n; i++) {
+		threads[i] = (struct thread){ .worker = w, .slot = i, .gate = gate };
+
+		int rc = ch_ops_thread_new(ops, &threads[i].ops, err);
+
+		if (rc < 0 && i == 0)
+			return rc;
+		if (rc < 0)
+			*n = i;
+	}
+	return 0;
 }
 
 static int start(const struct ch_worker *w, struct thread *threads, unsigned n,
@@ -129,10 +151,8 @@ static int start(const struct ch_worker *w, struct thread *threads, unsigned n,
 	struct ch_ops *ops = NULL;
 	int rc = ch_ops_new(w->image, w->fuse, n, w->uid, w->gid, &ops, err);
 
-	for (unsigned i = 0; i < n && rc == 0; i++) {
-		threads[i] = (struct thread){ .worker = w, .slot = i, .gate = gate };
-		rc = ch_ops_thread_new(ops, &threads[i].ops, err);
-	}
+	if (rc == 0)
+		rc = prepare_threads(w, ops, gate, threads, &n, err);
 	if (rc == 0)
 		rc = start_session(threads[0].ops, w, err);
 	if (rc == 0)
@@ -158,7 +178,7 @@ void ch_worker_run(const struct ch_worker *w)
 	unsigned n = ch_journal_slots(w->journal);
 	struct thread *threads = calloc(n, sizeof(*threads));
 	pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
-	struct ch_err err = { 0 };
+	struct ch_err err = { .msg = "out of memory" };
 	uint64_t one = 1;
 	int rc = -ENOMEM;
 
@@ -167,7 +187,10 @@ void ch_worker_run(const struct ch_worker *w)
 	if (threads)
 		rc = start(w, threads, n, &gate, &err);
 	if (rc < 0) {
-		ch_report(w->sock, rc, err.msg);
+		if (w->sock >= 0)
+			ch_report(w->sock, rc, err.msg);
+		else
+			ch_note_rarely("worker: %s", err.msg);
 		_exit(CH_WORKER_FAILED);
 	}
 	replay(w, threads[0].ops);

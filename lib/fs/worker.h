@@ -3,6 +3,7 @@
 #ifndef CH_FS_WORKER_H
 #define CH_FS_WORKER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -11,7 +12,7 @@ struct ch_journal;
 
 /* Exit statuses. Anything else, and signals, are accidents. */
 #define CH_WORKER_GONE	 0 /* the mount or the lifeline's process has ended */
-#define CH_WORKER_FAILED 3 /* could not start, and has said so */
+#define CH_WORKER_FAILED 3 /* could not start, and has said so: by SOCK, or in the log */
 
 struct ch_worker {
 	const struct ch_image *image;
@@ -20,6 +21,7 @@ struct ch_worker {
 	int lifeline; /* pidfd, or -1 */
 	int sock;     /* for the report, or -1 */
 	int ready;    /* eventfd, written when serving */
+	bool fault;   /* the last one died of a fault (SIGSEGV and the like) */
 	uint32_t uid;
 	uint32_t gid;
 	const void *init; /* the INIT request of the mount */

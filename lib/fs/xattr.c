@@ -18,12 +18,14 @@
 static const char *const prefixes[] = { "user.", "trusted.", "security." };
 
 #define TRUSTED 1
+#define UNKNOWN "" /* prefix that we have not heard of: no name at all */
 
 /* One inode's attributes, being read. */
 struct iter {
 	const struct ch_image *image;
 	struct ch_meta_pos pos;
 	uint32_t left;
+	size_t total; /* length of all names so far */
 	unsigned type;
 	char name[XATTR_NAME_MAX + 1]; /* with prefix */
 };
@@ -51,7 +53,15 @@ static int start(const struct ch_image *image, const struct ch_inode *inode, str
 	return 0;
 }
 
-/* Read type and name; the value follows. Returns 1, 0 at the end, -EIO. */
+static const char *prefix_of(const struct iter *it)
+{
+	unsigned n = it->type & PREFIX_MASK;
+
+	return n < sizeof(prefixes) / sizeof(prefixes[0]) ? prefixes[n] : UNKNOWN;
+}
+
+/* Read type and name; the value follows. Names with an unknown prefix are empty. No inode
+ * has more names than can be listed. Returns 1, 0 at the end, -EIO. */
 static int next(struct iter *it)
 {
 	uint8_t head[4];
@@ -63,20 +73,17 @@ static int next(struct iter *it)
 		return -EIO;
 	it->type = ch_le16(head);
 
-	unsigned prefix = it->type & PREFIX_MASK;
+	const char *prefix = prefix_of(it);
+	size_t before = strlen(prefix);
 	size_t len = ch_le16(head + 2);
 
-	if (prefix >= sizeof(prefixes) / sizeof(prefixes[0]))
+	it->total += before + len + 1;
+	if (len == 0 || len + before > XATTR_NAME_MAX || it->total > XATTR_LIST_MAX)
 		return -EIO;
-
-	size_t before = strlen(prefixes[prefix]);
-
-	if (len == 0 || len + before > XATTR_NAME_MAX)
-		return -EIO;
-	memcpy(it->name, prefixes[prefix], before);
+	memcpy(it->name, prefix, before);
 	if (ch_meta_read(it->image, &it->pos, it->name + before, len) < 0)
 		return -EIO;
-	it->name[before + len] = '\0';
+	it->name[before ? before + len : 0] = '\0';
 	return 1;
 }
 
@@ -146,10 +153,8 @@ long ch_xattr_list(const struct ch_image *image, const struct ch_inode *inode, c
 		size_t len = strlen(it.name) + 1;
 
 		rc = skip_value(&it);
-		if ((it.type & PREFIX_MASK) == TRUSTED)
+		if ((it.type & PREFIX_MASK) == TRUSTED || !it.name[0])
 			continue;
-		if (total + len > XATTR_LIST_MAX)
-			return -EIO;
 		if (size && total + len > size)
 			return -ERANGE;
 		if (size)

@@ -48,7 +48,7 @@ static const struct {
 static bool is_text(const char *data, size_t len)
 {
 	for (size_t i = 0; i < len; i++)
-		if ((unsigned char)data[i] < ' ' && !strchr("\t\n\r\f", data[i]))
+		if ((unsigned char)data[i] < ' ' && !memchr("\t\n\r\f", data[i], 4))
 			return false;
 	return true;
 }

@@ -192,6 +192,9 @@ static void on_server(struct keeper *k)
 	struct ch_server_report r = { 0 };
 	long n = ch_msg_recv(k->server.sock, &r, sizeof(r), NULL, 0, ch_msg_deadline(0));
 
+	/* It closed with our message unread: that is told first, then what it said. */
+	if (n == -ECONNRESET)
+		n = ch_msg_recv(k->server.sock, &r, sizeof(r), NULL, 0, ch_msg_deadline(0));
 	close_fd(&k->server.sock);
 	if (n == (long)sizeof(r) && r.code == 0) {
 		note_time(k, CH_TIME_SERVER);
@@ -436,7 +439,9 @@ static bool hear(struct keeper *k)
 
 		if (n == -ETIMEDOUT)
 			return true;
-		if (n <= 0)
+		if (n == -EMSGSIZE)
+			n = 0; /* of no version that we know */
+		else if (n <= 0)
 			return false;
 		on_message(k, &m, (size_t)n);
 	}

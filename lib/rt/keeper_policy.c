@@ -33,6 +33,9 @@ static const int each_calls[] = {
 #ifdef __NR_fork
 	__NR_fork,
 #endif
+#ifdef __SANITIZE_ADDRESS__
+	__NR_sigaltstack, /* before a function that does not return */
+#endif
 };
 
 static const int each_kill[] = { __NR_execve, __NR_execveat, __NR_ptrace, __NR_socket,

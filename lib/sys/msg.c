@@ -134,7 +134,14 @@ static long receive(int sock, void *data, size_t size, int *fds, size_t n, long 
 
 		if (got >= 0) {
 			collect(&m, fds, n);
-			return (long)got;
+			if (!(m.msg_flags & MSG_TRUNC))
+				return (long)got;
+			for (size_t i = 0; i < n; i++) {
+				if (fds[i] >= 0)
+					close(fds[i]);
+				fds[i] = -1;
+			}
+			return -EMSGSIZE;
 		}
 		if (errno == EINTR)
 			continue;

@@ -27,8 +27,8 @@ int ch_msg_send(int sock, const void *data, size_t len, const int *fds, size_t n
 /* Receive one message of at most SIZE bytes, and up to N descriptors (close-on-exec; ours;
  * more than N are closed). FDS is filled up with -1.
  *
- * Returns the length (a longer message is cut), 0 when the peer has closed, or a negative
- * errno: -ETIMEDOUT, … */
+ * Returns the length, 0 when the peer has closed, or a negative errno: -ETIMEDOUT;
+ * -EMSGSIZE the message was longer, and is lost with its descriptors; … */
 long ch_msg_recv(int sock, void *data, size_t size, int *fds, size_t n, long long deadline);
 
 /* As ch_msg_recv(), leaving the message in the queue; the descriptors are copies. */

@@ -33,10 +33,8 @@
 #ifndef SECCOMP_FILTER_FLAG_SPEC_ALLOW
 #define SECCOMP_FILTER_FLAG_SPEC_ALLOW (1UL << 2)
 #endif
-#ifndef CLONE_NEWTIME
-#define CLONE_NEWTIME 0x00000080
-#endif
 
+/* Without CLONE_NEWTIME: in clone(2) its bit belongs to the signal (CSIGNAL). */
 #define ALL_NAMESPACES                                                                             \
 	((uint32_t)CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC |      \
 	 CLONE_NEWUTS | CLONE_NEWCGROUP)
@@ -80,32 +78,62 @@ static void check_arch(struct program *p)
 #endif
 }
 
-/* Threads and children, but no namespaces. The flags are the first argument on all
- * architectures above; clone3(2) cannot be checked, so it should not be allowed. */
-static void add_clone(struct program *p)
+static void add_call(struct program *p, int call, uint32_t action)
+{
+	add(p, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)call, 0, 1);
+	leave(p, action);
+}
+
+/* Make the rest a rule for CALL only: load the lower half of its first argument. N: how many
+ * instructions follow, which must all end in a return. */
+static void first_argument(struct program *p, uint32_t call, uint8_t n)
 {
 	size_t low = offsetof(struct seccomp_data, args[0]);
 
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
 	low += sizeof(uint32_t);
 #endif
-	add(p, BPF_JMP | BPF_JEQ | BPF_K, __NR_clone, 0, 4);
+	add(p, BPF_JMP | BPF_JEQ | BPF_K, call, 0, (uint8_t)(n + 1));
 	load(p, low);
+}
+
+/* Threads and children, but no namespaces. The flags are the first argument on all
+ * architectures above; clone3(2) cannot be checked, so it should not be allowed. */
+static void add_clone(struct program *p)
+{
+	first_argument(p, __NR_clone, 3);
 	add(p, BPF_JMP | BPF_JSET | BPF_K, ALL_NAMESPACES, 0, 1);
 	leave(p, SECCOMP_RET_KILL_PROCESS);
 	leave(p, SECCOMP_RET_ALLOW);
 }
 
+/* To the threads of one process only: the kernel takes the lower half, too. */
+static void add_tgkill(struct program *p, int pid)
+{
+	first_argument(p, __NR_tgkill, 3);
+	add(p, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)pid, 0, 1);
+	leave(p, SECCOMP_RET_ALLOW);
+	leave(p, SECCOMP_RET_ERRNO | EPERM);
+}
+
+static void add_allowed(struct program *p, const struct ch_seccomp_policy *policy)
+{
+	for (size_t i = 0; i < policy->allow.n; i++) {
+		int call = policy->allow.calls[i];
+
+		if (call == __NR_clone)
+			add_clone(p);
+		else if (call == __NR_tgkill && policy->tgkill_pid)
+			add_tgkill(p, policy->tgkill_pid);
+		else
+			add_call(p, call, SECCOMP_RET_ALLOW);
+	}
+}
+
 static void add_list(struct program *p, const struct ch_seccomp_list *list, uint32_t action)
 {
-	for (size_t i = 0; i < list->n; i++) {
-		if (action == SECCOMP_RET_ALLOW && list->calls[i] == __NR_clone) {
-			add_clone(p);
-			continue;
-		}
-		add(p, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)list->calls[i], 0, 1);
-		leave(p, action);
-	}
+	for (size_t i = 0; i < list->n; i++)
+		add_call(p, list->calls[i], action);
 }
 
 /* Both are prctl(2) in effect; seccomp(2) is needed for its flags.
@@ -131,7 +159,7 @@ int ch_seccomp_install(const struct ch_seccomp_policy *policy, struct ch_err *er
 	struct program p = { .n = 0 };
 
 	check_arch(&p);
-	add_list(&p, &policy->allow, SECCOMP_RET_ALLOW);
+	add_allowed(&p, policy);
 	add_list(&p, &policy->refuse, SECCOMP_RET_ERRNO | EPERM);
 	add_list(&p, &policy->kill, SECCOMP_RET_KILL_PROCESS);
 	leave(&p, SECCOMP_RET_ERRNO | ENOSYS);

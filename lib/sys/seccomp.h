@@ -21,6 +21,7 @@ struct ch_seccomp_policy {
 	struct ch_seccomp_list allow;  /* frequent ones first; clone(2) only without CLONE_NEW* */
 	struct ch_seccomp_list refuse; /* EPERM */
 	struct ch_seccomp_list kill;   /* end the process by SIGSYS */
+	int tgkill_pid;		       /* if not 0, tgkill(2) only to threads of this process */
 	bool all_threads;	       /* apply to every thread, not only to the caller's */
 };
 

@@ -239,36 +239,228 @@ for _ in range(500):
 }
 
 @test "server: ends with its lifeline" {
-	harness_options=-l serve "$shared/small.sqfs" bash -c 'touch $pidfile.up; exec sleep 20' \
-		3>&- &
+	harness_options=-l serve "$shared/small.sqfs" bash -c 'echo $$ >$pidfile.cmd
+		touch $pidfile.up; exec sleep 20' 3>&- &
 	local pids
 	wait_for "$pidfile.up"
 	pids=$(cat "$pidfile"),$(worker)
-	pkill -KILL -P "$(pgrep -x sleep -n)" 2>/dev/null || true
 	kill -KILL "$(pgrep -f "^$harness -l")"
 	gone "$pids"
-	pkill -KILL -x -n sleep
+	kill -KILL "$(cat "$pidfile.cmd")"
 	wait || true
 }
 
-@test "server: gives up when workers cannot live" {
-	serve "$shared/small.sqfs" bash -c 'touch $pidfile.up; sleep 3; cat $mnt/hello' \
-		>"$tmp/out" 2>&1 3>&- &
-	local reader=$! pid
+# A server of $shared/small.sqfs, in the background, whose file is read when "go" is called:
+# what is said is in $tmp/out. $reader, $pid: the supervisor's.
+hold() {
+	serve "$shared/small.sqfs" bash -c 'touch $pidfile.up
+		for ((i = 0; i < 6000; i++)); do
+			[[ ! -e $pidfile.go ]] || exec cat $mnt/hello
+			sleep 0.01
+		done' >"$tmp/out" 2>&1 3>&- &
+	reader=$!
 	wait_for "$pidfile.up"
-	sleep 0.3
 	pid=$(cat "$pidfile")
-	for ((i = 0; i < 200; i++)); do
-		pkill -KILL -P "$pid" || kill -0 "$pid" || break
-		sleep 0.01
-	done
+}
+
+go() {
+	touch "$pidfile.go"
+	wait $reader
+}
+
+# The server has ended, and readers are told.
+has_given_up() {
 	gone "$pid"
-	run -1 wait $reader
+	run -1 go
 	assert_match "$(cat "$tmp/out")" 'Transport endpoint is not connected|Software caused'
 }
 
+@test "server: an idle worker may die any number of times" {
+	hold
+	for ((i = 0; i < 25; i++)); do
+		kill -KILL "$(worker)"
+		sleep 0.15
+	done
+	go
+	assert_equal "$(cat "$tmp/out")" hello
+}
+
+@test "server: gives up when workers cannot live" {
+	hold
+	prlimit --pid "$pid" --as=4096: # no memory for any worker to come
+	kill -KILL "$(worker)"
+	for ((i = 0; i < 150; i++)); do
+		[[ $(ps -o stat= -p "$pid") == *[!Z[:space:]]* ]] || break
+		sleep 0.1
+	done
+	((i > 20)) # not at once
+	has_given_up
+}
+
+@test "server: memory that lacks for a while is waited for" {
+	hold
+	prlimit --pid "$pid" --as=4096:
+	kill -KILL "$(worker)"
+	sleep 1
+	prlimit --pid "$pid" --as=unlimited:
+	go
+	assert_equal "$(cat "$tmp/out")" hello
+}
+
+@test "server: processes that lack for a while are waited for" {
+	[[ $CH_TEST_AS == user ]] || skip "does not apply to root, who has no such limit"
+	hold
+	prlimit --pid "$pid" --nproc=1:
+	kill -KILL "$(worker)"
+	sleep 1
+	run -1 worker
+	prlimit --pid "$pid" --nproc="$(ulimit -u):"
+	go
+	assert_equal "$(cat "$tmp/out")" hello
+}
+
+@test "server: serves with fewer threads when there can be no more" {
+	[[ $CH_TEST_AS == user ]] || skip "does not apply to root, who has no such limit"
+	harness_options="-n 16" hold
+	# As many as there are without the worker's threads, the worker, and four
+	prlimit --pid "$pid" --nproc="$(($(ps -L --no-headers -U "$test_user" | wc -l) - 16 + 4)):"
+	kill -KILL "$(worker)"
+	sleep 1
+	run -0 find "/proc/$(worker)/task" -mindepth 1 -maxdepth 1
+	((${#lines[@]} > 1 && ${#lines[@]} < 17))
+	go
+	assert_equal "$(cat "$tmp/out")" hello
+}
+
+@test "server: gives up when workers are killed all the time" {
+	hold
+	for ((i = 0; i < 1000; i++)); do
+		pkill -KILL -P "$pid" || kill -0 "$pid" 2>/dev/null || break
+		sleep 0.01
+	done
+	has_given_up
+}
+
+@test "server: a request may cost several killed workers" {
+	serve "$shared/std.sqfs" bash -c '
+		while [[ ! -e $pidfile.stop ]]; do
+			got=$('"$tree"' read "$mnt" 1) || exit
+			[[ $got == '"$(cat "$shared/digest")"' ]] || exit
+		done' 3>&- &
+	local reader=$! i kills
+	wait_for "$pidfile"
+	sleep 0.3
+	for ((i = 0; i < 15; i++)); do
+		for ((kills = 0; kills < 5; )); do
+			kill -0 $reader
+			kill -KILL $(worker) 2>/dev/null && ((++kills))
+		done
+		sleep 0.3
+	done
+	touch "$pidfile.stop"
+	wait $reader
+}
+
+# traced STRACE-OPTION...: make a server that runs under strace, and use it
+traced() {
+	printf '#!/bin/sh\nexec strace -f -qq -o "%s" %s "%s" "$@"\n' "$tmp/trace" "$*" "$server" \
+		>"$tmp/traced"
+	chmod 755 "$tmp/traced"
+	server=$tmp/traced
+}
+
+@test "server: makes no system call that its filters do not expect" {
+	traced
+	run -0 serve "$shared/std.sqfs" "$tree" read "$shared/mnt" 1
+	assert_equal "$output" "$(cat "$shared/digest")"
+	run -0 serve "$shared/std.sqfs" bash -c 'ls -lR $mnt >/dev/null; getfattr -Rd $mnt >/dev/null
+		kill -KILL $(pgrep -P $(pgrep -P $(cat $pidfile))); cat $mnt/files/one'
+	# The C library tries new calls first.
+	run -1 grep -vE 'clone3|rseq|= [^-]|= -1 [^E]|= -1 E[^N]|= -1 EN[^O]|= -1 ENO[^S]|<unfinished|\+\+\+|---|= \?' \
+		"$tmp/trace"
+	run -1 grep SIGSYS "$tmp/trace"
+	refused_shuts_down
+}
+
+refused_shuts_down() {
+	echo "this is text" >"$tmp/text"
+	refused "$tmp/text" '^server: not a SquashFS file system \('
+	grep -qE 'shutdown\(3, SHUT_RD\) += 0' "$tmp/trace"
+}
+
+@test "server: inherited descriptors are closed, also without close_range" {
+	local fd
+
+	for ((fd = 20; fd < 60; fd++)); do
+		eval "exec $fd</dev/null"
+	done
+	traced -e inject=close_range:error=ENOSYS
+	serve "$shared/small.sqfs" bash -c 'touch $pidfile.up; sleep 1' 3>&- &
+	wait_for "$pidfile.up"
+	pid=$(worker)
+	run -0 find "/proc/$pid/fd" -mindepth 1
+	for ((fd = 20; fd < 60; fd++)); do
+		eval "exec $fd<&-"
+	done
+	assert_match "$output" "/3"
+	run -1 grep -E '/[2-5][0-9]$' <<<"$output"
+	wait
+}
+
+@test "server: a start message that is too long is refused" {
+	harness_options=-b run -90 serve "$shared/small.sqfs" true
+	assert_match "$output" '^server: receive start message: Message too long \('
+}
+
+@test "server: a report is never lost" {
+	local i
+
+	echo "this is text" >"$tmp/text"
+	for ((i = 0; i < 50; i++)); do
+		refused "$tmp/text" '^server: not a SquashFS file system \('
+	done
+}
+
+@test "server: a directory of 200,000 is listed in linear time, from anywhere, by anybody" {
+	python3 - "$shared/huge" <<-'PYTHON'
+		import os, sys
+		os.makedirs(sys.argv[1])
+		os.chdir(sys.argv[1])
+		for i in range(200000):
+		    os.symlink("x", "entry-%06d" % i)
+	PYTHON
+	pack huge huge -comp lz4
+	rm -rf "$shared/huge"
+	run -0 serve "$shared/huge.sqfs" python3 -c '
+import os, time
+def count(n):
+    start = time.monotonic()
+    names = 0
+    with os.scandir(os.environ["mnt"]) as it:
+        for e in it:
+            names += 1
+            if names == n:
+                break
+    return names, time.monotonic() - start
+n, first = count(20000)
+n, all = count(0)
+assert n == 200000, n
+print("%.2f %.2f" % (first, all))
+assert all < 40 * first + 2, (first, all)
+assert len(set(os.listdir(os.environ["mnt"]))) == n'
+	echo "$output"
+	rm -f "$shared/huge.sqfs"
+	serve "$shared/std.sqfs" "$shared/spy" seekdir "$shared/mnt/many" 3>&- &
+	wait_for "$pidfile"
+	for ((i = 0; i < 10; i++)); do
+		kill -KILL "$(worker)" 2>/dev/null || true
+		sleep 0.05
+	done
+	wait $!
+}
+
 @test "server: its own user can neither trace it nor read its memory" {
-	[[ $CH_TEST_AS == user ]] || skip "root may"
+	[[ $CH_TEST_AS == user ]] || skip "does not apply to root, who may"
 	run -0 serve "$shared/small.sqfs" bash -c '
 		for pid in $(cat $pidfile) $(pgrep -P $(cat $pidfile)); do
 			'"$shared"'/spy trace $pid || exit 1

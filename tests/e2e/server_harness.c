@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* server_harness - run a command on an image, with the image server but without keeper
  *
- *	server_harness [-l] [-o OFFSET] [-p PIDFILE] [-t] [-n THREADS] SERVER IMAGE DIR [CMD…]
+ *	server_harness [-b] [-l] [-o OFFSET] [-p PIDFILE] [-t] [-n THREADS] SERVER IMAGE DIR [CMD…]
  *
  * Makes a user and a mount namespace, mounts FUSE at DIR, starts SERVER as the keeper does
  * (rt/server_proto.h), and runs CMD. Without CMD only the server's report is awaited.
  *
+ *	-b	send a start message that is too long
  *	-l	pass ourselves as lifeline
  *	-p	write the server's PID
  *	-t	print how long the steps took
@@ -33,6 +34,7 @@
 #define FAILED_ELSE   91
 
 struct options {
+	int big;
 	int lifeline;
 	int times;
 	const char *offset;
@@ -173,8 +175,12 @@ static void send_start(const struct options *o, int sock, int fuse)
 		.offset = o->offset ? strtoull(o->offset, NULL, 10) : 0,
 	};
 	int fds[] = { fuse, o->lifeline ? self_pidfd() : -1 };
-	int rc = ch_msg_send(sock, &start, sizeof(start), fds, o->lifeline ? 2 : 1,
-			     ch_msg_deadline(1000));
+	char packet[sizeof(start) + 8] = { 0 };
+
+	memcpy(packet, &start, sizeof(start));
+
+	int rc = ch_msg_send(sock, packet, o->big ? sizeof(packet) : sizeof(start), fds,
+			     o->lifeline ? 2 : 1, ch_msg_deadline(1000));
 
 	/* A server that dislikes the image may have gone already. */
 	if (rc < 0 && rc != -EPIPE && rc != -ECONNRESET) {
@@ -230,8 +236,11 @@ int main(int argc, char **argv)
 	struct options o = { .threads = 0 };
 	int c;
 
-	while ((c = getopt(argc, argv, "+lto:p:n:")) != -1) {
+	while ((c = getopt(argc, argv, "+blto:p:n:")) != -1) {
 		switch (c) {
+		case 'b':
+			o.big = 1;
+			break;
 		case 'l':
 			o.lifeline = 1;
 			break;

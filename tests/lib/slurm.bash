@@ -167,7 +167,7 @@ job_wait()
 {
 	local end=$((SECONDS + 60))
 
-	while [[ $(squeue -h -t all -o %T -j "$1" | grep -E 'PENDING|RUNNING|SUSPENDED|COMPLETING') ]]; do
+	while squeue -h -t all -o %T -j "$1" | grep -qE 'PENDING|RUNNING|SUSPENDED|COMPLETING'; do
 		((SECONDS < end)) || fail "job $1 is still $(job_state "$1")" || return
 		sleep 0.1
 	done

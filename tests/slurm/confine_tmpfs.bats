@@ -57,7 +57,7 @@ teardown() { slurm_teardown; }
 	user srun -Q -N2 -n2 true
 	assert_idle
 	before=$(count)
-	for i in {1..5}; do user srun -Q -N2 -n2 --ch-image="$IMG" true; done
+	for _ in {1..5}; do user srun -Q -N2 -n2 --ch-image="$IMG" true; done
 	assert_idle
 	assert_equal "$(count)" "$before"
 }

@@ -103,7 +103,7 @@ lacks() {
 @test "failures: a bind source that is missing, or not the user's" {
 	must_fail 2 --ch-image="$IMG" --ch-bind="$share/none:/x"
 	assert_match "$output" "charlie: n1: bind source '$share/none': No such file or directory"
-	mkdir -m 700 -p "$share/private/dir"
+	mkdir -p "$share/private/dir"
 	chmod 700 "$share/private"
 	must_fail 1 --ch-image="$IMG" --ch-bind="$share/private/dir:/x"
 	assert_match "$output" "charlie: n1: bind source '$share/private/dir': Permission denied"

@@ -179,9 +179,8 @@ readonly trapper='trap "/opt/bin/only-in-image >/share/got" %s; touch /share/sta
 	while [ ! -e /share/got ]; do sleep 0.1; done; exit 5'
 
 @test "jobs: scancel --signal reaches the application, and it can still use the image" {
-	# shellcheck disable=SC2059
 	start srun -n1 --job-name=sig --ch-bind="$share:/share" --ch-image="$IMG" \
-		sh -c "$(printf "$trapper" USR1)"
+		sh -c "${trapper//%s/USR1}"
 	job=$(squeue -h -n sig -o %A)
 	user scancel --signal=USR1 "$job.0"
 	status=0
@@ -202,7 +201,7 @@ readonly trapper='trap "/opt/bin/only-in-image >/share/got" %s; touch /share/sta
 
 @test "jobs: TERM comes first, then KILL after KillWait" {
 	start srun -n1 --job-name=term --ch-bind="$share:/share" --ch-image="$IMG" \
-		sh -c "$(printf "$trapper" TERM)"
+		sh -c "${trapper//%s/TERM}"
 	user scancel --name=term
 	wait "$pid" || true
 	assert_equal "$(<"$share/got")" "only-in-image tiny"

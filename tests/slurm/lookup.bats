@@ -106,7 +106,7 @@ setup() {
 }
 
 @test "lookup: the user's home directory is the working directory" {
-	cd /home/$test_user
+	cd "/home/$test_user"
 	run -0 user srun -n1 --ch-image="$IMG" pwd
-	assert_equal "$output" /home/$test_user
+	assert_equal "$output" "/home/$test_user"
 }

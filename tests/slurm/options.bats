@@ -206,7 +206,7 @@ refused() {	# REGEX OPTION...
 	assert_match "$output" 'CapEff:.0000000000000000'
 	assert_equal "$(stat -c %U "$share/made")" "$test_user"
 	run -0 in_image sh -c 'id -u; id -g; id -un'
-	assert_equal "$output" "$(id -u $test_user)"$'\n'"$(id -g $test_user)"$'\n'"$test_user"
+	assert_equal "$output" "$(id -u "$test_user")"$'\n'"$(id -g "$test_user")"$'\n'"$test_user"
 	refused 'option --ch-uid: .*-1' --ch-uid=-1
 	refused 'option --ch-gid: .*x' --ch-gid=x
 }
@@ -244,7 +244,7 @@ refused() {	# REGEX OPTION...
 
 @test "passwd: yes generates the files, no keeps the image's" {
 	run -0 in_image cat /etc/passwd
-	assert_match "$output" "$test_user:x:$(id -u $test_user):"
+	assert_match "$output" "$test_user:x:$(id -u "$test_user"):"
 	run -0 in_image --ch-passwd=no cat /etc/passwd
 	assert_equal "$output" $'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false'
 }

@@ -156,13 +156,12 @@ lacks() {
 		rm -f "$share"/{started,end}
 		plugstack required threads=$threads
 		start
-		run -0 node_processes
 		# One process serves, the other one waits for it. libfuse may have a thread, too.
 		most=0
-		for pid in $(awk '$4 == "ch-server" { print $3 }' <<<"$output"); do
+		while read -r pid; do
 			n=$(find "/proc/$pid/task" -mindepth 1 -maxdepth 1 | wc -l)
 			most=$((n > most ? n : most))
-		done
+		done < <(node_processes | awk '$4 == "ch-server" { print $3 }')
 		((most == threads || most == threads + 1)) || fail "$most threads, not $threads"
 		touch "$share/end"
 		wait
@@ -192,7 +191,7 @@ lacks() {
 	kill "$(node_processes | grep -F "syslogd $share/log" | cut -d' ' -f3)"
 	on_node n1 umount --recursive --lazy /dev
 	assert_equal "$(grep -c charlie: "$share/log")" 1
-	assert_match "$(<"$share/log")" "charlie: user $(id -u $test_user) job [0-9]+\\.0 image '$IMG'"
+	assert_match "$(<"$share/log")" "charlie: user $(id -u "$test_user") job [0-9]+\\.0 image '$IMG'"
 }
 
 @test "plugstack: several plugins and an include are no problem" {

@@ -166,14 +166,19 @@ status_of() {	# PID FIELD
 		                except OSError:
 		                    seen += 1
 		                    continue
+		                try:
+		                    if open(f"/proc/{p}/comm").read().strip() != comm:
+		                        continue    # the application, by now
+		                except OSError:
+		                    continue
 		                # The builder shows itself for a moment; it has nothing of root's.
-		                if b"SLURM" in text or b"root" in text:
+		                if comm == "slurmstepd" or b"SLURM" in text or b"root" in text:
 		                    print(comm, name, text)
 		print("looked", seen > 50)
 	END
 	user /usr/bin/python3 "$share/hunt" >"$share/hunted" 3>&- &
 	hunter=$!
-	for i in {1..8}; do user srun -n2 --ch-image="$IMG" true; done
+	for _ in {1..8}; do user srun -n2 --ch-image="$IMG" true; done
 	touch "$share/end"
 	wait "$hunter"
 	assert_equal "$(<"$share/hunted")" "looked True"

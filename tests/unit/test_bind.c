@@ -87,7 +87,8 @@ static void lists_keep_their_order(void **state)
 	struct ch_err err;
 
 	for (unsigned i = 0; i < 20; i++)
-		assert_int_equal(ch_binds_add(&binds, "/src", i % 2 ? "/odd" : "/even", i, &err), 0);
+		assert_int_equal(ch_binds_add(&binds, "/src", i % 2 ? "/odd" : "/even", i, &err),
+				 0);
 
 	assert_int_equal(binds.n, 20);
 	for (unsigned i = 0; i < 20; i++) {

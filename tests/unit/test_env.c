@@ -201,7 +201,8 @@ static void values_are_bounded(void **state)
 	assert_null(play_get("B", &p));
 }
 
-/* ---- other changes ---------------------------------------------------------------------------- */
+/* ---- other changes ----------------------------------------------------------------------------
+ */
 
 static void globs_remove_what_they_match(void **state)
 {
@@ -296,7 +297,8 @@ static void path_gets_bin_unless_it_has_it(void **state)
 	}
 }
 
-/* ---- files and lists ----------------------------------------------------------------------------- */
+/* ---- files and lists
+ * ----------------------------------------------------------------------------- */
 
 /* A file with LEN bytes of TEXT; to be unlinked and freed. */
 static char *make_file(const char *text, size_t len)
@@ -428,7 +430,8 @@ static void what_the_image_says_is_taken_but_for_what_is_kept(void **state)
 	play_set("SLURM_X", "yes", &p);
 	ch_env_ops_add(&ops, CH_ENV_IMAGE, NULL, &err);
 
-	assert_int_equal(ch_env_ops_apply(&ops, &env, meta, sizeof(meta), starts_with_slurm, &err), 0);
+	assert_int_equal(ch_env_ops_apply(&ops, &env, meta, sizeof(meta), starts_with_slurm, &err),
+			 0);
 
 	assert_string_equal(play_get("A", &p), "$B"); /* configurations have no expansion */
 	assert_string_equal(play_get("SLURM_X", &p), "yes");
@@ -449,7 +452,8 @@ static void an_image_that_says_nothing_is_an_error(void **state)
 	ch_env_ops_done(&ops);
 }
 
-/* ---- lack of memory ------------------------------------------------------------------------------ */
+/* ---- lack of memory
+ * ------------------------------------------------------------------------------ */
 
 static int change_all(void *data)
 {

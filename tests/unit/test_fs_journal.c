@@ -61,16 +61,31 @@ static void clearing_counts_requests_but_not_forgets(void **state)
 	assert_int_equal(ch_journal_served(j), 1);
 }
 
-static void counts_attempts_until_cleared(void **state)
+static void gives_up_after_two_faults(void **state)
 {
 	(void)state;
 	struct ch_journal *j = ch_journal_new(1, 10000);
 
 	arrive(j, 0, 5, 40);
-	assert_int_equal(ch_journal_attempt(j, 0), 0);
-	assert_int_equal(ch_journal_attempt(j, 0), 1);
+	assert_true(ch_journal_attempt(j, 0, true));
+	assert_true(ch_journal_attempt(j, 0, false));
+	assert_false(ch_journal_attempt(j, 0, true));
 	ch_journal_clear(j, 0);
-	assert_int_equal(ch_journal_attempt(j, 0), 0);
+	assert_true(ch_journal_attempt(j, 0, true));
+}
+
+static void gives_up_after_ten_kills(void **state)
+{
+	(void)state;
+	struct ch_journal *j = ch_journal_new(2, 10000);
+
+	arrive(j, 0, 5, 40);
+	for (int i = 1; i < 10; i++)
+		assert_true(ch_journal_attempt(j, 0, false));
+	assert_false(ch_journal_attempt(j, 0, false));
+	assert_true(ch_journal_attempt(j, 1, false));
+	ch_journal_clear(j, 0);
+	assert_true(ch_journal_attempt(j, 0, false));
 }
 
 static void does_not_believe_impossible_lengths(void **state)
@@ -111,7 +126,8 @@ int main(void)
 		cmocka_unit_test(is_empty_at_first),
 		cmocka_unit_test(keeps_what_a_dead_process_was_at),
 		cmocka_unit_test(clearing_counts_requests_but_not_forgets),
-		cmocka_unit_test(counts_attempts_until_cleared),
+		cmocka_unit_test(gives_up_after_two_faults),
+		cmocka_unit_test(gives_up_after_ten_kills),
 		cmocka_unit_test(does_not_believe_impossible_lengths),
 		cmocka_unit_test(slots_do_not_overlap),
 	};

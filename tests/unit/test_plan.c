@@ -70,7 +70,9 @@ static void a_layer_in_memory_follows_the_root(void **state)
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		ch_auto(str) char *size = cases[i].size ? strdup(cases[i].size) : NULL;
-		struct ch_request req = { .image = image, .write = CH_WRITE_FAKE, .write_size = size };
+		struct ch_request req = { .image = image,
+					  .write = CH_WRITE_FAKE,
+					  .write_size = size };
 		ch_auto(plan) struct ch_plan plan = { 0 };
 
 		make(&req, CH_IMAGE_SQUASH, &plan);
@@ -190,7 +192,8 @@ static void a_plan_is_printed_one_line_an_operation(void **state)
 	assert_non_null(strstr(text, "\nbind '/a' on '/x' read-only\n"));
 	assert_non_null(strstr(text, "\nfresh tmpfs on '/tmp'\n"));
 	assert_non_null(strstr(text, "\nwritable layer in memory, size 12%\n"));
-	assert_non_null(strstr(text, "\nbind '/etc/hosts' on '/etc/hosts', if it exists, if the image has it\n"));
+	assert_non_null(strstr(
+		text, "\nbind '/etc/hosts' on '/etc/hosts', if it exists, if the image has it\n"));
 	ch_binds_done(&req.binds);
 }
 

@@ -133,7 +133,8 @@ static void other_formats_are_refused_with_advice(void **state)
 
 		assert_int_equal(ch_request_decode(cases[i].text, cases[i].len, &req, &err),
 				 -EPROTO);
-		assert_non_null(strstr(err.msg, "are plugin, ch-run and ch-keeper of one version?"));
+		assert_non_null(
+			strstr(err.msg, "are plugin, ch-run and ch-keeper of one version?"));
 		assert_int_equal(req.uid, 77);
 	}
 }
@@ -146,8 +147,8 @@ static void hostile_requests_are_refused(void **state)
 		size_t len;
 		int code;
 	} cases[] = {
-		{ RECORDS("format=1"), -EINVAL },		/* no image */
-		{ RECORDS("format=1\0image=i"), -EINVAL },	/* relative */
+		{ RECORDS("format=1"), -EINVAL },	   /* no image */
+		{ RECORDS("format=1\0image=i"), -EINVAL }, /* relative */
 		{ RECORDS("format=1\0image="), -EINVAL },
 		{ RECORDS(HEAD "tmp=x"), -EINVAL },
 		{ RECORDS(HEAD "unknown=1"), -EINVAL },
@@ -164,7 +165,7 @@ static void hostile_requests_are_refused(void **state)
 		{ RECORDS(HEAD "threads=1025"), -ERANGE },
 		{ RECORDS(HEAD "threads=1 "), -EINVAL },
 		{ RECORDS(HEAD "=x"), -EINVAL },
-		{ RECORDS(HEAD "\0"), -EINVAL },		/* empty field */
+		{ RECORDS(HEAD "\0"), -EINVAL }, /* empty field */
 		{ RECORDS(HEAD "bind=/a"), -EINVAL },
 		{ RECORDS(HEAD "bind=/a\0on=/b"), -EINVAL },
 		{ RECORDS(HEAD "bind=/a\0on=b\0flags=0"), -EINVAL },

@@ -28,7 +28,8 @@ static int parse(struct ch_settings *s, const char *const words[], int *ret_firs
 	return rc;
 }
 
-#define PARSE(s, err, ...) parse((s), (const char *const[]){ __VA_ARGS__, NULL }, &(int){ 0 }, (err))
+#define PARSE(s, err, ...)                                                                         \
+	parse((s), (const char *const[]){ __VA_ARGS__, NULL }, &(int){ 0 }, (err))
 
 static const struct ch_opt *spank(const char *name)
 {
@@ -94,8 +95,9 @@ static void options_fill_the_settings(void **state)
 
 	assert_int_equal(PARSE(&s, &err, "-u0", "-g4294967294", "-c/x", "-W5%", "-twq"), -EINVAL);
 	ch_settings_done(&s);
-	assert_int_equal(PARSE(&s, &err, "-u0", "-g4294967294", "-c/x", "-W5%", "-tqq", "--no-passwd",
-			       "--home"), 0);
+	assert_int_equal(PARSE(&s, &err, "-u0", "-g4294967294", "-c/x", "-W5%", "-tqq",
+			       "--no-passwd", "--home"),
+			 0);
 
 	assert_true(s.has_uid && s.uid == 0);
 	assert_true(s.has_gid && s.gid == 4294967294);
@@ -124,12 +126,13 @@ static void environment_options_keep_their_order(void **state)
 {
 	(void)state;
 	static const enum ch_env_kind kinds[] = { CH_ENV_ASSIGN, CH_ENV_UNSET, CH_ENV_FILE,
-						  CH_ENV_IMAGE, CH_ENV_FILE0, CH_ENV_IMAGE0 };
+						  CH_ENV_IMAGE,	 CH_ENV_FILE0, CH_ENV_IMAGE0 };
 	ch_auto(settings) struct ch_settings s = { 0 };
 	struct ch_err err;
 
-	assert_int_equal(PARSE(&s, &err, "--set-env=A=b", "--unset-env=C", "--set-env=/f", "--set-env",
-			       "--set-env0=g", "--set-env0"), 0);
+	assert_int_equal(PARSE(&s, &err, "--set-env=A=b", "--unset-env=C", "--set-env=/f",
+			       "--set-env", "--set-env0=g", "--set-env0"),
+			 0);
 
 	assert_int_equal(s.env.n, ARRAY_SIZE(kinds));
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
@@ -170,11 +173,13 @@ static void bad_values_are_refused_by_name(void **state)
 		{ "-W1kk", "option --write-fake: '1kk' is not a size such as 500m, 2G or 12%" },
 		{ "-W1,x", "option --write-fake: '1,x' is not a size such as 500m, 2G or 12%" },
 		{ "-W-1", "option --write-fake: '-1' is not a size such as 500m, 2G or 12%" },
-		{ "--write-fake=", "option --write-fake: '' is not a size such as 500m, 2G or 12%" },
+		{ "--write-fake=",
+		  "option --write-fake: '' is not a size such as 500m, 2G or 12%" },
 		{ "-vq", "option --quiet: --quiet and --verbose exclude each other" },
 		{ "-qv", "option --verbose: --quiet and --verbose exclude each other" },
 		{ "-wW", "option --write-fake: --write and --write-fake exclude each other" },
-		{ "--fuse-threads=1025", "option --fuse-threads: number of threads '1025' is not between 1 and 1024" },
+		{ "--fuse-threads=1025",
+		  "option --fuse-threads: number of threads '1025' is not between 1 and 1024" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -188,7 +193,8 @@ static void bad_values_are_refused_by_name(void **state)
 	}
 }
 
-/* ---- Slurm ------------------------------------------------------------------------------------ */
+/* ---- Slurm ------------------------------------------------------------------------------------
+ */
 
 static void slurm_values_fill_the_settings(void **state)
 {
@@ -196,10 +202,18 @@ static void slurm_values_fill_the_settings(void **state)
 	ch_auto(settings) struct ch_settings s = { .cwd = "/cwd" };
 	struct ch_err err;
 	static const char *const good[][2] = {
-		{ "bind", "/a\\,b:/c:ro,d" }, { "env", "image,A=b\\,c,/f" }, { "unset-env", "X*,Y" },
-		{ "write", "fake:3m" },	      { "join", "no" },		     { "home", "no" },
-		{ "passwd", "no" },	      { "verbose", "2" },	     { "script", "yes" },
-		{ "image", "none" },	      { "entrypoint", "yes" },	     { "private-tmp", "yes" },
+		{ "bind", "/a\\,b:/c:ro,d" },
+		{ "env", "image,A=b\\,c,/f" },
+		{ "unset-env", "X*,Y" },
+		{ "write", "fake:3m" },
+		{ "join", "no" },
+		{ "home", "no" },
+		{ "passwd", "no" },
+		{ "verbose", "2" },
+		{ "script", "yes" },
+		{ "image", "none" },
+		{ "entrypoint", "yes" },
+		{ "private-tmp", "yes" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(good); i++)
@@ -227,7 +241,8 @@ static void bad_slurm_values_are_refused_by_name(void **state)
 	static const char *const cases[][3] = {
 		{ "bind", "", "option --ch-bind: the value is empty" },
 		{ "home", "maybe", "option --ch-home: value 'maybe' is neither yes nor no" },
-		{ "write", "fakes", "option --ch-write: 'fakes' is none of image, fake, fake:SIZE, no" },
+		{ "write", "fakes",
+		  "option --ch-write: 'fakes' is none of image, fake, fake:SIZE, no" },
 		{ "write", "fake:", "option --ch-write: '' is not a size such as 500m, 2G or 12%" },
 		{ "join", "yes", "option --ch-join: 'yes' is neither step nor no" },
 		{ "env", "x", "option --ch-env: 'x' is neither image, nor VAR=VAL, nor /FILE" },
