@@ -28,6 +28,9 @@ unit_tests_fs = \
 	%D%/unit/test_fs_journal \
 	%D%/unit/test_fs_node
 
+# Those that need the JSON library.
+unit_tests_json = %D%/unit/test_oci_config
+
 # Parsers of foreign data: fuzz/fuzz_X.c, replaying fuzz/corpus/X/.
 fuzz_targets = \
 	%D%/fuzz/fuzz_bind \
@@ -37,6 +40,10 @@ fuzz_targets = \
 	%D%/fuzz/fuzz_options \
 	%D%/fuzz/fuzz_request \
 	%D%/fuzz/fuzz_text
+
+if JSON
+fuzz_targets += %D%/fuzz/fuzz_config
+endif
 
 lint_tests = \
 	%D%/lint/check-banned \
@@ -63,6 +70,9 @@ LDADD = %D%/libtest.la $(WRAP_LDFLAGS) $(CMOCKA_LIBS)
 if SERVER
 %C%_libtest_la_LIBADD += libchfs.la
 endif
+if JSON
+%C%_libtest_la_LIBADD += libchoci.la libchjson.la
+endif
 
 if FUZZING
 # libFuzzer brings main(): only "make fuzz" can run these.
@@ -76,6 +86,9 @@ if UNIT
 check_PROGRAMS += $(unit_tests)
 if SERVER
 check_PROGRAMS += $(unit_tests_fs)
+endif
+if JSON
+check_PROGRAMS += $(unit_tests_json)
 endif
 endif
 endif

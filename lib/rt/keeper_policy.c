@@ -27,9 +27,9 @@ static const int each_calls[] = {
 #ifdef __NR_poll
 	__NR_poll,
 #endif
-	LOOP_CALLS,   __NR_clone,   __NR_clone3,     __NR_set_robust_list, __NR_rseq,
-	__NR_prctl,   __NR_setns,   __NR_unshare,    __NR_mount,	   __NR_openat,
-	__NR_geteuid, __NR_getegid, __NR_socketpair,
+	LOOP_CALLS,	  __NR_clone,	__NR_clone3,	 __NR_set_robust_list, __NR_rseq,
+	__NR_prctl,	  __NR_setns,	__NR_unshare,	 __NR_mount,	       __NR_openat,
+	__NR_geteuid,	  __NR_getegid, __NR_socketpair,
 #ifdef __NR_fork
 	__NR_fork,
 #endif

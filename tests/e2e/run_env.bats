@@ -144,7 +144,6 @@ value() {
 		FOO='bar|'bar
 		FOO=bar'|bar'
 		FOO="bar"|"bar"
-		FOO= bar | bar 
 		FOO=bar # no comment|bar # no comment
 		FOO=bar\tbaz|bar\tbaz
 		FOO=$SET|set
@@ -174,6 +173,7 @@ value() {
 		FOO=$COLON:c|a:b:c
 		FOO=$SET:$SET|set:set
 	END
+	value ' bar ' FOO --set-env='FOO= bar '
 }
 
 @test "set-env: an assignment sees those before it" {

@@ -30,7 +30,7 @@ static void make_tree(int root)
 		{ "d/up", ".." },
 		{ "absolute", "/d/e" },
 		{ "out", "../../../../../../d" },
-		{ "host", "/proc/self/root/d" },
+		{ "host", "/proc/self/cwd/d" },
 		{ "host-etc", "/etc" },
 		{ "loop", "loop" },
 	};

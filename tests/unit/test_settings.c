@@ -196,7 +196,7 @@ static void bad_values_are_refused_by_name(void **state)
 /* ---- Slurm ------------------------------------------------------------------------------------
  */
 
-static void slurm_values_fill_the_settings(void **state)
+static void values_of_slurm_fill_the_settings(void **state)
 {
 	(void)state;
 	ch_auto(settings) struct ch_settings s = { .cwd = "/cwd" };
@@ -323,7 +323,7 @@ int main(void)
 		cmocka_unit_test(environment_options_keep_their_order),
 		cmocka_unit_test(commas_mean_nothing_on_a_command_line),
 		cmocka_unit_test(bad_values_are_refused_by_name),
-		cmocka_unit_test(slurm_values_fill_the_settings),
+		cmocka_unit_test(values_of_slurm_fill_the_settings),
 		cmocka_unit_test(bad_slurm_values_are_refused_by_name),
 		cmocka_unit_test(the_write_mode_of_a_step_replaces_that_of_the_job),
 		cmocka_unit_test(survives_lack_of_memory),
