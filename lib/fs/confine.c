@@ -61,6 +61,7 @@ static const int supervisor_calls[] = {
 	__NR_newfstatat,
 	/* a worker until its own filter */
 	__NR_set_tid_address,
+	__NR_getuid, /* libfuse, for an option that is off */
 	__NR_sched_getaffinity,
 	__NR_prctl,
 	__NR_seccomp,
@@ -165,7 +166,7 @@ static void close_listed(int first)
 		return;
 	}
 	while ((e = readdir(dir))) {
-		int fd = atoi(e->d_name);
+		int fd = (int)strtol(e->d_name, NULL, 10); /* "." and "..": 0 */
 
 		if (fd >= first && fd != dirfd(dir))
 			close(fd);

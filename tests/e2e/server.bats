@@ -271,7 +271,7 @@ go() {
 # The server has ended, and readers are told.
 has_given_up() {
 	gone "$pid"
-	run -1 go
+	if go; then fail "still served"; fi
 	assert_match "$(cat "$tmp/out")" 'Transport endpoint is not connected|Software caused'
 }
 
@@ -287,7 +287,7 @@ has_given_up() {
 
 @test "server: gives up when workers cannot live" {
 	hold
-	prlimit --pid "$pid" --as=4096: # no memory for any worker to come
+	as_test prlimit --pid "$pid" --as=4096: # no memory for any worker to come
 	kill -KILL "$(worker)"
 	for ((i = 0; i < 150; i++)); do
 		[[ $(ps -o stat= -p "$pid") == *[!Z[:space:]]* ]] || break
@@ -297,24 +297,24 @@ has_given_up() {
 	has_given_up
 }
 
-@test "server: memory that lacks for a while is waited for" {
+@test "server: memory that is short for a while is waited for" {
 	hold
-	prlimit --pid "$pid" --as=4096:
+	as_test prlimit --pid "$pid" --as=4096:
 	kill -KILL "$(worker)"
 	sleep 1
-	prlimit --pid "$pid" --as=unlimited:
+	as_test prlimit --pid "$pid" --as=unlimited:
 	go
 	assert_equal "$(cat "$tmp/out")" hello
 }
 
-@test "server: processes that lack for a while are waited for" {
+@test "server: processes that are short for a while are waited for" {
 	[[ $CH_TEST_AS == user ]] || skip "does not apply to root, who has no such limit"
 	hold
-	prlimit --pid "$pid" --nproc=1:
+	as_test prlimit --pid "$pid" --nproc=1:
 	kill -KILL "$(worker)"
 	sleep 1
 	run -1 worker
-	prlimit --pid "$pid" --nproc="$(ulimit -u):"
+	as_test prlimit --pid "$pid" --nproc="$(ulimit -u):"
 	go
 	assert_equal "$(cat "$tmp/out")" hello
 }
@@ -323,7 +323,7 @@ has_given_up() {
 	[[ $CH_TEST_AS == user ]] || skip "does not apply to root, who has no such limit"
 	harness_options="-n 16" hold
 	# As many as there are without the worker's threads, the worker, and four
-	prlimit --pid "$pid" --nproc="$(($(ps -L --no-headers -U "$test_user" | wc -l) - 16 + 4)):"
+	as_test prlimit --pid "$pid" --nproc="$(($(ps -L --no-headers -U "$test_user" | wc -l) - 16 + 4)):"
 	kill -KILL "$(worker)"
 	sleep 1
 	run -0 find "/proc/$(worker)/task" -mindepth 1 -maxdepth 1
@@ -353,7 +353,7 @@ has_given_up() {
 	for ((i = 0; i < 15; i++)); do
 		for ((kills = 0; kills < 5; )); do
 			kill -0 $reader
-			kill -KILL $(worker) 2>/dev/null && ((++kills))
+			kill -KILL "$(worker)" 2>/dev/null && ((++kills))
 		done
 		sleep 0.3
 	done
@@ -376,8 +376,8 @@ traced() {
 	run -0 serve "$shared/std.sqfs" bash -c 'ls -lR $mnt >/dev/null; getfattr -Rd $mnt >/dev/null
 		kill -KILL $(pgrep -P $(pgrep -P $(cat $pidfile))); cat $mnt/files/one'
 	# The C library tries new calls first.
-	run -1 grep -vE 'clone3|rseq|= [^-]|= -1 [^E]|= -1 E[^N]|= -1 EN[^O]|= -1 ENO[^S]|<unfinished|\+\+\+|---|= \?' \
-		"$tmp/trace"
+	run grep -E '= -1 ENOSYS' "$tmp/trace"
+	run -1 grep -vE ' (clone3|rseq|statx)\(' <<<"$output"
 	run -1 grep SIGSYS "$tmp/trace"
 	refused_shuts_down
 }
@@ -402,7 +402,7 @@ refused_shuts_down() {
 	for ((fd = 20; fd < 60; fd++)); do
 		eval "exec $fd<&-"
 	done
-	assert_match "$output" "/3"
+	assert_match "$output" "/4"
 	run -1 grep -E '/[2-5][0-9]$' <<<"$output"
 	wait
 }
@@ -416,17 +416,17 @@ refused_shuts_down() {
 	local i
 
 	echo "this is text" >"$tmp/text"
-	for ((i = 0; i < 50; i++)); do
+	for ((i = 0; i < 20; i++)); do
 		refused "$tmp/text" '^server: not a SquashFS file system \('
 	done
 }
 
-@test "server: a directory of 200,000 is listed in linear time, from anywhere, by anybody" {
+@test "server: a directory of 100,000 is listed in linear time, from anywhere, by anybody" {
 	python3 - "$shared/huge" <<-'PYTHON'
 		import os, sys
 		os.makedirs(sys.argv[1])
 		os.chdir(sys.argv[1])
-		for i in range(200000):
+		for i in range(100000):
 		    os.symlink("x", "entry-%06d" % i)
 	PYTHON
 	pack huge huge -comp lz4
@@ -442,9 +442,9 @@ def count(n):
             if names == n:
                 break
     return names, time.monotonic() - start
-n, first = count(20000)
+n, first = count(10000)
 n, all = count(0)
-assert n == 200000, n
+assert n == 100000, n
 print("%.2f %.2f" % (first, all))
 assert all < 40 * first + 2, (first, all)
 assert len(set(os.listdir(os.environ["mnt"]))) == n'
