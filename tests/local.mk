@@ -26,6 +26,7 @@ unit_tests = \
 # Those that need the image server's libraries: unit/test_fs_X.c.
 unit_tests_fs = \
 	%D%/unit/test_fs_journal \
+	%D%/unit/test_fs_meta \
 	%D%/unit/test_fs_node
 
 # Those that need the JSON library.

@@ -130,8 +130,8 @@ user()
 	local home
 
 	home=$(getent passwd "$test_user" | cut -d: -f6)
-	timeout -k 5 60 runuser -u "$test_user" -- env HOME="$home" USER="$test_user" \
-		LOGNAME="$test_user" SHELL=/bin/bash "$@"
+	timeout -k 5 60 runuser -u "$test_user" -- env --unset=TMPDIR HOME="$home" \
+		USER="$test_user" LOGNAME="$test_user" SHELL=/bin/bash "$@"
 }
 
 node_names()
