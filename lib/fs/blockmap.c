@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fs/image.h"
+#include "fs/squash.h"
 #include "fs/inode.h"
 #include "fs/le.h"
 #include "fs/meta.h"
@@ -30,13 +30,13 @@ struct file {
 };
 
 struct ch_blockmap {
-	const struct ch_image *image;
+	const struct ch_squash *image;
 	pthread_mutex_t lock;
 	size_t victim;
 	struct file files[FILES];
 };
 
-struct ch_blockmap *ch_blockmap_new(const struct ch_image *image)
+struct ch_blockmap *ch_blockmap_new(const struct ch_squash *image)
 {
 	struct ch_blockmap *map = calloc(1, sizeof(*map));
 
@@ -55,17 +55,17 @@ void ch_blockmap_free(struct ch_blockmap *map)
 	free(map);
 }
 
-uint64_t ch_blockmap_count(const struct ch_image *image, const struct ch_inode *inode)
+uint64_t ch_blockmap_count(const struct ch_squash *image, const struct ch_inode *inode)
 {
 	uint64_t whole = inode->size / image->block_size;
 
-	if (inode->fragment == CH_IMAGE_NONE && inode->size % image->block_size)
+	if (inode->fragment == CH_SQUASH_NONE && inode->size % image->block_size)
 		whole++;
 	return whole;
 }
 
 /* Move M over N entries of the list. */
-static int advance(const struct ch_image *image, struct mark *m, uint64_t n)
+static int advance(const struct ch_squash *image, struct mark *m, uint64_t n)
 {
 	uint8_t sizes[STEP * ENTRY];
 

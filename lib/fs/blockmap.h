@@ -13,11 +13,11 @@
 struct ch_blockmap;
 struct ch_inode;
 
-struct ch_blockmap *ch_blockmap_new(const struct ch_image *image); /* NULL: no memory */
+struct ch_blockmap *ch_blockmap_new(const struct ch_squash *image); /* NULL: no memory */
 void ch_blockmap_free(struct ch_blockmap *map);
 
 /* How many entries has INODE's list? A tail in a fragment has none. */
-uint64_t ch_blockmap_count(const struct ch_image *image, const struct ch_inode *inode);
+uint64_t ch_blockmap_count(const struct ch_squash *image, const struct ch_inode *inode);
 
 /* Block INDEX, which must be less than the count. Thread-safe. Returns 0 or -EIO. */
 int ch_blockmap_find(struct ch_blockmap *map, const struct ch_inode *inode, uint64_t index,

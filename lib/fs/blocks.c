@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#include "fs/image.h"
+#include "fs/squash.h"
 #include "fs/unpack.h"
 
 #define CACHE_SIZE   ((size_t)64 << 20)
@@ -26,7 +26,7 @@ struct slot {
 };
 
 struct ch_blocks {
-	const struct ch_image *image;
+	const struct ch_squash *image;
 	pthread_mutex_t lock;
 	pthread_cond_t loaded;
 	size_t n;	 /* slots; also the number of hash chains */
@@ -36,7 +36,7 @@ struct ch_blocks {
 	uint8_t *data; /* n blocks, mapped; memory is taken as it is used */
 };
 
-struct ch_blocks *ch_blocks_new(const struct ch_image *image, unsigned users)
+struct ch_blocks *ch_blocks_new(const struct ch_squash *image, unsigned users)
 {
 	struct ch_blocks *b = calloc(1, sizeof(*b));
 
@@ -120,15 +120,15 @@ static struct slot *evict(struct ch_blocks *b)
 	}
 }
 
-static long fill(const struct ch_image *image, struct ch_block b, void *scratch, uint8_t *to)
+static long fill(const struct ch_squash *image, struct ch_block b, void *scratch, uint8_t *to)
 {
 	uint32_t size = ch_block_size(b.header);
 
 	if (size == 0 || size > image->block_size)
 		return -EIO;
 	if (b.header & UNCOMPRESSED)
-		return ch_image_pread(image, b.pos, to, size) < 0 ? -EIO : (long)size;
-	if (ch_image_pread(image, b.pos, scratch, size) < 0)
+		return ch_squash_pread(image, b.pos, to, size) < 0 ? -EIO : (long)size;
+	if (ch_squash_pread(image, b.pos, scratch, size) < 0)
 		return -EIO;
 	return ch_unpack(image->compressor, scratch, size, to, image->block_size);
 }

@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 struct ch_blocks;
-struct ch_image;
+struct ch_squash;
 
 /* A block as the image describes it. */
 struct ch_block {
@@ -26,7 +26,7 @@ static inline uint32_t ch_block_size(uint32_t header)
 }
 
 /* users: how many blocks may be pinned at the same time. NULL: no memory. */
-struct ch_blocks *ch_blocks_new(const struct ch_image *image, unsigned users);
+struct ch_blocks *ch_blocks_new(const struct ch_squash *image, unsigned users);
 void ch_blocks_free(struct ch_blocks *blocks);
 
 /* Get block WANT unpacked, and pin it.

@@ -9,14 +9,14 @@
 #include "base/err.h"
 #include "fs/blockmap.h"
 #include "fs/blocks.h"
-#include "fs/image.h"
+#include "fs/squash.h"
 #include "fs/inode.h"
 #include "fs/le.h"
 
 #define FRAGMENT_SIZE 16 /* entry of the fragment table */
 
 struct ch_data {
-	const struct ch_image *image;
+	const struct ch_squash *image;
 	struct ch_blocks *blocks;
 	struct ch_blockmap *map;
 };
@@ -26,7 +26,7 @@ struct ch_reader {
 	uint8_t scratch[];    /* one block */
 };
 
-int ch_data_new(const struct ch_image *image, unsigned readers, struct ch_data **ret_data,
+int ch_data_new(const struct ch_squash *image, unsigned readers, struct ch_data **ret_data,
 		struct ch_err *err)
 {
 	struct ch_data *d = calloc(1, sizeof(*d));
@@ -89,11 +89,11 @@ static int copy(struct ch_reader *r, struct ch_block b, size_t off, void *buf, s
 static int from_fragment(struct ch_reader *r, const struct ch_inode *inode, size_t off, void *buf,
 			 size_t len)
 {
-	const struct ch_image *image = r->data->image;
+	const struct ch_squash *image = r->data->image;
 	uint8_t e[FRAGMENT_SIZE];
 
-	if (ch_image_table(image, image->frag_table, image->fragments, inode->fragment, sizeof(e),
-			   e) < 0)
+	if (ch_squash_table(image, image->frag_table, image->fragments, inode->fragment, sizeof(e),
+			    e) < 0)
 		return -EIO;
 
 	struct ch_block b = { .pos = ch_le64(e), .header = ch_le32(e + 8) };

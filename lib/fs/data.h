@@ -11,12 +11,12 @@
 
 struct ch_data;
 struct ch_err;
-struct ch_image;
+struct ch_squash;
 struct ch_inode;
 struct ch_reader;
 
 /* readers: how many threads read at the same time, at most. IMAGE is borrowed. */
-int ch_data_new(const struct ch_image *image, unsigned readers, struct ch_data **ret_data,
+int ch_data_new(const struct ch_squash *image, unsigned readers, struct ch_data **ret_data,
 		struct ch_err *err);
 void ch_data_free(struct ch_data *data);
 

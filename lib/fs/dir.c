@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "fs/image.h"
+#include "fs/squash.h"
 #include "fs/inode.h"
 #include "fs/le.h"
 
@@ -39,7 +39,7 @@ static int dir_read(struct ch_dir *dir, void *buf, size_t len)
 	return ch_meta_read(dir->image, &dir->pos, buf, len);
 }
 
-static int start(const struct ch_image *image, const struct ch_inode *inode, struct ch_dir *dir)
+static int start(const struct ch_squash *image, const struct ch_inode *inode, struct ch_dir *dir)
 {
 	if (!S_ISDIR(inode->mode))
 		return -ENOTDIR;
@@ -158,7 +158,7 @@ static int seek_run(struct ch_dir *dir, uint64_t header)
 	return dir_read(dir, NULL, (size_t)(header - dir->at));
 }
 
-int ch_dir_open(const struct ch_image *image, const struct ch_inode *inode, uint64_t position,
+int ch_dir_open(const struct ch_squash *image, const struct ch_inode *inode, uint64_t position,
 		struct ch_dir_ends *ends, struct ch_dir *ret_dir)
 {
 	struct ch_dirent e;
@@ -216,7 +216,7 @@ static int narrow(struct ch_dir *dir, const struct ch_inode *inode, const char *
 	return 0;
 }
 
-int ch_dir_lookup(const struct ch_image *image, const struct ch_inode *inode, const char *name,
+int ch_dir_lookup(const struct ch_squash *image, const struct ch_inode *inode, const char *name,
 		  struct ch_dirent *ret_entry)
 {
 	struct ch_dir dir;

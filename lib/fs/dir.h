@@ -16,7 +16,7 @@
 #include "fs/meta.h"
 
 struct ch_dir_ends;
-struct ch_image;
+struct ch_squash;
 struct ch_inode;
 
 #define CH_DIR_NAME_MAX 255
@@ -27,7 +27,7 @@ struct ch_inode;
 #define CH_DIR_FIRST  2 /* the first entry of the listing itself */
 
 struct ch_dir {
-	const struct ch_image *image; /* borrowed */
+	const struct ch_squash *image; /* borrowed */
 	struct ch_meta_pos pos;
 	uint64_t at;	 /* POS in the listing, bytes */
 	uint64_t end;	 /* length of the listing */
@@ -52,7 +52,7 @@ void ch_dir_ends_free(struct ch_dir_ends *ends);
 
 /* Start reading at POSITION (CH_DIR_FIRST, or what a dirent said). ENDS may be NULL. Returns
  * 0, -ENOTDIR, -EINVAL (position), or -EIO. */
-int ch_dir_open(const struct ch_image *image, const struct ch_inode *inode, uint64_t position,
+int ch_dir_open(const struct ch_squash *image, const struct ch_inode *inode, uint64_t position,
 		struct ch_dir_ends *ends, struct ch_dir *ret_dir);
 
 /* Remember where DIR, of INODE, is now. Thread-safe. */
@@ -63,7 +63,7 @@ void ch_dir_remember(struct ch_dir_ends *ends, const struct ch_inode *inode,
 int ch_dir_next(struct ch_dir *dir, struct ch_dirent *ret_entry);
 
 /* Returns 0, -ENOENT, -ENOTDIR, or -EIO. */
-int ch_dir_lookup(const struct ch_image *image, const struct ch_inode *inode, const char *name,
+int ch_dir_lookup(const struct ch_squash *image, const struct ch_inode *inode, const char *name,
 		  struct ch_dirent *ret_entry);
 
 #endif

@@ -5,7 +5,7 @@
 #include <limits.h>
 #include <sys/stat.h>
 
-#include "fs/image.h"
+#include "fs/squash.h"
 #include "fs/le.h"
 
 /* Types in the image; the extended ones are 7 more. */
@@ -120,7 +120,7 @@ static const struct {
 };
 
 /* The attributes of a link are behind its target. */
-static int link_xattr(const struct ch_image *image, struct ch_inode *inode)
+static int link_xattr(const struct ch_squash *image, struct ch_inode *inode)
 {
 	struct ch_meta_pos pos = inode->next;
 	uint8_t b[4];
@@ -132,7 +132,7 @@ static int link_xattr(const struct ch_image *image, struct ch_inode *inode)
 	return 0;
 }
 
-static int check(const struct ch_image *image, struct ch_inode *inode, unsigned type)
+static int check(const struct ch_squash *image, struct ch_inode *inode, unsigned type)
 {
 	if (S_ISLNK(inode->mode)) {
 		if (inode->size == 0 || inode->size >= PATH_MAX)
@@ -144,7 +144,7 @@ static int check(const struct ch_image *image, struct ch_inode *inode, unsigned 
 	return 0;
 }
 
-int ch_inode_read(const struct ch_image *image, uint64_t ref, struct ch_inode *ret_inode)
+int ch_inode_read(const struct ch_squash *image, uint64_t ref, struct ch_inode *ret_inode)
 {
 	struct ch_meta_pos pos = {
 		.block = image->inode_table + (ref >> 16),
@@ -162,8 +162,8 @@ int ch_inode_read(const struct ch_image *image, uint64_t ref, struct ch_inode *r
 		.mode = ch_inode_type(type) | (ch_le16(head + 2) & 07777),
 		.mtime = ch_le32(head + 8),
 		.number = ch_le32(head + 12),
-		.xattr = CH_IMAGE_NONE,
-		.fragment = CH_IMAGE_NONE,
+		.xattr = CH_SQUASH_NONE,
+		.fragment = CH_SQUASH_NONE,
 	};
 
 	if (!ch_inode_type(type) || ch_meta_read(image, &pos, body, bodies[type].size) < 0)
@@ -176,7 +176,7 @@ int ch_inode_read(const struct ch_image *image, uint64_t ref, struct ch_inode *r
 	return 0;
 }
 
-long ch_inode_target(const struct ch_image *image, const struct ch_inode *inode, char *buf,
+long ch_inode_target(const struct ch_squash *image, const struct ch_inode *inode, char *buf,
 		     size_t size)
 {
 	struct ch_meta_pos pos = inode->next;

@@ -12,7 +12,7 @@
 
 #include "fs/meta.h"
 
-struct ch_image;
+struct ch_squash;
 
 struct ch_inode {
 	uint64_t ref;
@@ -20,13 +20,13 @@ struct ch_inode {
 	uint32_t number;
 	uint32_t mtime;
 	uint32_t nlink;
-	uint32_t xattr; /* index; CH_IMAGE_NONE: none */
+	uint32_t xattr; /* index; CH_SQUASH_NONE: none */
 	uint32_t major;
 	uint32_t minor;
 	uint64_t size;		 /* of a regular file, a directory's listing, a link's target */
 	uint64_t sparse;	 /* so many bytes of a regular file are holes */
 	uint64_t start;		 /* regular: first block; directory: block in the directory table */
-	uint32_t fragment;	 /* regular: index; CH_IMAGE_NONE: none */
+	uint32_t fragment;	 /* regular: index; CH_SQUASH_NONE: none */
 	uint32_t off;		 /* of the tail in the fragment; of a directory in its block */
 	uint32_t parent;	 /* directory: inode number of .. */
 	uint32_t indexes;	 /* directory: entries of its index */
@@ -34,11 +34,11 @@ struct ch_inode {
 };
 
 /* Returns 0 or -EIO. */
-int ch_inode_read(const struct ch_image *image, uint64_t ref, struct ch_inode *ret_inode);
+int ch_inode_read(const struct ch_squash *image, uint64_t ref, struct ch_inode *ret_inode);
 
 /* The target of a symbolic link, NUL-terminated. Returns its length, or -EIO, or -EINVAL
  * when it is none. */
-long ch_inode_target(const struct ch_image *image, const struct ch_inode *inode, char *buf,
+long ch_inode_target(const struct ch_squash *image, const struct ch_inode *inode, char *buf,
 		     size_t size);
 
 /* File type bits for a type number in the image (basic or extended), or 0. */

@@ -7,7 +7,7 @@ libchfs_la_SOURCES = \
 	%D%/confine.c %D%/confine.h \
 	%D%/data.c %D%/data.h \
 	%D%/dir.c %D%/dir.h \
-	%D%/image.c %D%/image.h \
+	%D%/squash.c %D%/squash.h \
 	%D%/inode.c %D%/inode.h \
 	%D%/journal.c %D%/journal.h \
 	%D%/le.h \

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "fs/image.h"
+#include "fs/squash.h"
 #include "fs/le.h"
 #include "fs/unpack.h"
 
@@ -79,13 +79,13 @@ static size_t set_of(uint64_t block)
 }
 
 /* Read and unpack the block at POS to OUT. */
-static int load(const struct ch_image *image, uint64_t pos, uint8_t *out, struct piece *ret)
+static int load(const struct ch_squash *image, uint64_t pos, uint8_t *out, struct piece *ret)
 {
 	uint8_t head[2];
 	uint8_t in[CH_META_SIZE];
 	long len;
 
-	if (ch_image_pread(image, pos, head, sizeof(head)) < 0)
+	if (ch_squash_pread(image, pos, head, sizeof(head)) < 0)
 		return -EIO;
 
 	uint32_t size = ch_le16(head) & ~UNCOMPRESSED;
@@ -93,11 +93,11 @@ static int load(const struct ch_image *image, uint64_t pos, uint8_t *out, struct
 	if (size == 0 || size > CH_META_SIZE)
 		return -EIO;
 	if (ch_le16(head) & UNCOMPRESSED) {
-		if (ch_image_pread(image, pos + sizeof(head), out, size) < 0)
+		if (ch_squash_pread(image, pos + sizeof(head), out, size) < 0)
 			return -EIO;
 		len = (long)size;
 	} else {
-		if (ch_image_pread(image, pos + sizeof(head), in, size) < 0)
+		if (ch_squash_pread(image, pos + sizeof(head), in, size) < 0)
 			return -EIO;
 		len = ch_unpack(image->compressor, in, size, out, CH_META_SIZE);
 	}
@@ -173,7 +173,7 @@ static bool pay(uint64_t cost)
 
 /* Copy what one block has of LEN bytes. Two threads may unpack the same block at the same
  * time: harmless, and cheaper than waiting. */
-static int read_piece(const struct ch_image *image, const struct ch_meta_pos *pos, void *buf,
+static int read_piece(const struct ch_squash *image, const struct ch_meta_pos *pos, void *buf,
 		      size_t len, struct piece *ret)
 {
 	uint8_t out[CH_META_SIZE];
@@ -188,7 +188,7 @@ static int read_piece(const struct ch_image *image, const struct ch_meta_pos *po
 	return 0;
 }
 
-int ch_meta_read(const struct ch_image *image, struct ch_meta_pos *pos, void *buf, size_t len)
+int ch_meta_read(const struct ch_squash *image, struct ch_meta_pos *pos, void *buf, size_t len)
 {
 	uint8_t *to = buf;
 

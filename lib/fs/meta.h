@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct ch_image;
+struct ch_squash;
 struct ch_meta;
 
 #define CH_META_SIZE 8192
@@ -30,6 +30,6 @@ void ch_meta_allow(unsigned blocks);
 
 /* Copy LEN bytes from POS on to BUF (NULL: skip them), and move POS behind them.
  * Returns 0 or -EIO. */
-int ch_meta_read(const struct ch_image *image, struct ch_meta_pos *pos, void *buf, size_t len);
+int ch_meta_read(const struct ch_squash *image, struct ch_meta_pos *pos, void *buf, size_t len);
 
 #endif

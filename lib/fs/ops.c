@@ -15,7 +15,7 @@
 #include "base/err.h"
 #include "fs/data.h"
 #include "fs/dir.h"
-#include "fs/image.h"
+#include "fs/squash.h"
 #include "fs/inode.h"
 #include "fs/meta.h"
 #include "fs/node.h"
@@ -32,7 +32,7 @@
 
 struct ch_ops {
 	struct fuse_session *session;
-	const struct ch_image *image; /* borrowed */
+	const struct ch_squash *image; /* borrowed */
 	struct ch_data *data;
 	struct ch_dir_ends *ends;
 	uint32_t uid;
@@ -162,7 +162,7 @@ static void op_readlink(fuse_req_t req, fuse_ino_t node)
 
 static void op_statfs(fuse_req_t req, fuse_ino_t node)
 {
-	const struct ch_image *image = self->ops->image;
+	const struct ch_squash *image = self->ops->image;
 	struct statvfs st = {
 		.f_bsize = image->block_size,
 		.f_frsize = image->block_size,
@@ -432,7 +432,7 @@ static void quiet(enum fuse_log_level level, const char *fmt, va_list ap)
 	(void)level, (void)fmt, (void)ap;
 }
 
-int ch_ops_new(const struct ch_image *image, int fuse_fd, unsigned threads, uint32_t uid,
+int ch_ops_new(const struct ch_squash *image, int fuse_fd, unsigned threads, uint32_t uid,
 	       uint32_t gid, struct ch_ops **ret_ops, struct ch_err *err)
 {
 	static char name[] = "ch-server";

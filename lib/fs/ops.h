@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 struct ch_err;
-struct ch_image;
+struct ch_squash;
 struct ch_ops;
 struct ch_ops_thread;
 
@@ -20,7 +20,7 @@ struct ch_ops_thread;
 /* Make a session for the mount behind FUSE_FD. IMAGE is borrowed; FUSE_FD, too, but
  * ch_ops_free() closes it (fuse_session_destroy() does).
  * threads: how many threads will call ch_ops_process() */
-int ch_ops_new(const struct ch_image *image, int fuse_fd, unsigned threads, uint32_t uid,
+int ch_ops_new(const struct ch_squash *image, int fuse_fd, unsigned threads, uint32_t uid,
 	       uint32_t gid, struct ch_ops **ret_ops, struct ch_err *err);
 void ch_ops_free(struct ch_ops *ops);
 

@@ -14,7 +14,7 @@
 #include "base/auto.h"
 #include "base/err.h"
 #include "fs/confine.h"
-#include "fs/image.h"
+#include "fs/squash.h"
 #include "fs/journal.h"
 #include "fs/note.h"
 #include "fs/ops.h"
@@ -89,7 +89,7 @@ static unsigned count_threads(uint32_t asked)
 }
 
 /* With start message in hand: make what workers share, and supervise them. */
-static int begin(const struct ch_server_start *start, const struct ch_image *image, int fuse,
+static int begin(const struct ch_server_start *start, const struct ch_squash *image, int fuse,
 		 int lifeline, struct ch_err *err)
 {
 	_Alignas(struct fuse_in_header) char init[INIT_SIZE];
@@ -121,7 +121,7 @@ static int begin(const struct ch_server_start *start, const struct ch_image *ima
 /* The image is looked at before the start message arrives, while the keeper mounts. */
 static int run(uint64_t offset, struct ch_err *err)
 {
-	ch_auto(image) struct ch_image image = { 0 };
+	ch_auto(squash) struct ch_squash image = { 0 };
 	struct ch_server_start start = { 0 };
 	int fuse = -1, lifeline = -1;
 	int rc = ch_confine_start(CH_SERVER_IMAGE + 1, err);
@@ -132,14 +132,14 @@ static int run(uint64_t offset, struct ch_err *err)
 	ch_note_open();
 	rc = ch_confine_supervisor(err);
 	if (rc == 0)
-		rc = ch_image_open(CH_SERVER_IMAGE, offset, &image, err);
+		rc = ch_squash_open(CH_SERVER_IMAGE, offset, &image, err);
 	if (rc == 0)
 		rc = receive_start(CH_SERVER_SOCK, &start, &fuse, &lifeline, err);
 	if (rc <= 0)
 		return rc;
 	if (start.offset != offset) {
-		ch_image_done(&image);
-		rc = ch_image_open(CH_SERVER_IMAGE, start.offset, &image, err);
+		ch_squash_done(&image);
+		rc = ch_squash_open(CH_SERVER_IMAGE, start.offset, &image, err);
 		if (rc < 0)
 			return rc;
 	}

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct ch_image;
+struct ch_squash;
 struct ch_journal;
 
 /* Exit statuses. Anything else, and signals, are accidents. */
@@ -15,7 +15,7 @@ struct ch_journal;
 #define CH_WORKER_FAILED 3 /* could not start, and has said so: by SOCK, or in the log */
 
 struct ch_worker {
-	const struct ch_image *image;
+	const struct ch_squash *image;
 	struct ch_journal *journal; /* one slot a thread */
 	int fuse;
 	int lifeline; /* pidfd, or -1 */

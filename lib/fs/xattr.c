@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "fs/image.h"
+#include "fs/squash.h"
 #include "fs/inode.h"
 #include "fs/le.h"
 #include "fs/meta.h"
@@ -22,7 +22,7 @@ static const char *const prefixes[] = { "user.", "trusted.", "security." };
 
 /* One inode's attributes, being read. */
 struct iter {
-	const struct ch_image *image;
+	const struct ch_squash *image;
 	struct ch_meta_pos pos;
 	uint32_t left;
 	size_t total; /* length of all names so far */
@@ -30,7 +30,7 @@ struct iter {
 	char name[XATTR_NAME_MAX + 1]; /* with prefix */
 };
 
-static struct ch_meta_pos place(const struct ch_image *image, uint64_t ref)
+static struct ch_meta_pos place(const struct ch_squash *image, uint64_t ref)
 {
 	return (struct ch_meta_pos){
 		.block = image->xattr_base + (ref >> 16),
@@ -38,15 +38,15 @@ static struct ch_meta_pos place(const struct ch_image *image, uint64_t ref)
 	};
 }
 
-static int start(const struct ch_image *image, const struct ch_inode *inode, struct iter *it)
+static int start(const struct ch_squash *image, const struct ch_inode *inode, struct iter *it)
 {
 	uint8_t id[ID_SIZE];
 
 	*it = (struct iter){ .image = image };
-	if (inode->xattr == CH_IMAGE_NONE || image->xattrs == 0)
+	if (inode->xattr == CH_SQUASH_NONE || image->xattrs == 0)
 		return 0;
-	if (ch_image_table(image, image->xattr_table + 16, image->xattrs, inode->xattr, ID_SIZE,
-			   id) < 0)
+	if (ch_squash_table(image, image->xattr_table + 16, image->xattrs, inode->xattr, ID_SIZE,
+			    id) < 0)
 		return -EIO;
 	it->pos = place(image, ch_le64(id));
 	it->left = ch_le32(id + 8);
@@ -128,7 +128,7 @@ static long value(struct iter *it, void *buf, size_t size)
 	return ch_meta_read(it->image, &pos, buf, len) < 0 ? -EIO : (long)len;
 }
 
-long ch_xattr_get(const struct ch_image *image, const struct ch_inode *inode, const char *name,
+long ch_xattr_get(const struct ch_squash *image, const struct ch_inode *inode, const char *name,
 		  void *buf, size_t size)
 {
 	struct iter it;
@@ -142,7 +142,7 @@ long ch_xattr_get(const struct ch_image *image, const struct ch_inode *inode, co
 	return rc < 0 ? rc : -ENODATA;
 }
 
-long ch_xattr_list(const struct ch_image *image, const struct ch_inode *inode, char *buf,
+long ch_xattr_list(const struct ch_squash *image, const struct ch_inode *inode, char *buf,
 		   size_t size)
 {
 	struct iter it;

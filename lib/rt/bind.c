@@ -84,17 +84,27 @@ void ch_bind_done(struct ch_bind *bind)
 	*bind = (struct ch_bind){ 0 };
 }
 
+/* gcc 12 loses sight of what is moved into a list that realloc(3) made. */
+#pragma GCC diagnostic push
+#ifdef __GNUC__
+#ifndef __clang__
+#pragma GCC diagnostic ignored "-Wanalyzer-malloc-leak"
+#endif
+#endif
 int ch_binds_take(struct ch_binds *binds, struct ch_bind *bind, struct ch_err *err)
 {
-	ch_auto(bind) struct ch_bind mine = ch_take(*bind);
 	struct ch_bind *list = realloc(binds->list, (binds->n + 1) * sizeof(*list));
 
-	if (!list)
+	if (!list) {
+		ch_bind_done(bind);
 		return out_of_memory(err);
+	}
 	binds->list = list;
-	list[binds->n++] = ch_take(mine);
+	list[binds->n++] = *bind;
+	*bind = (struct ch_bind){ 0 };
 	return 0;
 }
+#pragma GCC diagnostic pop
 
 int ch_binds_add(struct ch_binds *binds, const char *src, const char *dst, unsigned flags,
 		 struct ch_err *err)

@@ -282,7 +282,8 @@ static int set_write_fake(void *target, const char *value, struct ch_err *err)
 
 	size_t digits = strspn(value, "0123456789");
 
-	if (digits == 0 || digits > 18 ||
+	/* tmpfs takes 0 for "no limit". */
+	if (digits == 0 || digits > 18 || strspn(value, "0") == digits ||
 	    strspn(value + digits, "kKmMgG%") != strlen(value + digits) ||
 	    strlen(value + digits) > 1)
 		return ch_err_set(err, -EINVAL, "'%s' is not a size such as 500m, 2G or 12%%",

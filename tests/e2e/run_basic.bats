@@ -205,6 +205,28 @@ teardown() { ch_teardown; }
 	assert_match "$stderr" "^ch-run\[[0-9]+\]: error: the keeper of the container ended unexpectedly \([a-z]+\.c:[0-9]+ [0-9]+\)$"
 }
 
+@test "the keeper inherits neither environment nor descriptors" {
+	cat >"$tmp/spy" <<-END
+		#!/bin/sh
+		env | grep -vE '^(PWD|OLDPWD|SHLVL|_)=' >'$tmp/env'
+		ls /proc/\$\$/fd >'$tmp/fds'
+		pwd >'$tmp/pwd'
+		ps -o sid= -p \$\$ >'$tmp/sid'
+		touch '$tmp/done'
+	END
+	chmod 755 "$tmp/spy"
+	own "$tmp"
+	run as_test env CH_KEEPER="$tmp/spy" LD_LIBRARY_PATH=/x LD_AUDIT= SECRET=1 \
+		bash -c 'cd /usr; exec 7<&0 8>&1 9</; exec timeout 20 ch-run "$1" -- true' sh "$dir"
+	await 5 test -e "$tmp/done"
+	assert_equal "$status" 31
+	assert_equal "$(<"$tmp/env")" PATH=/usr/bin:/bin
+	# The shell has its own from 10 on.
+	assert_equal "$(grep -x . "$tmp/fds" | xargs)" "0 1 2 3 4"
+	assert_equal "$(<"$tmp/pwd")" /
+	[[ $(<"$tmp/sid") != "$(ps -o sid= -p $$)" ]]
+}
+
 @test "the keeper is not for use by hand" {
 	run as_test "$prefix/libexec/ch-keeper" </dev/null
 	assert_equal "$status" 64

@@ -67,13 +67,14 @@ start() {
 		(setsid sleep 600 &)
 		touch /share/started
 		while [ ! -e /share/end ]; do sleep 0.1; done' >"$share/log" 2>&1 3>&- &
+	step=$!
 	wait_until_empty 20 "not started: $(cat "$share/log")" lacks "$share/started"
 }
 
 @test "cgroup: scancel takes all processes, daemons included" {
 	start
 	user scancel --user="$test_user"
-	wait
+	wait "$step" || true
 	assert_idle
 	assert_clean
 	wait_until_empty 10 "left" groups_left
@@ -82,7 +83,7 @@ start() {
 @test "cgroup: the end of the application takes its daemons" {
 	start
 	touch "$share/end"
-	wait
+	wait "$step" || true
 	assert_idle
 	assert_clean
 	wait_until_empty 10 "left" groups_left
@@ -97,7 +98,7 @@ start() {
 	done < <(node_processes | awk '$4 ~ /^ch-/ { print $3 }')
 	((n >= 4)) || fail "only $n"
 	touch "$share/end"
-	wait
+	wait "$step" || true
 }
 
 @test "cgroup: the owner kills the keeper and stops the server: nothing stays" {
@@ -109,7 +110,7 @@ start() {
 	user kill -KILL $(awk '$4 == "ch-keeper" { print $3 }' <<<"$output")
 	touch "$share/end"
 	user scancel --user="$test_user"
-	wait
+	wait "$step" || true
 	assert_idle
 	assert_clean
 	wait_until_empty 10 "left" groups_left

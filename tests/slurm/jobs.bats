@@ -260,10 +260,10 @@ readonly trapper='trap "/opt/bin/only-in-image >/share/got" %s; touch /share/sta
 		sh -c 'touch /share/started; while [ ! -e /share/end ]; do echo tick; sleep 0.1; done'
 	job=$(squeue -h -n att -o %A)
 	user sattach "$job.0" >"$share/attached" 2>&1 3>&- &
+	attached=$!
 	wait_until_empty 20 "sattach shows nothing" lacks "$share/attached" tick
 	user touch "$share/end"
-	wait "$pid"
-	wait
+	wait "$pid" "$attached"
 }
 
 lacks() {

@@ -87,6 +87,7 @@ must_fail_noisily() {
 start() {
 	user srun -n1 --ch-image="$IMG" --ch-bind="$share:/share" sh -c \
 		'touch /share/started; while [ ! -e /share/end ]; do sleep 0.1; done' 3>&- &
+	step=$!
 	wait_until_empty 20 "not started" lacks "$share/started"
 }
 
@@ -102,7 +103,7 @@ lacks() {
 	pid=$(awk '$4 == "ch-keeper" { print $3 }' <<<"$output")
 	assert_equal "$(readlink "/proc/$pid/exe")" "$share/ch-keeper"
 	touch "$share/end"
-	wait
+	wait "$step"
 }
 
 @test "plugstack: bind and env of the site; the user's come after them" {
@@ -164,7 +165,7 @@ lacks() {
 		done < <(node_processes | awk '$4 == "ch-server" { print $3 }')
 		((most == threads || most == threads + 1)) || fail "$most threads, not $threads"
 		touch "$share/end"
-		wait
+		wait "$step"
 	done
 }
 

@@ -23,7 +23,7 @@ teardown_file() {
 setup() { slurm_setup; }
 teardown() {
 	touch "$share/end"
-	wait
+	[[ ! ${step-} ]] || wait "$step" || true
 	slurm_teardown
 }
 
@@ -36,6 +36,7 @@ start() {	# OPTION...
 	user "${with[@]}" srun -n1 --ch-image="$IMG" --ch-bind="$share:/share" "$@" sh -c '
 		touch /share/started
 		while [ ! -e /share/end ]; do sleep 0.1; done' >"$share/log" 2>&1 3>&- &
+	step=$!
 	wait_until_empty 20 "not started: $(cat "$share/log")" lacks "$share/started"
 	keeper=$(pids_of ch-keeper)
 	servers=$(pids_of ch-server)
@@ -207,7 +208,7 @@ status_of() {	# PID FIELD
 @test "security: the keeper cannot be used when its job is over" {
 	start
 	touch "$share/end"
-	wait
+	wait "$step"
 	for pid in $ours; do
 		[[ ! -e /proc/$pid/exe ]] || fail "$pid is still there"
 	done
@@ -219,7 +220,7 @@ status_of() {	# PID FIELD
 	user kill -STOP $ours
 	touch "$share/end"
 	begin=$SECONDS
-	wait
+	wait "$step" || true
 	assert_idle
 	((SECONDS - begin < 15)) || fail "took $((SECONDS - begin)) s"
 }
@@ -231,7 +232,7 @@ status_of() {	# PID FIELD
 	user kill -KILL "$keeper"
 	user scancel --user="$test_user"
 	begin=$SECONDS
-	wait
+	wait "$step" || true
 	assert_idle
 	((SECONDS - begin < 20)) || fail "took $((SECONDS - begin)) s"
 }

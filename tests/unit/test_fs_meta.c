@@ -11,7 +11,7 @@
 
 #include "fs/blockmap.h"
 #include "fs/dir.h"
-#include "fs/image.h"
+#include "fs/squash.h"
 #include "fs/inode.h"
 #include "fs/meta.h"
 #include "fs/xattr.h"
@@ -20,7 +20,7 @@
 
 /* An image in memory: its metadata is one stream from position 0 on. */
 struct made {
-	struct ch_image image;
+	struct ch_squash image;
 	uint8_t *bytes;
 	size_t len;
 };
@@ -78,7 +78,7 @@ static void done(struct made *m)
 {
 	ch_meta_allow(UINT32_MAX);
 	close(m->image.fd);
-	ch_image_done(&m->image);
+	ch_squash_done(&m->image);
 	free(m->bytes);
 }
 
@@ -104,7 +104,7 @@ static void a_seek_goes_on_where_the_last_one_had_to_stop(void **state)
 {
 	(void)state;
 	struct made m = begin(40 * CH_META_SIZE);
-	struct ch_inode inode = { .mode = S_IFREG, .fragment = CH_IMAGE_NONE, .start = 7 };
+	struct ch_inode inode = { .mode = S_IFREG, .fragment = CH_SQUASH_NONE, .start = 7 };
 	struct ch_block b;
 	int failures = 0;
 
@@ -144,7 +144,7 @@ static struct made with_names(unsigned count, unsigned type, unsigned len)
 	}
 	finish(&m, CH_META_SIZE);
 
-	/* the id, and the list of one block with ids, as ch_image_table() wants them */
+	/* the id, and the list of one block with ids, as ch_squash_table() wants them */
 	uint8_t tail[18 + 16 + 8] = { 16, 0x80 };
 	uint64_t at = m.image.size;
 

@@ -53,12 +53,12 @@ enum { WORDS = 10 };
 static int parse(const char *const words[], char **ret_text, struct ch_err *err)
 {
 	ch_auto(buf) struct ch_buf buf = CH_BUF_INIT(1000);
-	char text[WORDS][64], *argv[WORDS + 2] = { (char[]){ "prog" } };
+	char copies[WORDS][64], *argv[WORDS + 2] = { (char[]){ "prog" } };
 	int argc = 1, first;
 
 	for (; words[argc - 1] && argc <= WORDS; argc++) {
-		snprintf(text[argc - 1], sizeof(text[0]), "%s", words[argc - 1]);
-		argv[argc] = text[argc - 1];
+		snprintf(copies[argc - 1], sizeof(copies[0]), "%s", words[argc - 1]);
+		argv[argc] = copies[argc - 1];
 	}
 
 	int rc = ch_opt_parse(table, argc, argv, &buf, &first, err);

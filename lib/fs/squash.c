@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "fs/image.h"
+#include "fs/squash.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -38,15 +38,15 @@ static int read_all(int fd, uint64_t pos, void *buf, size_t len)
 	return 0;
 }
 
-int ch_image_pread(const struct ch_image *image, uint64_t pos, void *buf, size_t len)
+int ch_squash_pread(const struct ch_squash *image, uint64_t pos, void *buf, size_t len)
 {
 	if (pos > image->size || len > image->size - pos)
 		return -EIO;
 	return read_all(image->fd, image->offset + pos, buf, len);
 }
 
-int ch_image_table(const struct ch_image *image, uint64_t start, uint32_t count, uint32_t index,
-		   size_t each, void *buf)
+int ch_squash_table(const struct ch_squash *image, uint64_t start, uint32_t count, uint32_t index,
+		    size_t each, void *buf)
 {
 	size_t per_block = CH_META_SIZE / each;
 	uint8_t where[8];
@@ -54,8 +54,8 @@ int ch_image_table(const struct ch_image *image, uint64_t start, uint32_t count,
 
 	if (index >= count || start > image->size)
 		return -EIO;
-	if (ch_image_pread(image, start + index / per_block * sizeof(where), where, sizeof(where)) <
-	    0)
+	if (ch_squash_pread(image, start + index / per_block * sizeof(where), where,
+			    sizeof(where)) < 0)
 		return -EIO;
 	pos = (struct ch_meta_pos){
 		.block = ch_le64(where),
@@ -89,7 +89,7 @@ static int check_super(const uint8_t *sb, struct ch_err *err)
 }
 
 /* Is all of it there? Block devices have no size to compare. */
-static int check_size(const struct ch_image *image, struct ch_err *err)
+static int check_size(const struct ch_squash *image, struct ch_err *err)
 {
 	struct stat st;
 
@@ -108,20 +108,20 @@ static int check_size(const struct ch_image *image, struct ch_err *err)
 	return 0;
 }
 
-static int read_xattr_header(struct ch_image *image, struct ch_err *err)
+static int read_xattr_header(struct ch_squash *image, struct ch_err *err)
 {
 	uint8_t head[16];
 
 	if (image->xattr_table == UINT64_MAX)
 		return 0;
-	if (ch_image_pread(image, image->xattr_table, head, sizeof(head)) < 0)
+	if (ch_squash_pread(image, image->xattr_table, head, sizeof(head)) < 0)
 		return ch_err_set(err, -EPROTO, "damaged: table of extended attributes");
 	image->xattr_base = ch_le64(head);
 	image->xattrs = ch_le32(head + 8);
 	return 0;
 }
 
-int ch_image_open(int fd, uint64_t offset, struct ch_image *ret_image, struct ch_err *err)
+int ch_squash_open(int fd, uint64_t offset, struct ch_squash *ret_image, struct ch_err *err)
 {
 	uint8_t sb[SUPER_SIZE];
 	struct ch_inode root;
@@ -134,7 +134,7 @@ int ch_image_open(int fd, uint64_t offset, struct ch_image *ret_image, struct ch
 	if (rc < 0)
 		return rc;
 
-	ch_auto(image) struct ch_image image = {
+	ch_auto(squash) struct ch_squash image = {
 		.fd = fd,
 		.offset = offset,
 		.size = ch_le64(sb + 40),
@@ -164,8 +164,8 @@ int ch_image_open(int fd, uint64_t offset, struct ch_image *ret_image, struct ch
 	return 0;
 }
 
-void ch_image_done(struct ch_image *image)
+void ch_squash_done(struct ch_squash *image)
 {
 	ch_meta_free(image->meta);
-	*image = (struct ch_image){ 0 };
+	*image = (struct ch_squash){ 0 };
 }

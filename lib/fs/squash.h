@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* image.h - a SquashFS 4.0 image: superblock, tables, bounded reads
+/* squash.h - a SquashFS 4.0 image: superblock, tables, bounded reads
  *
  * Nothing in an image is trusted: every position is checked against the size of the file
  * system, every length against its buffer. What does not fit is -EIO. Positions are bytes
  * from the start of the file system. An open image is immutable, but for the cache of
  * metadata blocks, which has its locks: all functions here are thread-safe. */
-#ifndef CH_FS_IMAGE_H
-#define CH_FS_IMAGE_H
+#ifndef CH_FS_SQUASH_H
+#define CH_FS_SQUASH_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -15,9 +15,9 @@
 struct ch_err;
 struct ch_meta;
 
-#define CH_IMAGE_NONE 0xffffffffU /* no fragment, no extended attributes */
+#define CH_SQUASH_NONE 0xffffffffU /* no fragment, no extended attributes */
 
-struct ch_image {
+struct ch_squash {
 	int fd;		 /* borrowed */
 	uint64_t offset; /* of the file system in the file */
 	uint64_t size;	 /* of the file system */
@@ -38,21 +38,21 @@ struct ch_image {
 /* Open the file system at OFFSET of FD (which must stay open), and check it: superblock,
  * compressor, size, root inode. Messages do not name the image.
  * Errors: -EPROTO it is none, or damaged; -ENOTSUP compressor or version; -EIO; -ENOMEM. */
-int ch_image_open(int fd, uint64_t offset, struct ch_image *ret_image, struct ch_err *err);
+int ch_squash_open(int fd, uint64_t offset, struct ch_squash *ret_image, struct ch_err *err);
 
-void ch_image_done(struct ch_image *image);
+void ch_squash_done(struct ch_squash *image);
 
-static inline void ch_auto_image(struct ch_image *image)
+static inline void ch_auto_squash(struct ch_squash *image)
 {
-	ch_image_done(image);
+	ch_squash_done(image);
 }
 
 /* Read exactly LEN bytes. Returns 0 or -EIO. */
-int ch_image_pread(const struct ch_image *image, uint64_t pos, void *buf, size_t len);
+int ch_squash_pread(const struct ch_squash *image, uint64_t pos, void *buf, size_t len);
 
 /* Read entry INDEX of a table of COUNT entries with EACH bytes: a list at START of the
  * positions of metadata blocks that hold them. Returns 0 or -EIO. */
-int ch_image_table(const struct ch_image *image, uint64_t start, uint32_t count, uint32_t index,
-		   size_t each, void *buf);
+int ch_squash_table(const struct ch_squash *image, uint64_t start, uint32_t count, uint32_t index,
+		    size_t each, void *buf);
 
 #endif
