@@ -4,6 +4,7 @@ plugindir = $(libdir)/slurm
 plugin_LTLIBRARIES = spank_charlie.la
 spank_charlie_la_SOURCES = \
 	%D%/child.c %D%/child.h \
+	%D%/cmdline.c %D%/cmdline.h \
 	%D%/config.c %D%/config.h \
 	%D%/job_env.c %D%/job_env.h \
 	%D%/options.c %D%/options.h \

@@ -3,15 +3,14 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "cmdline.h"
 
 enum { MAX_OPTIONS = 64, MAX_GIVEN = 4 };
 
@@ -30,17 +29,9 @@ static struct {
 
 /* ---- the same option twice -------------------------------------------------------------- */
 
-/* Is ARG "--ch-NAME=VALUE", or "--ch-NAME" with NEXT "VALUE", for a value of G? */
-static bool is_given(const char *arg, const char *next, const char *name, const struct given *g)
+static bool is_given(const char *value, const struct given *g)
 {
-	size_t n = strlen(name);
-
-	if (strncmp(arg, "--ch-", 5) != 0 || strncmp(arg + 5, name, n) != 0)
-		return false;
-
-	const char *value = arg[5 + n] == '=' ? arg + 6 + n : arg[5 + n] ? NULL : next;
-
-	for (unsigned i = 0; value && i < g->n; i++)
+	for (unsigned i = 0; i < g->n; i++)
 		if (strcmp(value, g->values[i]) == 0)
 			return true;
 	return false;
@@ -50,21 +41,17 @@ static bool is_given(const char *arg, const char *next, const char *name, const 
  * from; a script's and a command line's together are no mistake. */
 static unsigned count_on_command_line(const char *name, const struct given *g)
 {
-	ch_auto(fd) int fd = open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
-	ch_auto(buf) struct ch_buf args = CH_BUF_INIT(1024 * 1024);
-	char part[4096];
+	ch_auto(buf) struct ch_buf words = { 0 };
+	char option[64];
+	const char *value;
 	unsigned count = 0;
-	ssize_t n;
+	size_t pos = 0;
 
-	while (fd >= 0 && (n = read(fd, part, sizeof(part))) > 0)
-		ch_buf_add(&args, part, (size_t)n);
-	for (size_t pos = 0; !ch_buf_bad(&args) && pos < args.len;) {
-		const char *arg = args.data + pos;
-
-		pos += strlen(arg) + 1;
-		if (is_given(arg, pos < args.len ? args.data + pos : NULL, name, g))
+	snprintf(option, sizeof(option), "ch-%s", name);
+	ch_cmdline_read(&words);
+	while ((value = ch_cmdline_next(&words, option, &pos)))
+		if (is_given(value, g))
 			count++;
-	}
 	return count;
 }
 

@@ -3,6 +3,9 @@
  *
  * In srun, sbatch and salloc mistakes are refused. On a node every hook but task_init
  * returns success, whatever happens: see step.h. */
+#include "base/auto.h"
+#include "base/buf.h"
+#include "cmdline.h"
 #include "options.h"
 #include "slurm.h"
 #include "step.h"
@@ -66,6 +69,22 @@ static bool is_inherited(const char *image)
 	return value && strcmp(value, image) == 0;
 }
 
+/* srun --task-prolog: the nodes learn of it too late to be told by Slurm, and it has to be
+ * visible in the container. Their variable for that is not Slurm's own, which would take
+ * effect in the steps of a step. */
+static void hand_down_prolog(void)
+{
+	ch_auto(buf) struct ch_buf words = { 0 };
+	size_t pos = 0;
+
+	ch_cmdline_read(&words);
+
+	const char *path = ch_cmdline_next(&words, "task-prolog", &pos);
+
+	if (path && path[0] == '/')
+		setenv(CH_PROLOG_VARIABLE, path, 1);
+}
+
 /* An image may exist on the nodes only: that is no error. */
 int slurm_spank_init_post_opt(spank_t sp, int ac, char *av[])
 {
@@ -75,6 +94,8 @@ int slurm_spank_init_post_opt(spank_t sp, int ac, char *av[])
 	(void)sp;
 	(void)ac;
 	(void)av;
+	if (spank_context() == S_CTX_LOCAL)
+		hand_down_prolog();
 	if (!is_submitting() || !image || strcmp(image, "none") == 0 || is_inherited(image) ||
 	    access(image, F_OK) == 0)
 		return 0;

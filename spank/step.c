@@ -155,16 +155,19 @@ static int bind_home(const struct ch_step *step, const char *home, struct ch_req
 static int bind_launcher(const struct ch_step *step, spank_t sp, struct ch_request *r,
 			 struct ch_err *err)
 {
-	const char *site = &slurm_conf ? slurm_conf.task_prolog : NULL;
-	const char *own = ch_job_getenv("SLURM_TASK_PROLOG", sp);
+	const char *prologs[] = {
+		&slurm_conf ? slurm_conf.task_prolog : NULL,
+		ch_job_getenv("SLURM_TASK_PROLOG", sp),
+		ch_job_getenv(CH_PROLOG_VARIABLE, sp),
+	};
 	int argc = 0, rc = bind_named(r, getenv("PMIX_SERVER_TMPDIR"), err);
 	uint32_t id = SLURM_PENDING_STEP;
 	char **argv = NULL;
 
-	if (rc == 0 && site && site[0] == '/')
-		rc = ch_binds_add(&r->binds, site, site, CH_BIND_MAYBE | CH_BIND_RO, err);
-	if (rc == 0 && own && own[0] == '/')
-		rc = ch_binds_add(&r->binds, own, own, CH_BIND_MAYBE | CH_BIND_RO, err);
+	for (size_t i = 0; rc == 0 && i < sizeof(prologs) / sizeof(prologs[0]); i++)
+		if (prologs[i] && prologs[i][0] == '/')
+			rc = ch_binds_add(&r->binds, prologs[i], prologs[i],
+					  CH_BIND_MAYBE | CH_BIND_RO, err);
 	/* An interactive step's shell is the image's. */
 	spank_get_item(sp, S_JOB_STEPID, &id);
 	if (rc == 0 && step->set.script && id == SLURM_BATCH_SCRIPT &&

@@ -17,6 +17,9 @@
 #include "rt/settings.h"
 #include "slurm.h"
 
+/* How srun's plugin tells the nodes' of srun --task-prolog: a variable of the job. */
+#define CH_PROLOG_VARIABLE "CH_SPANK_TASK_PROLOG"
+
 /* Shared by slurmstepd and its tasks: who has spoken for this node. */
 struct ch_shared {
 	atomic_int has_failed, has_noted;

@@ -110,6 +110,7 @@ static int change_env(struct ch_step *step, spank_t sp, const struct ch_entry *e
 	snprintf(home, sizeof(home), "/home/%s", step->user);
 	if (step->set.home == CH_HOME_YES && env.set("HOME", home, env.data) < 0)
 		rc = ch_err_set(err, -ENOMEM, "set HOME");
+	env.unset(CH_PROLOG_VARIABLE, env.data);
 	if (rc == 0)
 		rc = ch_env_path(&env, err);
 	if (rc == 0)
