@@ -45,6 +45,9 @@ fuzz_targets = \
 if JSON
 fuzz_targets += %D%/fuzz/fuzz_config
 endif
+if SERVER
+fuzz_targets += %D%/fuzz/fuzz_squash
+endif
 
 lint_tests = \
 	%D%/lint/check-banned \
