@@ -303,7 +303,7 @@ static void path_gets_bin_unless_it_has_it(void **state)
 /* A file with LEN bytes of TEXT; to be unlinked and freed. */
 static char *make_file(const char *text, size_t len)
 {
-	char *path = strdup("/tmp/ch-test-env.XXXXXX");
+	char *path = NOT_NULL(strdup("/tmp/ch-test-env.XXXXXX"));
 	ch_auto(fd) int fd = mkstemp(path);
 
 	assert_true(fd >= 0);

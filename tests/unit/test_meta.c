@@ -12,7 +12,7 @@
 static char *items(const char *text, size_t len, const char *kind)
 {
 	ch_auto(buf) struct ch_buf buf = CH_BUF_INIT(1000);
-	ch_auto(str) char *copy = malloc(len ? len : 1);
+	ch_auto(str) char *copy = NOT_NULL(malloc(len ? len : 1));
 	const char *item;
 	size_t pos = 0;
 	char *out;

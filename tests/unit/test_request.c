@@ -200,7 +200,7 @@ static void every_cut_of_a_request_is_refused_or_whole(void **state)
 
 	for (size_t n = 0; n < len; n++) {
 		/* Exactly as long as it is said to be: the sanitizer watches its end. */
-		ch_auto(str) char *cut = malloc(n ? n : 1);
+		ch_auto(str) char *cut = NOT_NULL(malloc(n ? n : 1));
 		ch_auto(request) struct ch_request out = { 0 };
 
 		memcpy(cut, text, n);
@@ -234,7 +234,7 @@ static void a_request_that_is_too_long_is_refused(void **state)
 	size_t len = 77;
 	struct ch_err err;
 
-	req.image = malloc(CH_REQUEST_MAX + 1);
+	req.image = NOT_NULL(malloc(CH_REQUEST_MAX + 1));
 	memset(req.image, '/', CH_REQUEST_MAX);
 	req.image[CH_REQUEST_MAX] = '\0';
 
