@@ -188,7 +188,7 @@ static void values_are_bounded(void **state)
 	(void)state;
 	ch_auto(play) struct play p = { 0 };
 	struct ch_env env = env_of(&p);
-	ch_auto(str) char *text = malloc(100003);
+	ch_auto(str) char *text = NOT_NULL(malloc(100003));
 	struct ch_err err;
 
 	memset(text, 'x', 100002);
