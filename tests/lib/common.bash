@@ -24,6 +24,8 @@
 #   $plugin         spank_charlie.so
 #   $tmp            directory of this test, owned by whom as_test means, cleaned by bats
 #   $test_user, $test_user2   two ordinary users
+#   $root_via       array, to be set by tests: words in front of what as_test and its like
+#                   run, for root, with an open /dev/fuse: (prlimit --core=0)
 #
 # Functions for tests:
 #   as_test CMD...    run CMD as CH_TEST_AS says: the file is run twice by contrib/check
@@ -51,6 +53,7 @@ fi
 # Names in ps, and types in mountinfo, that are ours alone.
 our_processes='^(ch-run|ch-keeper|ch-server)$'
 our_mounts=' - fuse[^ ]* (ch-|charlie)| - fuse\.(ch-|charlie)'
+root_via=()
 test_user=chtest
 test_user2=chtest2
 : "${CH_TEST_AS:=user}"
@@ -93,7 +96,7 @@ need_user()
 
 with_fuse()
 {
-	"$top/tests/lib/open-fuse" "$@"
+	"$top/tests/lib/open-fuse" "${root_via[@]}" "$@"
 }
 
 # run_as USER CMD...
@@ -168,6 +171,9 @@ image_lock()
 traces()
 {
 	local pid comm ns
+
+	# Abstract sockets. They have no owner to be told by, only a name.
+	awk '$8 ~ /^@.*(charlie|ch-)/ { print "socket", $8 }' /proc/net/unix
 	local -A seen=()
 
 	for pid in /proc/[0-9]*; do
