@@ -11,10 +11,10 @@
 #include "sys/caps.h"
 #include "sys/msg.h"
 
-int ch_enter_ask(int sock, int mntns, long long deadline, struct ch_err *err)
+int ch_enter_ask(int sock, int fd, long long deadline, struct ch_err *err)
 {
 	struct ch_go go = { .version = CH_PROTO_VERSION, .kind = CH_GO_ENTER };
-	int rc = ch_msg_send(sock, &go, sizeof(go), &mntns, mntns >= 0 ? 1 : 0, deadline);
+	int rc = ch_msg_send(sock, &go, sizeof(go), &fd, fd >= 0 ? 1 : 0, deadline);
 
 	if (rc == -EPIPE || rc == -ECONNRESET)
 		return ch_err_set(err, -ECHILD, "the keeper of the container ended unexpectedly");
