@@ -172,8 +172,7 @@ traces()
 {
 	local pid comm ns
 
-	# Abstract sockets. They have no owner to be told by, only a name.
-	awk '$8 ~ /^@.*(charlie|ch-)/ { print "socket", $8 }' /proc/net/unix
+	traces_sockets
 	local -A seen=()
 
 	for pid in /proc/[0-9]*; do
@@ -188,6 +187,17 @@ traces()
 			awk -v ns="$ns" '{ print "mount", ns, $1, $3, $5 }'
 	done < <(find /proc/[0-9]*/ns/mnt -maxdepth 0 -printf '%l %p\n' 2>/dev/null)
 	traces_files
+}
+
+# Abstract sockets with names like ours that a process holds which can be seen: others may
+# run tests in the same network namespace.
+traces_sockets()
+{
+	local inode name
+
+	awk '$8 ~ /^@.*(charlie|ch-)/ { print $7, $8 }' /proc/net/unix | while read -r inode name; do
+		find /proc/[0-9]*/fd -lname "socket:\[$inode\]" -printf "socket $name\n" -quit
+	done 2>/dev/null
 }
 
 # On a machine that others use, too, only names that look like ours count.
