@@ -40,7 +40,7 @@ struct run {
 	struct ch_settings set;
 	struct ch_request req;
 	const char *user;
-	char **argv; /* the command */
+	char **argv;  /* the command */
 	long start_s; /* how long a start may take */
 };
 
@@ -103,9 +103,10 @@ static int find_timeout(struct run *run, struct ch_err *err)
 	errno = 0;
 	run->start_s = strtol(text, &end, 10);
 	if (errno || *end || run->start_s < 1 || run->start_s > START_MAX_S)
-		return ch_err_set(err, -EINVAL,
-				  "CH_START_TIMEOUT: '%.80s' is not a number of seconds from 1 to %d",
-				  text, START_MAX_S);
+		return ch_err_set(
+			err, -EINVAL,
+			"CH_START_TIMEOUT: '%.80s' is not a number of seconds from 1 to %d", text,
+			START_MAX_S);
 	return 0;
 }
 
@@ -205,12 +206,12 @@ static int start_keeper(struct run *run, int door, long long deadline, pid_t *re
 	return ch_spawn_keeper(keeper ? keeper : KEEPER, &run->req, door, deadline, ret_pid, err);
 }
 
-/* Too late: which image it is, and what may be done. A keeper that somebody has stopped is
- * woken, so that it sees us go, and goes, too. */
+/* Too late: which image it is, and what may be done. If somebody has stopped the keeper, or
+ * what it started, they are woken, see us go, and go, too. */
 static int too_late(const struct run *run, pid_t keeper, struct ch_err *err)
 {
 	if (keeper > 0)
-		kill(keeper, SIGCONT);
+		kill(-keeper, SIGCONT);
 	return ch_err_set(err, -ETIMEDOUT,
 			  "image '%s': no container within %ld s; is its file system slow or "
 			  "gone? More time: CH_START_TIMEOUT",

@@ -14,7 +14,7 @@
 
 struct ch_opening {
 	const char *path; /* the caller's, until the end */
-	int event;	  /* readable when there is a result; -1: there was none, or it is fetched */
+	int event; /* readable when there is a result; -1: there was none, or it is fetched */
 	pthread_t thread;
 	struct ch_image image;
 	struct ch_err err;

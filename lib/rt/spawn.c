@@ -145,13 +145,14 @@ static int make_request_file(const struct ch_request *req, struct ch_err *err)
 
 	sigaction(SIGXFSZ, &before, NULL);
 	if (fd == -EFBIG)
-		return ch_err_set(err, fd, "the limit on the size of files (ulimit -f) is too "
-					   "small to start a container");
+		return ch_err_set(err, fd,
+				  "the limit on the size of files (ulimit -f) is too "
+				  "small to start a container");
 	return fd;
 }
 
-int ch_spawn_keeper(const char *program, const struct ch_request *req, int door,
-		    long long deadline, pid_t *ret_pid, struct ch_err *err)
+int ch_spawn_keeper(const char *program, const struct ch_request *req, int door, long long deadline,
+		    pid_t *ret_pid, struct ch_err *err)
 {
 	int ends[2], status;
 	ch_auto(fd) int request = make_request_file(req, err);

@@ -15,7 +15,7 @@ struct ch_request;
  * deadline: when to give up (msg.h)
  * ret_pid: the keeper's; valid as long as the door is open on its side
  * Errors: -ENOENT etc. when PROGRAM cannot be executed; -ETIMEDOUT. */
-int ch_spawn_keeper(const char *program, const struct ch_request *req, int door,
-		    long long deadline, pid_t *ret_pid, struct ch_err *err);
+int ch_spawn_keeper(const char *program, const struct ch_request *req, int door, long long deadline,
+		    pid_t *ret_pid, struct ch_err *err);
 
 #endif
