@@ -57,7 +57,7 @@ static int report(const struct ch_err *err, int code)
 static void usage(FILE *out)
 {
 	fputs("Usage: ch-run [OPTION...] IMAGE -- COMMAND [ARG...]\n"
-	      "Run COMMAND in a container made of IMAGE, a directory or SquashFS file.\n\n",
+	      "Run COMMAND in a container made of IMAGE, a directory, SquashFS or SIF file.\n\n",
 	      out);
 	ch_opt_help(ch_options, CH_OPT_RUN, out);
 }
@@ -222,7 +222,7 @@ static int dry_run(struct run *run, struct ch_err *err)
 	ch_auto(plan) struct ch_plan plan = { 0 };
 
 	if (ch_image_open(run->req.image, &image, err) < 0 ||
-	    ch_plan_make(&run->req, image.kind, &plan, err) < 0)
+	    ch_plan_make(&run->req, &image, &plan, err) < 0)
 		return report(err, EXIT_MISC);
 	ch_plan_print(&plan, stdout);
 	print_env(run);

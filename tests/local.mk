@@ -21,6 +21,7 @@ unit_tests = \
 	%D%/unit/test_request \
 	%D%/unit/test_seccomp \
 	%D%/unit/test_settings \
+	%D%/unit/test_sif \
 	%D%/unit/test_text
 
 # Those that need the image server's libraries: unit/test_fs_X.c.
@@ -40,6 +41,7 @@ fuzz_targets = \
 	%D%/fuzz/fuzz_mountinfo \
 	%D%/fuzz/fuzz_options \
 	%D%/fuzz/fuzz_request \
+	%D%/fuzz/fuzz_sif \
 	%D%/fuzz/fuzz_text
 
 if JSON

@@ -448,7 +448,7 @@ void ch_build_main(const struct ch_request *req, const struct ch_image *image,
 	size_t meta_len = 0;
 	uint32_t at[2] = { 0 };
 	struct ch_err err;
-	int rc = ch_plan_make(req, image->kind, &b.plan, &err);
+	int rc = ch_plan_make(req, image, &b.plan, &err);
 
 	umask(0022);
 	if (rc == 0)

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -99,13 +100,16 @@ static int socket_pair(int sv[2], struct ch_err *err)
  * dup2s are others. */
 static int spawn_server(struct keeper *k)
 {
-	char *argv[] = { (char[]){ "ch-server" }, NULL };
+	char offset[24], size[24];
+	char *argv[] = { (char[]){ "ch-server" }, offset, size, NULL };
 	char *env[] = { NULL };
 	posix_spawn_file_actions_t fa;
 	int sv[2];
 
 	if (socket_pair(sv, &k->err) < 0)
 		return k->err.code;
+	snprintf(offset, sizeof(offset), "%" PRIu64, k->image.offset);
+	snprintf(size, sizeof(size), "%" PRIu64, k->image.size);
 	posix_spawn_file_actions_init(&fa);
 	posix_spawn_file_actions_adddup2(&fa, sv[1], CH_SERVER_SOCK);
 	posix_spawn_file_actions_adddup2(&fa, k->image.fd, CH_SERVER_IMAGE);

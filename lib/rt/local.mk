@@ -12,6 +12,7 @@ libchrt_la_SOURCES = \
 	%D%/proto.h \
 	%D%/request.c %D%/request.h \
 	%D%/settings.c %D%/settings.h \
+	%D%/sif.c %D%/sif.h \
 	%D%/spawn.c %D%/spawn.h
 libchrt_la_LIBADD = libchopt.la libchsys.la libchbase.la
 

@@ -386,7 +386,8 @@ const struct ch_opt ch_options[] = {
 	  set_home },
 	{ "image", 0, CH_OPT_SPANK, CH_OPT_VALUE, "IMAGE|none",
 	  "run tasks in the container image IMAGE",
-	  "Run the tasks of every step in IMAGE: a SquashFS file or a directory, opened on the "
+	  "Run the tasks of every step in IMAGE: a SquashFS or SIF file, or a directory, opened on "
+	  "the "
 	  "node "
 	  "as the user. A relative path is taken against the directory of submission when it was "
 	  "inherited from the job, else against the step's working directory. none switches off "
