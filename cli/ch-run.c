@@ -105,6 +105,7 @@ static int make_request(struct run *run, const char *image, struct ch_err *err)
 	r->threads = s->threads;
 	r->life = s->join ? CH_LIFE_JOIN : CH_LIFE_INSIDE;
 	r->want_meta = s->join; /* for others who may want it */
+	r->wait_cpus = s->join;
 	for (size_t i = 0; i < s->env.n; i++)
 		if (s->env.list[i].kind == CH_ENV_IMAGE || s->env.list[i].kind == CH_ENV_IMAGE0)
 			r->want_meta = true;
@@ -219,6 +220,8 @@ static int join_once(struct run *run, int pidfd, long long deadline, struct ch_e
 		rc = start_keeper(run, door, err);
 	if (door >= 0)
 		close(ch_take_fd(&door));
+	if (rc == 0)
+		rc = ch_enter_tell_cpus(ours, deadline, err);
 	return rc == 0 ? ask(ours, pidfd, deadline, entry, err) : rc;
 }
 

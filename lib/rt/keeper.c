@@ -32,7 +32,7 @@ enum state {
 	FAILED, /* everybody who asks is told why */
 };
 
-enum { BLAME_MS = 300, NESTED_MS = 10000, END_MS = 500, CPUS_MS = 2000 };
+enum { BLAME_MS = 300, NESTED_MS = 10000, END_MS = 500, CPUS_MS = 2000, JOIN_CPUS_MS = 20 };
 
 struct keeper {
 	struct ch_request req;
@@ -42,14 +42,15 @@ struct keeper {
 	enum state state;
 	struct ch_err err; /* FAILED */
 	struct ch_door door;
-	int boss;	   /* pidfd of who made the other end of the door's socket; -1: none */
-	int signals;	   /* signalfd: SIGCHLD */
+	int boss;    /* pidfd of who made the other end of the door's socket; -1: none */
+	int signals; /* signalfd: SIGCHLD */
 	struct ch_kid builder, server;
-	int ns[2];	  /* user, mount */
-	int nested[2];	  /* join=no: made for the next answer */
+	int ns[2];     /* user, mount */
+	int nested[2]; /* join=no: made for the next answer */
 	long long cpus_deadline;
-	int fuse;	/* kept until it is known where to work; -1: none */
-	bool is_placed; /* on the CPUs of the tasks */
+	int fuse;			   /* kept until it is known where to work; -1: none */
+	bool is_placed;			   /* on the CPUs of the tasks */
+	unsigned char cpus[CH_CPUS_BYTES]; /* of the tasks, as far as told */
 	uint32_t start, times[5];
 	uint64_t shape; /* of the request (request.h) */
 	char *meta;
@@ -214,10 +215,10 @@ static void on_builder(struct keeper *k)
 			fail(k);
 		}
 	} else if (m.kind == CH_BUILD_FUSE && fds[0] >= 0) {
+		bool is_joined = k->req.life == CH_LIFE_JOIN;
+
 		k->fuse = ch_take_fd(&fds[0]);
-		k->cpus_deadline = ch_msg_deadline(CPUS_MS);
-		if (k->is_placed || !k->req.wait_cpus)
-			start_server(k);
+		k->cpus_deadline = ch_msg_deadline(is_joined ? JOIN_CPUS_MS : CPUS_MS);
 	} else if (m.kind == CH_BUILD_DONE && fds[1] >= 0 && k->state == BUILDING) {
 		k->ns[0] = ch_take_fd(&fds[0]);
 		k->ns[1] = ch_take_fd(&fds[1]);
@@ -293,13 +294,6 @@ static int make_nested(struct keeper *k)
 			  m.msg[0] ? m.msg : "their builder ended unexpectedly");
 }
 
-/* Room may come: the socket is full, the kernel short of memory, or too many descriptors
- * are in flight. Any other error means that nobody is there to be answered. */
-static bool is_temporary(int rc)
-{
-	return rc == -ETIMEDOUT || rc == -ENOBUFS || rc == -ENOMEM;
-}
-
 /* The namespaces for the next answer. */
 static const int *choose_namespaces(struct keeper *k)
 {
@@ -327,26 +321,17 @@ static void fill_answer(const struct keeper *k, const struct ch_guest *g, struct
 	}
 }
 
-/* Send one answer to G. Returns 0, or -EAGAIN: later. */
+/* Answer one question of G. Returns 0, or -EAGAIN: later. */
 static int answer(struct keeper *k, struct ch_guest *g)
 {
-	static char packet[sizeof(struct ch_answer) + CH_META_MAX];
 	const int *fds = choose_namespaces(k);
 	struct ch_answer a;
 
 	fill_answer(k, g, &a);
-	memcpy(packet, &a, sizeof(a));
-	if (a.meta_len)
-		memcpy(packet + sizeof(a), k->meta, a.meta_len);
-
-	int rc = ch_msg_send(g->sock, packet, sizeof(a) + a.meta_len, fds, a.code ? 0 : 2,
-			     ch_msg_deadline(0));
-
-	if (is_temporary(rc))
+	if (ch_door_answer(&k->door, g, &a, k->meta, fds) < 0)
 		return -EAGAIN;
 	close_fd(&k->nested[0]);
 	close_fd(&k->nested[1]);
-	ch_door_answered(&k->door, g);
 	return 0;
 }
 
@@ -363,13 +348,34 @@ static void answer_all(struct keeper *k)
 
 /* Work where the tasks do. The server has one thread as long as it has not begun; those
  * it makes later on inherit. */
-static void place(struct keeper *k, const struct ch_cpus *cpus)
+static void place(struct keeper *k)
 {
 	k->is_placed = true;
-	syscall(SYS_sched_setaffinity, 0, sizeof(cpus->mask), cpus->mask);
+	syscall(SYS_sched_setaffinity, 0, sizeof(k->cpus), k->cpus);
 	if (k->server.pid > 0)
-		syscall(SYS_sched_setaffinity, k->server.pid, sizeof(cpus->mask), cpus->mask);
-	if (k->fuse >= 0)
+		syscall(SYS_sched_setaffinity, k->server.pid, sizeof(k->cpus), k->cpus);
+}
+
+static void add_cpus(struct keeper *k, const struct ch_cpus *m)
+{
+	for (size_t i = 0; i < sizeof(k->cpus); i++)
+		k->cpus[i] |= m->mask[i];
+	/* Those who join tell of themselves only. */
+	if (k->req.life != CH_LIFE_JOIN)
+		place(k);
+}
+
+/* Serve the image, if it is known where, or nobody tells. */
+static void serve(struct keeper *k)
+{
+	bool is_late = ch_msg_left(k->cpus_deadline) == 0;
+
+	if (k->req.life == CH_LIFE_JOIN && !k->is_placed && !is_late &&
+	    ch_door_asking(&k->door) < k->door.expected)
+		return;
+	if (k->req.life == CH_LIFE_JOIN && !k->is_placed)
+		place(k);
+	if (k->is_placed || !k->req.wait_cpus || is_late)
 		start_server(k);
 }
 
@@ -378,7 +384,7 @@ static void on_message(struct keeper *k, struct ch_guest *g, const struct ch_cpu
 	bool is_known = len >= sizeof(m->go) && m->go.version == CH_PROTO_VERSION;
 
 	if (is_known && m->go.kind == CH_GO_CPUS && len == sizeof(*m)) {
-		place(k, m);
+		add_cpus(k, m);
 		return;
 	}
 	g->is_foreign = g->is_foreign || !is_known || m->go.kind != CH_GO_ENTER;
@@ -478,8 +484,6 @@ static void one_round(struct keeper *k)
 
 	if (poll(p, DOOR + n, patience(k)) < 0)
 		return;
-	if (k->fuse >= 0 && ch_msg_left(k->cpus_deadline) == 0)
-		start_server(k);
 	if (p[SERVER].revents)
 		on_server(k);
 	if (p[BUILDER].revents && k->builder.sock >= 0)
@@ -491,6 +495,8 @@ static void one_round(struct keeper *k)
 		ch_door_accept(&k->door);
 	if (p[BOSS].revents)
 		ch_door_shut(&k->door);
+	if (k->fuse >= 0)
+		serve(k);
 	if (k->state != BUILDING)
 		answer_all(k);
 }

@@ -160,7 +160,7 @@ static void hostile_requests_are_refused(void **state)
 		{ RECORDS(HEAD "uid=4294967295"), -ERANGE },
 		{ RECORDS(HEAD "gid=99999999999999999999999"), -ERANGE },
 		{ RECORDS(HEAD "write=3"), -ERANGE },
-		{ RECORDS(HEAD "life=2"), -ERANGE },
+		{ RECORDS(HEAD "life=3"), -ERANGE },
 		{ RECORDS(HEAD "each=2"), -ERANGE },
 		{ RECORDS(HEAD "threads=1025"), -ERANGE },
 		{ RECORDS(HEAD "threads=1 "), -EINVAL },
