@@ -30,7 +30,9 @@ unit_tests_fs = \
 	%D%/unit/test_fs_node
 
 # Those that need the JSON library.
-unit_tests_json = %D%/unit/test_oci_config
+unit_tests_json = \
+	%D%/unit/test_command \
+	%D%/unit/test_oci_config
 
 # Parsers of foreign data: fuzz/fuzz_X.c, replaying fuzz/corpus/X/.
 fuzz_targets = \
