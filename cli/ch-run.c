@@ -18,6 +18,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/path.h"
+#include "fakeroot/fakeroot.h"
 #include "opt/optdoc.h"
 #include "rt/command.h"
 #include "rt/enter.h"
@@ -220,10 +221,12 @@ static int execute(struct run *run, struct ch_err *err)
 		rc = change_env(run, &entry, err);
 	if (rc == 0)
 		rc = change_dir(run, err);
+	if (rc == 0 && run->set.verbose > 0)
+		ch_log(CH_INFO, "executing '%s'", run->argv[0]);
+	if (rc == 0 && run->set.seccomp)
+		rc = ch_fakeroot_install(err);
 	if (rc < 0)
 		return report(err, EXIT_MISC);
-	if (run->set.verbose > 0)
-		ch_log(CH_INFO, "executing '%s'", run->argv[0]);
 	execvp(run->argv[0], run->argv);
 	ch_err_sys(err, "execute '%s' in the container", run->argv[0]);
 	return report(err, EXIT_EXEC);

@@ -211,6 +211,15 @@ static int set_script(void *target, const char *value, struct ch_err *err)
 	return 0;
 }
 
+static int set_seccomp(void *target, const char *value, struct ch_err *err)
+{
+	struct ch_settings *s = target;
+
+	(void)err;
+	s->seccomp = is_yes(value);
+	return 0;
+}
+
 static int set_threads(void *target, const char *value, struct ch_err *err)
 {
 	struct ch_settings *s = target;
@@ -429,6 +438,12 @@ const struct ch_opt ch_options[] = {
 	  "too. "
 	  "Then srun is available in it only if the image contains Slurm.",
 	  set_script },
+	{ "seccomp", 0, CH_OPT_RUN, CH_OPT_FLAG, NULL,
+	  "let changes of owners and the like seem to work",
+	  "Root emulation, for installing software in a writable image with --uid=0 and --gid=0: "
+	  "system calls that change owners, user and group ids or capabilities, and those that "
+	  "make device files, do nothing and report success.",
+	  set_seccomp },
 	{ "set-env", 0, CH_OPT_RUN, CH_OPT_OPTIONAL, "FILE|VAR=VAL",
 	  "set environment variables (default: /ch/environment of the image)",
 	  "Set environment variables: with VAR=VAL one, with FILE all in that file of the host, "

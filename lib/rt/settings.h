@@ -35,6 +35,7 @@ struct ch_settings {
 	bool each; /* join=no */
 	bool entrypoint;
 	bool script;
+	bool seccomp; /* root emulation */
 	bool dry_run, help, version;
 	int verbose, quiet;
 	uint32_t threads;
