@@ -2,7 +2,10 @@
 bin_PROGRAMS += ch-run
 ch_run_SOURCES = %D%/ch-run.c %D%/run_env.c %D%/run_env.h
 ch_run_CPPFLAGS = $(AM_CPPFLAGS) -DKEEPER='"$(libexecdir)/ch-keeper"'
-ch_run_LDADD = libchrt.la
+ch_run_LDADD = libchfakeroot.la libchrt.la
+if JSON
+ch_run_CPPFLAGS += -DHAVE_JSON
+endif
 
 libexec_PROGRAMS += ch-keeper
 ch_keeper_SOURCES = %D%/ch-keeper.c

@@ -13,8 +13,8 @@
 #include "base/auto.h"
 #include "base/buf.h"
 #include "job_env.h"
+#include "rt/command.h"
 #include "rt/enter.h"
-#include "rt/meta.h"
 #include "sys/msg.h"
 
 /* ---- messages ---------------------------------------------------------------------------- */
@@ -152,11 +152,9 @@ static bool is_multi_prog(int argc, char **argv)
 static int write_words(const struct ch_entry *entry, const char *arg0, struct ch_err *err)
 {
 	ch_auto(buf) struct ch_buf words = CH_BUF_INIT(CH_META_MAX);
-	const char *word;
-	size_t pos = 0;
 
-	while ((word = ch_meta_next(entry->meta, entry->answer.meta_len, "entry", &pos)))
-		ch_buf_add(&words, word, strlen(word) + 1);
+	if (ch_command_entry(entry->meta, entry->answer.meta_len, &words, err) < 0)
+		return ch_err_in(err, "--ch-entrypoint");
 	if (words.len == 0)
 		return ch_err_set(err, -ENOENT, "--ch-entrypoint: the image names no entry point");
 	ch_buf_add(&words, arg0, strlen(arg0) + 1);

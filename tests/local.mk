@@ -32,7 +32,12 @@ unit_tests_fs = \
 	%D%/unit/test_fs_node
 
 # Those that need the JSON library.
-unit_tests_json = %D%/unit/test_oci_config
+unit_tests_json = \
+	%D%/unit/test_command \
+	%D%/unit/test_oci_config
+
+# Those that need libseccomp.
+unit_tests_seccomp = %D%/unit/test_fakeroot
 
 # Parsers of foreign data: fuzz/fuzz_X.c, replaying fuzz/corpus/X/.
 fuzz_targets = \
@@ -71,7 +76,7 @@ dist_check_SCRIPTS += $(lint_tests)
 check_LTLIBRARIES = %D%/libtest.la
 %C%_libtest_la_SOURCES = %D%/unit/torture.c %D%/unit/torture.h %D%/unit/unit.h
 # In a library, the driver's main() is taken only by programs that have none.
-%C%_libtest_la_LIBADD = libchrt.la
+%C%_libtest_la_LIBADD = libchfakeroot.la libchrt.la
 EXTRA_DIST += %D%/fuzz/driver.c
 LDADD = %D%/libtest.la $(WRAP_LDFLAGS) $(CMOCKA_LIBS)
 if SERVER
@@ -96,6 +101,9 @@ check_PROGRAMS += $(unit_tests_fs)
 endif
 if JSON
 check_PROGRAMS += $(unit_tests_json)
+endif
+if SECCOMP
+check_PROGRAMS += $(unit_tests_seccomp)
 endif
 endif
 endif

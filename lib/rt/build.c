@@ -16,6 +16,7 @@
 #include "base/err.h"
 #include "base/path.h"
 #include "rt/ident.h"
+#include "rt/meta.h"
 #include "rt/plan.h"
 #include "rt/skel.h"
 #include "sys/mnt.h"
@@ -438,6 +439,17 @@ static int make_mounts(struct build *b, struct ch_err *err)
 	return rc == 0 ? pivot(b, err) : rc;
 }
 
+/* Metadata that cannot be read harm only those who want them: the reason is handed on. */
+static void read_metadata(ch_meta_reader *read_meta, char **ret_meta, size_t *ret_len)
+{
+	struct ch_err err;
+
+	if (read_meta(ret_meta, ret_len, &err) == 0)
+		return;
+	*ret_meta = malloc(sizeof(err));
+	*ret_len = *ret_meta ? ch_meta_put_error(&err, *ret_meta, sizeof(err)) : 0;
+}
+
 void ch_build_main(const struct ch_request *req, const struct ch_image *image,
 		   ch_meta_reader *read_meta, int sock)
 {
@@ -458,7 +470,7 @@ void ch_build_main(const struct ch_request *req, const struct ch_image *image,
 		rc = make_mounts(&b, &err);
 	at[1] = ch_build_now();
 	if (rc == 0 && req->want_meta)
-		rc = read_meta(&meta, &meta_len, &err);
+		read_metadata(read_meta, &meta, &meta_len);
 	finish(sock, b.ns, at, meta, meta_len, rc, &err);
 }
 

@@ -4,6 +4,7 @@
 noinst_LTLIBRARIES += libchrt.la
 libchrt_la_SOURCES = \
 	%D%/bind.c %D%/bind.h \
+	%D%/command.c %D%/command.h \
 	%D%/enter.c %D%/enter.h \
 	%D%/env.c %D%/env.h \
 	%D%/image.c %D%/image.h \
