@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/auto.h"
@@ -53,6 +54,7 @@ int ch_oci_config_read(char **ret_text, size_t *ret_len, struct ch_err *err)
 	ch_auto(fd) int fd = open(CONFIG_FILE, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	ch_auto(buf) struct ch_buf json = CH_BUF_INIT(FILE_MAX);
 	char part[16384];
+	struct stat st;
 	ssize_t n;
 
 	*ret_text = NULL;
@@ -61,7 +63,11 @@ int ch_oci_config_read(char **ret_text, size_t *ret_len, struct ch_err *err)
 		return 0;
 	if (fd < 0)
 		return ch_err_sys(err, "image configuration '%s'", CONFIG_FILE);
-	while ((n = read(fd, part, sizeof(part))) > 0)
+	/* A link of the image may lead to something without an end. */
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+		return ch_err_set(err, -EINVAL, "image configuration '%s': not a regular file",
+				  CONFIG_FILE);
+	while ((n = read(fd, part, sizeof(part))) > 0 && !ch_buf_bad(&json))
 		ch_buf_add(&json, part, (size_t)n);
 	if (n < 0)
 		return ch_err_sys(err, "image configuration '%s'", CONFIG_FILE);
