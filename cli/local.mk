@@ -15,9 +15,10 @@ ch_keeper_CPPFLAGS = $(AM_CPPFLAGS) -DHAVE_JSON
 ch_keeper_LDADD += libchoci.la libchjson.la
 endif
 
-# Static: it has to run in any image. Sanitizers cannot do that.
+# Static: it has to run in any image. Sanitizers cannot do that, so what it needs of the
+# libraries is compiled apart.
 libexec_PROGRAMS += ch-entry
-ch_entry_SOURCES = %D%/ch-entry.c
+ch_entry_SOURCES = %D%/ch-entry.c lib/base/err.c lib/base/text.c
 ch_entry_CFLAGS = -std=gnu17 $(WARN_CFLAGS) $(HARDEN_CFLAGS)
 ch_entry_LDFLAGS = -all-static
 ch_entry_LDADD =
