@@ -11,7 +11,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/auto.h"
@@ -21,6 +23,7 @@
 #include "opt/optdoc.h"
 #include "rt/enter.h"
 #include "rt/env.h"
+#include "rt/join.h"
 #include "rt/plan.h"
 #include "rt/settings.h"
 #include "rt/spawn.h"
@@ -30,7 +33,7 @@
 /* Exit codes before the command is executed. */
 enum { EXIT_MISC = 31, EXIT_EXEC = 49, EXIT_USAGE_ = 64 };
 
-enum { START_MS = 60 * 1000 };
+enum { START_MS = 60 * 1000, JOIN_TRIES = 5 };
 
 struct run {
 	struct ch_settings set;
@@ -100,7 +103,9 @@ static int make_request(struct run *run, const char *image, struct ch_err *err)
 	r->write_size = ch_take(s->write_size);
 	r->no_passwd = s->no_passwd;
 	r->threads = s->threads;
-	r->life = CH_LIFE_INSIDE;
+	r->life = s->join ? CH_LIFE_JOIN : CH_LIFE_INSIDE;
+	r->want_meta = s->join; /* for others who may want it */
+	r->wait_cpus = s->join;
 	for (size_t i = 0; i < s->env.n; i++)
 		if (s->env.list[i].kind == CH_ENV_IMAGE || s->env.list[i].kind == CH_ENV_IMAGE0)
 			r->want_meta = true;
@@ -156,21 +161,101 @@ static void tell_times(const struct ch_entry *e)
 	       t[CH_TIME_SERVER] / 1e3, t[CH_TIME_MOUNTS] / 1e3);
 }
 
-/* Make the container and move into it. */
-static int enter(struct run *run, struct ch_entry *entry, struct ch_err *err)
+static const char *get_variable(const char *name)
+{
+	return getenv(name);
+}
+
+/* Ask the keeper at SOCK to let us in. */
+static int ask(int sock, int pidfd, long long deadline, struct ch_entry *entry, struct ch_err *err)
+{
+	int rc = ch_enter_ask(sock, pidfd, deadline, err);
+
+	return rc == 0 ? ch_enter_wait(sock, deadline, entry, err) : rc;
+}
+
+static int start_keeper(struct run *run, int door, struct ch_err *err)
+{
+	const char *keeper = getenv("CH_KEEPER");
+
+	return ch_spawn_keeper(keeper ? keeper : KEEPER, &run->req, door, err);
+}
+
+/* A container of our own. */
+static int enter_alone(struct run *run, struct ch_entry *entry, struct ch_err *err)
 {
 	long long deadline = ch_msg_deadline(START_MS);
-	const char *keeper = getenv("CH_KEEPER");
-	ch_auto(fd) int sock = -1;
-	int rc = ch_spawn_keeper(keeper ? keeper : KEEPER, &run->req, &sock, err);
+	int sv[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv) < 0)
+		return ch_err_sys(err, "make a socket pair");
+
+	ch_auto(fd) int ours = sv[0];
+	ch_auto(fd) int theirs = sv[1];
+	int rc = start_keeper(run, theirs, err);
+
+	close(ch_take_fd(&theirs));
+	return rc == 0 ? ask(ours, -1, deadline, entry, err) : rc;
+}
+
+/* Meet the others, and ask. -ECHILD: the keeper went before it answered, perhaps since the
+ * last of the others had left. */
+static int join_once(struct run *run, int pidfd, long long deadline, struct ch_entry *entry,
+		     struct ch_err *err)
+{
+	struct ch_join join;
+	int sock, listener;
+	int rc = ch_join_find(run->set.join_tag, run->set.join_peers, get_variable, &join, err);
 
 	if (rc == 0)
-		rc = ch_enter_ask(sock, -1, deadline, err);
+		rc = ch_join_meet(&join, deadline, &sock, &listener, err);
+	if (rc < 0)
+		return rc;
+
+	ch_auto(fd) int ours = sock;
+	ch_auto(fd) int door = listener;
+
+	run->req.peers = join.peers;
+	if (door >= 0)
+		rc = start_keeper(run, door, err);
+	if (door >= 0)
+		close(ch_take_fd(&door));
 	if (rc == 0)
-		rc = ch_enter_wait(sock, deadline, entry, err);
+		rc = ch_enter_tell_cpus(ours, deadline, err);
+	return rc == 0 ? ask(ours, pidfd, deadline, entry, err) : rc;
+}
+
+static int join_others(struct run *run, struct ch_entry *entry, struct ch_err *err)
+{
+	long long deadline = ch_msg_deadline(START_MS);
+	ch_auto(fd) int pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);
+	int rc = -ECHILD;
+
+	if (pidfd < 0)
+		return ch_err_sys(err, "open a descriptor of our process");
+	for (int i = 0; i < JOIN_TRIES && rc == -ECHILD; i++)
+		rc = join_once(run, pidfd, deadline, entry, err);
+	if (rc == 0 && entry->answer.shape != ch_request_shape(&run->req))
+		ch_log(CH_WARN, "joined a container that was made with other options; those of "
+				"this command that shape a container have no effect");
+	return rc;
+}
+
+/* Make the container, or find it, and move into it. */
+static int enter(struct run *run, struct ch_entry *entry, struct ch_err *err)
+{
+	bool is_ours = !run->set.join && !run->set.join_pid;
+	int rc;
+
+	if (run->set.join_pid)
+		rc = ch_join_process(run->set.join_pid, entry, err);
+	else if (run->set.join)
+		rc = join_others(run, entry, err);
+	else
+		rc = enter_alone(run, entry, err);
 	if (rc == 0 && run->set.verbose > 1)
 		tell_times(entry);
-	return rc == 0 ? ch_enter(entry, run->req.uid == 0, err) : rc;
+	return rc == 0 ? ch_enter(entry, is_ours && run->req.uid == 0, err) : rc;
 }
 
 static int execute(struct run *run, struct ch_err *err)

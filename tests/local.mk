@@ -10,6 +10,7 @@ unit_tests = \
 	%D%/unit/test_env \
 	%D%/unit/test_err \
 	%D%/unit/test_image \
+	%D%/unit/test_join \
 	%D%/unit/test_keeper \
 	%D%/unit/test_log \
 	%D%/unit/test_meta \

@@ -60,3 +60,13 @@ int ch_text_yesno(const char *text, const char *name, bool *ret_yes, struct ch_e
 	*ret_yes = yes;
 	return 0;
 }
+
+uint64_t ch_text_hash(const void *data, size_t len)
+{
+	const unsigned char *p = data;
+	uint64_t hash = 0xcbf29ce484222325U;
+
+	while (len--)
+		hash = (hash ^ *p++) * 0x100000001b3U;
+	return hash;
+}

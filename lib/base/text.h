@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct ch_err;
 
@@ -26,5 +27,8 @@ int ch_text_number(const char *text, const char *name, long long min, long long 
 
 /* Is TEXT equal to "yes" or "no"? */
 int ch_text_yesno(const char *text, const char *name, bool *ret_yes, struct ch_err *err);
+
+/* 64 bits that tell texts apart, as long as nobody chooses them to be equal (FNV-1a). */
+uint64_t ch_text_hash(const void *data, size_t len);
 
 #endif

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <sched.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/auto.h"
@@ -11,16 +12,31 @@
 #include "sys/caps.h"
 #include "sys/msg.h"
 
-int ch_enter_ask(int sock, int mntns, long long deadline, struct ch_err *err)
+/* What the result RC of sending to the keeper means. */
+static int check_sent(int rc, struct ch_err *err)
 {
-	struct ch_go go = { .version = CH_PROTO_VERSION, .kind = CH_GO_ENTER };
-	int rc = ch_msg_send(sock, &go, sizeof(go), &mntns, mntns >= 0 ? 1 : 0, deadline);
-
 	if (rc == -EPIPE || rc == -ECONNRESET)
 		return ch_err_set(err, -ECHILD, "the keeper of the container ended unexpectedly");
 	if (rc == -ETIMEDOUT)
 		return ch_err_set(err, rc, "the keeper of the container does not listen");
 	return rc < 0 ? ch_err_rc(err, rc, "ask the keeper of the container") : 0;
+}
+
+int ch_enter_ask(int sock, int fd, long long deadline, struct ch_err *err)
+{
+	struct ch_go go = { .version = CH_PROTO_VERSION, .kind = CH_GO_ENTER };
+
+	return check_sent(ch_msg_send(sock, &go, sizeof(go), &fd, fd >= 0 ? 1 : 0, deadline), err);
+}
+
+int ch_enter_tell_cpus(int sock, long long deadline, struct ch_err *err)
+{
+	struct ch_cpus m = { .go = { CH_PROTO_VERSION, CH_GO_CPUS } };
+
+	/* It fails on machines with more CPUs than the mask has bits. */
+	if (syscall(SYS_sched_getaffinity, 0, sizeof(m.mask), m.mask) < 0)
+		memset(m.mask, 0xff, sizeof(m.mask));
+	return check_sent(ch_msg_send(sock, &m, sizeof(m), NULL, 0, deadline), err);
 }
 
 static int check(const struct ch_entry *e, long n, struct ch_err *err)

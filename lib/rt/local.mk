@@ -7,6 +7,7 @@ libchrt_la_SOURCES = \
 	%D%/enter.c %D%/enter.h \
 	%D%/env.c %D%/env.h \
 	%D%/image.c %D%/image.h \
+	%D%/join.c %D%/join.h \
 	%D%/meta.c %D%/meta.h \
 	%D%/plan.c %D%/plan.h \
 	%D%/proto.h \
@@ -19,8 +20,10 @@ libchrt_la_LIBADD = libchopt.la libchsys.la libchbase.la
 noinst_LTLIBRARIES += libchkeeper.la
 libchkeeper_la_SOURCES = \
 	%D%/build.c %D%/build.h \
+	%D%/door.c %D%/door.h \
 	%D%/ident.c %D%/ident.h \
 	%D%/keeper.c %D%/keeper.h \
 	%D%/keeper_policy.c %D%/keeper_policy.h \
+	%D%/kid.c %D%/kid.h \
 	%D%/server_proto.h \
 	%D%/skel.c %D%/skel.h

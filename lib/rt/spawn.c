@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -55,26 +54,19 @@ static pid_t fork_twice(const char *program, int sock, int request, int fault)
 	_exit(pid < 0 ? 1 : 0);
 }
 
-int ch_spawn_keeper(const char *program, const struct ch_request *req, int *ret_sock,
-		    struct ch_err *err)
+int ch_spawn_keeper(const char *program, const struct ch_request *req, int door, struct ch_err *err)
 {
-	int sv[2], fault[2], status, code = 0;
+	int fault[2], status, code = 0;
 	ch_auto(fd) int request = ch_request_file(req, err);
 
 	if (request < 0)
 		return request;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv) < 0)
-		return ch_err_sys(err, "make a socket pair");
-
-	ch_auto(fd) int ours = sv[0];
-	ch_auto(fd) int theirs = sv[1];
-
 	if (pipe2(fault, O_CLOEXEC) < 0)
 		return ch_err_sys(err, "make a pipe");
 
 	ch_auto(fd) int fault_in = fault[0];
 	ch_auto(fd) int fault_out = fault[1];
-	pid_t pid = fork_twice(program, theirs, request, fault_out);
+	pid_t pid = fork_twice(program, door, request, fault_out);
 
 	if (pid < 0)
 		return ch_err_sys(err, "fork the keeper");
@@ -83,6 +75,5 @@ int ch_spawn_keeper(const char *program, const struct ch_request *req, int *ret_
 		;
 	if (read(fault_in, &code, sizeof(code)) == (ssize_t)sizeof(code))
 		return ch_err_rc(err, -code, "execute the keeper '%s'", program);
-	*ret_sock = ch_take_fd(&ours);
 	return 0;
 }
