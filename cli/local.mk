@@ -22,7 +22,7 @@ ch_entry_LDADD =
 if SERVER
 libexec_PROGRAMS += ch-server
 ch_server_SOURCES = %D%/ch-server.c
-ch_server_LDADD = libchfs.la libchsys.la libchbase.la
+ch_server_LDADD = libchfs.la libchrt.la
 endif
 
 # Only here: the plugin is in a process of somebody else's.

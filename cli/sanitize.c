@@ -60,11 +60,11 @@ int __lsan_is_turned_off(void)
 	status = fopen("/proc/self/status", "re");
 	while (status && fgets(line, sizeof(line), status))
 		if (strncmp(line, "TracerPid:", 10) == 0)
-			tracer = atoi(line + 10);
+			tracer = strtol(line + 10, NULL, 10) != 0;
 	if (!status)
 		return 1;
 	fclose(status);
-	return tracer != 0;
+	return tracer;
 }
 
 /* Each sanitizer's library has a copy of the function that is called here, and of what it
@@ -89,11 +89,16 @@ static int tell(struct dl_phdr_info *info, size_t size, void *data)
 	return 0;
 }
 
+/* Linked statically, as clang does, there is one. */
+void __sanitizer_set_report_fd(void *fd) __attribute__((weak));
+
 static void tell_all(void)
 {
 	int next = 0;
 
 	dl_iterate_phdr(tell, &next);
+	if (next == 0 && __sanitizer_set_report_fd && reports[0] >= 0)
+		__sanitizer_set_report_fd((void *)(intptr_t)reports[0]);
 }
 
 /* Keeper and server begin like this (rt/proto.h, rt/server_proto.h). */
