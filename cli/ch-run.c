@@ -114,6 +114,9 @@ static int make_request(struct run *run, const char *image, struct ch_err *err)
 
 	if (rc == 0)
 		rc = add_tmp(run, err);
+	/* Where MPI programs meet their launcher. */
+	if (rc == 0)
+		rc = ch_binds_add_named(&r->binds, getenv("PMIX_SERVER_TMPDIR"), err);
 	if (rc == 0)
 		rc = add_home(run, err);
 	return rc == 0 ? ch_binds_copy(&r->binds, &s->binds, err) : rc;
