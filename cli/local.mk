@@ -26,8 +26,20 @@ ch_entry_LDADD =
 if SERVER
 libexec_PROGRAMS += ch-server
 ch_server_SOURCES = %D%/ch-server.c
-ch_server_LDADD = libchfs.la libchsys.la libchbase.la
+ch_server_LDADD = libchfs.la libchrt.la
 endif
+
+# Only here: the plugin is in a process of somebody else's.
+if SANITIZERS
+reports = $(libexecdir)/sanitizer-reports
+AM_CPPFLAGS += -DREPORTS='"$(reports)"'
+ch_run_SOURCES += %D%/sanitize.c
+ch_keeper_SOURCES += %D%/sanitize.c
+if SERVER
+ch_server_SOURCES += %D%/sanitize.c
+endif
+endif
+EXTRA_DIST += %D%/sanitize.c
 
 # Not readable for ordinary users: so the kernel lets nobody trace them from their first
 # instruction on (PR_SET_DUMPABLE would come a moment later), see execve(2), ptrace(2).
@@ -35,4 +47,13 @@ install-exec-hook:
 	chmod 0711 $(DESTDIR)$(libexecdir)/ch-keeper
 if SERVER
 	chmod 0711 $(DESTDIR)$(libexecdir)/ch-server
+endif
+if SANITIZERS
+	: >$(DESTDIR)$(reports)
+	chmod 0666 $(DESTDIR)$(reports)
+endif
+
+uninstall-local:
+if SANITIZERS
+	rm -f $(DESTDIR)$(reports)
 endif

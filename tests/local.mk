@@ -9,6 +9,7 @@ unit_tests = \
 	%D%/unit/test_buf \
 	%D%/unit/test_env \
 	%D%/unit/test_err \
+	%D%/unit/test_hear \
 	%D%/unit/test_image \
 	%D%/unit/test_join \
 	%D%/unit/test_keeper \
@@ -46,6 +47,7 @@ fuzz_targets = \
 	%D%/fuzz/fuzz_meta \
 	%D%/fuzz/fuzz_mountinfo \
 	%D%/fuzz/fuzz_options \
+	%D%/fuzz/fuzz_proto \
 	%D%/fuzz/fuzz_request \
 	%D%/fuzz/fuzz_sif \
 	%D%/fuzz/fuzz_text

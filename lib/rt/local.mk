@@ -7,6 +7,7 @@ libchrt_la_SOURCES = \
 	%D%/command.c %D%/command.h \
 	%D%/enter.c %D%/enter.h \
 	%D%/env.c %D%/env.h \
+	%D%/hear.c %D%/hear.h \
 	%D%/image.c %D%/image.h \
 	%D%/join.c %D%/join.h \
 	%D%/meta.c %D%/meta.h \
