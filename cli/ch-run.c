@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <pwd.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,7 +36,7 @@
 /* Exit codes before the command is executed. */
 enum { EXIT_MISC = 31, EXIT_EXEC = 49, EXIT_USAGE_ = 64 };
 
-enum { START_MS = 60 * 1000, JOIN_TRIES = 5 };
+enum { START_S = 60, START_MAX_S = 86400, JOIN_TRIES = 5 };
 
 #ifndef HAVE_JSON
 #define HAVE_JSON 0
@@ -47,6 +48,7 @@ struct run {
 	const char *user;
 	char **argv; /* the command, or, with by_image, what the image's gets as arguments */
 	bool by_image;
+	long start_s; /* how long a start may take */
 };
 
 static void to_stderr(enum ch_level level, const char *line, void *data)
@@ -97,6 +99,24 @@ static int add_tmp(struct run *run, struct ch_err *err)
 		return 0;
 	run->req.tmp = strdup(tmp && tmp[0] == '/' ? tmp : "/tmp");
 	return run->req.tmp ? 0 : ch_err_set(err, -ENOMEM, "out of memory");
+}
+
+static int find_timeout(struct run *run, struct ch_err *err)
+{
+	const char *text = getenv("CH_START_TIMEOUT");
+	char *end;
+
+	run->start_s = START_S;
+	if (!text || !text[0])
+		return 0;
+	errno = 0;
+	run->start_s = strtol(text, &end, 10);
+	if (errno || *end || run->start_s < 1 || run->start_s > START_MAX_S)
+		return ch_err_set(
+			err, -EINVAL,
+			"CH_START_TIMEOUT: '%.80s' is not a number of seconds from 1 to %d", text,
+			START_MAX_S);
+	return 0;
 }
 
 static int make_request(struct run *run, const char *image, struct ch_err *err)
@@ -188,17 +208,36 @@ static int ask(int sock, int pidfd, long long deadline, struct ch_entry *entry, 
 	return rc == 0 ? ch_enter_wait(sock, deadline, entry, err) : rc;
 }
 
-static int start_keeper(struct run *run, int door, struct ch_err *err)
+static long long start_deadline(const struct run *run)
+{
+	return ch_msg_deadline((int)run->start_s * 1000);
+}
+
+static int start_keeper(struct run *run, int door, long long deadline, pid_t *ret_pid,
+			struct ch_err *err)
 {
 	const char *keeper = getenv("CH_KEEPER");
 
-	return ch_spawn_keeper(keeper ? keeper : KEEPER, &run->req, door, err);
+	return ch_spawn_keeper(keeper ? keeper : KEEPER, &run->req, door, deadline, ret_pid, err);
+}
+
+/* Too late: which image it is, and what may be done. A keeper that somebody has stopped is
+ * woken, so that it sees us go, and goes, too. */
+static int too_late(const struct run *run, pid_t keeper, struct ch_err *err)
+{
+	if (keeper > 0)
+		kill(keeper, SIGCONT);
+	return ch_err_set(err, -ETIMEDOUT,
+			  "image '%s': no container within %ld s; is its file system slow or "
+			  "gone? More time: CH_START_TIMEOUT",
+			  run->req.image, run->start_s);
 }
 
 /* A container of our own. */
 static int enter_alone(struct run *run, struct ch_entry *entry, struct ch_err *err)
 {
-	long long deadline = ch_msg_deadline(START_MS);
+	long long deadline = start_deadline(run);
+	pid_t keeper = 0;
 	int sv[2];
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv) < 0)
@@ -206,10 +245,12 @@ static int enter_alone(struct run *run, struct ch_entry *entry, struct ch_err *e
 
 	ch_auto(fd) int ours = sv[0];
 	ch_auto(fd) int theirs = sv[1];
-	int rc = start_keeper(run, theirs, err);
+	int rc = start_keeper(run, theirs, deadline, &keeper, err);
 
 	close(ch_take_fd(&theirs));
-	return rc == 0 ? ask(ours, -1, deadline, entry, err) : rc;
+	if (rc == 0)
+		rc = ask(ours, -1, deadline, entry, err);
+	return rc == -ETIMEDOUT ? too_late(run, keeper, err) : rc;
 }
 
 /* Meet the others, and ask. -ECHILD: the keeper went before it answered, perhaps since the
@@ -218,6 +259,7 @@ static int join_once(struct run *run, int pidfd, long long deadline, struct ch_e
 		     struct ch_err *err)
 {
 	struct ch_join join;
+	pid_t keeper = 0;
 	int sock, listener;
 	int rc = ch_join_find(run->set.join_tag, run->set.join_peers, get_variable, &join, err);
 
@@ -231,17 +273,19 @@ static int join_once(struct run *run, int pidfd, long long deadline, struct ch_e
 
 	run->req.peers = join.peers;
 	if (door >= 0)
-		rc = start_keeper(run, door, err);
+		rc = start_keeper(run, door, deadline, &keeper, err);
 	if (door >= 0)
 		close(ch_take_fd(&door));
 	if (rc == 0)
 		rc = ch_enter_tell_cpus(ours, deadline, err);
-	return rc == 0 ? ask(ours, pidfd, deadline, entry, err) : rc;
+	if (rc == 0)
+		rc = ask(ours, pidfd, deadline, entry, err);
+	return rc == -ETIMEDOUT ? too_late(run, keeper, err) : rc;
 }
 
 static int join_others(struct run *run, struct ch_entry *entry, struct ch_err *err)
 {
-	long long deadline = ch_msg_deadline(START_MS);
+	long long deadline = start_deadline(run);
 	ch_auto(fd) int pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);
 	int rc = -ECHILD;
 
@@ -405,6 +449,8 @@ static int run_it(struct run *run, int argc, char **argv, struct ch_err *err)
 		return report(err, EXIT_USAGE_);
 	}
 	take_command(run, argv + first + 1);
+	if (find_timeout(run, err) < 0)
+		return report(err, EXIT_USAGE_);
 	if (make_request(run, argv[first], err) < 0)
 		return report(err, EXIT_MISC);
 	return run->set.dry_run ? dry_run(run, err) : execute(run, err);

@@ -28,5 +28,8 @@ libchkeeper_la_SOURCES = \
 	%D%/keeper.c %D%/keeper.h \
 	%D%/keeper_policy.c %D%/keeper_policy.h \
 	%D%/kid.c %D%/kid.h \
+	%D%/opening.c %D%/opening.h \
 	%D%/server_proto.h \
 	%D%/skel.c %D%/skel.h
+libchkeeper_la_CFLAGS = $(AM_CFLAGS) -pthread
+libchkeeper_la_LIBADD = -lpthread
