@@ -19,6 +19,8 @@
 #include "base/log.h"
 #include "base/path.h"
 #include "opt/optdoc.h"
+#include "probe/feature.h"
+#include "probe/probe.h"
 #include "rt/enter.h"
 #include "rt/env.h"
 #include "rt/plan.h"
@@ -28,7 +30,7 @@
 #include "sys/msg.h"
 
 /* Exit codes before the command is executed. */
-enum { EXIT_MISC = 31, EXIT_EXEC = 49, EXIT_USAGE_ = 64 };
+enum { EXIT_MISC = 31, EXIT_EXEC = 49, EXIT_USAGE_ = 64, EXIT_ABSENT = 87 };
 
 enum { START_MS = 60 * 1000 };
 
@@ -156,13 +158,19 @@ static void tell_times(const struct ch_entry *e)
 	       t[CH_TIME_SERVER] / 1e3, t[CH_TIME_MOUNTS] / 1e3);
 }
 
+static const char *keeper_path(void)
+{
+	const char *keeper = getenv("CH_KEEPER");
+
+	return keeper ? keeper : KEEPER;
+}
+
 /* Make the container and move into it. */
 static int enter(struct run *run, struct ch_entry *entry, struct ch_err *err)
 {
 	long long deadline = ch_msg_deadline(START_MS);
-	const char *keeper = getenv("CH_KEEPER");
 	ch_auto(fd) int sock = -1;
-	int rc = ch_spawn_keeper(keeper ? keeper : KEEPER, &run->req, &sock, err);
+	int rc = ch_spawn_keeper(keeper_path(), &run->req, &sock, err);
 
 	if (rc == 0)
 		rc = ch_enter_ask(sock, -1, deadline, err);
@@ -235,6 +243,31 @@ static int dry_run(struct run *run, struct ch_err *err)
 	return fflush(stdout) == 0 ? 0 : EXIT_MISC;
 }
 
+/* ---- --feature ---------------------------------------------------------------------------- */
+
+static int test_feature(const struct ch_settings *set, struct ch_err *err)
+{
+	struct ch_site site = {
+		.keeper = keeper_path(),
+#ifdef HAVE_SERVER
+		.has_server = true,
+#endif
+#ifdef HAVE_JSON
+		.has_json = true,
+#endif
+	};
+	struct ch_finding f;
+
+	if (ch_feature_try(set->feature, &site, &f, err) < 0)
+		return report(err, EXIT_USAGE_);
+	if (f.verdict != CH_VERDICT_NO)
+		return 0;
+	if (set->verbose > 0)
+		ch_log(CH_INFO, "feature '%s': %s%s%s", set->feature, f.found,
+		       f.remedy[0] ? "; remedy: " : "", f.remedy);
+	return EXIT_ABSENT;
+}
+
 /* ---- main ----------------------------------------------------------------------------------- */
 
 static enum ch_level level_of(const struct ch_settings *s)
@@ -263,6 +296,9 @@ static int run_it(struct run *run, int argc, char **argv, struct ch_err *err)
 		puts("ch-run (" PACKAGE_NAME ") " PACKAGE_VERSION);
 		return 0;
 	}
+
+	if (run->set.feature)
+		return test_feature(&run->set, err);
 
 	bool has_image = first < argc && argv[first][0];
 
