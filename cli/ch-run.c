@@ -23,6 +23,8 @@
 #include "base/path.h"
 #include "fakeroot/fakeroot.h"
 #include "opt/optdoc.h"
+#include "probe/feature.h"
+#include "probe/probe.h"
 #include "rt/command.h"
 #include "rt/enter.h"
 #include "rt/env.h"
@@ -34,12 +36,14 @@
 #include "sys/msg.h"
 
 /* Exit codes before the command is executed. */
-enum { EXIT_MISC = 31, EXIT_EXEC = 49, EXIT_USAGE_ = 64 };
+enum { EXIT_MISC = 31, EXIT_EXEC = 49, EXIT_USAGE_ = 64, EXIT_ABSENT = 87 };
 
 enum { START_S = 60, START_MAX_S = 86400, JOIN_TRIES = 5 };
 
-#ifndef HAVE_JSON
-#define HAVE_JSON 0
+#ifdef HAVE_JSON
+enum { HAS_JSON = true };
+#else
+enum { HAS_JSON = false };
 #endif
 
 struct run {
@@ -213,12 +217,17 @@ static long long start_deadline(const struct run *run)
 	return ch_msg_deadline((int)run->start_s * 1000);
 }
 
-static int start_keeper(struct run *run, int door, long long deadline, pid_t *ret_pid,
-			struct ch_err *err)
+static const char *keeper_path(void)
 {
 	const char *keeper = getenv("CH_KEEPER");
 
-	return ch_spawn_keeper(keeper ? keeper : KEEPER, &run->req, door, deadline, ret_pid, err);
+	return keeper ? keeper : KEEPER;
+}
+
+static int start_keeper(struct run *run, int door, long long deadline, pid_t *ret_pid,
+			struct ch_err *err)
+{
+	return ch_spawn_keeper(keeper_path(), &run->req, door, deadline, ret_pid, err);
 }
 
 /* Too late: which image it is, and what may be done. A keeper that somebody has stopped is
@@ -322,7 +331,7 @@ static int find_command(struct run *run, const struct ch_entry *entry,
 {
 	if (!run->by_image)
 		return 0;
-	if (!HAVE_JSON)
+	if (!HAS_JSON)
 		return ch_err_set(err, -ENOSYS,
 				  "built without JSON, so images cannot say what to run: name a "
 				  "command");
@@ -406,6 +415,32 @@ static int dry_run(struct run *run, struct ch_err *err)
 	return fflush(stdout) == 0 ? 0 : EXIT_MISC;
 }
 
+/* ---- --feature ---------------------------------------------------------------------------- */
+
+static int test_feature(const struct ch_settings *set, struct ch_err *err)
+{
+	struct ch_site site = {
+		.keeper = keeper_path(),
+#ifdef HAVE_SERVER
+		.has_server = true,
+#endif
+		.has_json = HAS_JSON,
+#ifdef HAVE_SECCOMP
+		.has_seccomp = true,
+#endif
+	};
+	struct ch_finding f;
+
+	if (ch_feature_try(set->feature, &site, &f, err) < 0)
+		return report(err, EXIT_USAGE_);
+	if (f.verdict != CH_VERDICT_NO)
+		return 0;
+	if (set->verbose > 0)
+		ch_log(CH_INFO, "feature '%s': %s%s%s", set->feature, f.found,
+		       f.remedy[0] ? "; remedy: " : "", f.remedy);
+	return EXIT_ABSENT;
+}
+
 /* ---- main ----------------------------------------------------------------------------------- */
 
 static enum ch_level level_of(const struct ch_settings *s)
@@ -444,6 +479,8 @@ static int run_it(struct run *run, int argc, char **argv, struct ch_err *err)
 		return 0;
 	}
 
+	if (run->set.feature)
+		return test_feature(&run->set, err);
 	if (first >= argc || !argv[first][0]) {
 		ch_err_set(err, -EINVAL, "no image given; see --help");
 		return report(err, EXIT_USAGE_);

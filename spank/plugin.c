@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "cmdline.h"
 #include "options.h"
+#include "rt/version.h"
 #include "slurm.h"
 #include "step.h"
 #include "task.h"
@@ -42,6 +43,7 @@ int slurm_spank_init(spank_t sp, int ac, char *av[])
 
 	if (!is_submitting() && !is_on_node())
 		return 0;
+	slurm_debug("charlie: version %s", ch_version);
 	self.pid = getpid();
 	self.step.config = &self.config;
 	ch_options_strict(is_submitting());

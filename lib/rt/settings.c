@@ -116,6 +116,13 @@ static int set_env_no_expand(void *target, const char *value, struct ch_err *err
 	return 0;
 }
 
+static int set_feature(void *target, const char *value, struct ch_err *err)
+{
+	struct ch_settings *s = target;
+
+	return copy(&s->feature, value, err);
+}
+
 static int parse_id(const char *value, uint32_t *id, bool *has, struct ch_err *err)
 {
 	long long n;
@@ -425,6 +432,13 @@ const struct ch_opt ch_options[] = {
 	  "do not expand $ in values of --set-env",
 	  "Take values of --set-env as they are: items that start with $ are not replaced.",
 	  set_env_no_expand },
+	{ "feature", 0, CH_OPT_RUN, CH_OPT_VALUE, "FEAT", "exit with 0 if FEAT is there, else 87",
+	  "Try whether a feature is there, on this machine and in this build, print nothing, and "
+	  "exit with status 0 if so, else 87; with --verbose one line tells why it is not. FEAT is "
+	  "cdi (never, so far), extglob (extended patterns), fuse (FUSE mounts by users), json "
+	  "(configuration of OCI images), overlayfs (--write-fake), seccomp (root emulation), sif "
+	  "and squash (these images), tmpfs-xattrs, or userns (namespaces). Nothing else is done.",
+	  set_feature },
 	{ "fuse-threads", 0, CH_OPT_RUN, CH_OPT_VALUE, "N", "threads of the image server",
 	  "Serve a SquashFS image with N threads. The default is the number of CPUs that the "
 	  "command may use, at most 8.",
@@ -565,6 +579,7 @@ void ch_settings_done(struct ch_settings *s)
 	free(s->image);
 	free(s->cd);
 	free(s->join_tag);
+	free(s->feature);
 	free(s->write_size);
 	*s = (struct ch_settings){ 0 };
 }

@@ -27,6 +27,7 @@ struct ch_settings {
 	struct ch_binds binds;
 	struct ch_env_ops env;
 	char *cd;
+	char *feature; /* a question, not a container */
 	bool has_uid, has_gid;
 	uint32_t uid, gid;
 	enum ch_home home;
