@@ -23,6 +23,7 @@
 #include "rt/kid.h"
 #include "rt/request.h"
 #include "rt/server_proto.h"
+#include "rt/storage.h"
 #include "sys/caps.h"
 #include "sys/msg.h"
 
@@ -551,7 +552,7 @@ static int prepare(struct keeper *k)
 		ch_kid_raise_descriptors();
 	if (k->req.life == CH_LIFE_SOCKET)
 		k->boss = ch_kid_maker(CH_KEEPER_SOCK);
-	if (ch_image_open(k->req.image, &k->image, &k->err) < 0)
+	if (ch_storage_find(&k->req, &k->image, &k->err) < 0)
 		return k->err.code;
 	note_time(k, CH_TIME_IMAGE);
 	if (k->image.kind == CH_IMAGE_SQUASH &&

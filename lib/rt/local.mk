@@ -14,7 +14,8 @@ libchrt_la_SOURCES = \
 	%D%/request.c %D%/request.h \
 	%D%/settings.c %D%/settings.h \
 	%D%/sif.c %D%/sif.h \
-	%D%/spawn.c %D%/spawn.h
+	%D%/spawn.c %D%/spawn.h \
+	%D%/storage.c %D%/storage.h
 libchrt_la_LIBADD = libchopt.la libchsys.la libchbase.la
 
 # The keeper and its builder.

@@ -27,7 +27,10 @@ enum ch_life {
 };
 
 struct ch_request {
-	char *image;	       /* absolute path */
+	char *image;	       /* absolute path, unless it is a name */
+	char *name;	       /* of an image in storage, perhaps (storage.h); NULL: it is a path */
+	char *storage;	       /* absolute path; NULL: the user's default */
+	bool unsafe;	       /* images in storage may be written to */
 	struct ch_binds binds; /* of the user and the front end, in order */
 	uint32_t uid, gid;     /* inside */
 	enum ch_write write;
