@@ -12,6 +12,11 @@ struct ch_err;
  * UTF-8 sequences are kept. */
 void ch_text_one_line(char *text);
 
+/* WORDS (NULL-terminated) for a log: in single quotes, separated by spaces. Control
+ * characters, single quotes and backslashes become \ooo (octal). It is cut to SIZE bytes,
+ * NUL included (at least 4), and then ends in "...". */
+void ch_text_quote_words(char *const *words, char *out, size_t size);
+
 /* Split the next item off a list: up to the first SEP that no backslash precedes. The
  * item is copied with "\SEP" turned into SEP; all other backslashes stay.
  *
