@@ -20,7 +20,9 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/path.h"
+#include "fakeroot/fakeroot.h"
 #include "opt/optdoc.h"
+#include "rt/command.h"
 #include "rt/enter.h"
 #include "rt/env.h"
 #include "rt/join.h"
@@ -35,11 +37,16 @@ enum { EXIT_MISC = 31, EXIT_EXEC = 49, EXIT_USAGE_ = 64 };
 
 enum { START_MS = 60 * 1000, JOIN_TRIES = 5 };
 
+#ifndef HAVE_JSON
+#define HAVE_JSON 0
+#endif
+
 struct run {
 	struct ch_settings set;
 	struct ch_request req;
 	const char *user;
-	char **argv; /* the command */
+	char **argv; /* the command, or, with by_image, what the image's gets as arguments */
+	bool by_image;
 };
 
 static void to_stderr(enum ch_level level, const char *line, void *data)
@@ -59,8 +66,10 @@ static int report(const struct ch_err *err, int code)
 
 static void usage(FILE *out)
 {
-	fputs("Usage: ch-run [OPTION...] IMAGE -- COMMAND [ARG...]\n"
-	      "Run COMMAND in a container made of IMAGE, a directory or SquashFS file.\n\n",
+	fputs("Usage: ch-run [OPTION...] IMAGE -- [COMMAND [ARG...]]\n"
+	      "       ch-run [OPTION...] IMAGE -- - [ARG...]\n"
+	      "Run COMMAND in a container made of IMAGE, a directory, SquashFS or SIF file.\n"
+	      "Without COMMAND, or with -, run what the image says.\n\n",
 	      out);
 	ch_opt_help(ch_options, CH_OPT_RUN, out);
 }
@@ -109,6 +118,8 @@ static int make_request(struct run *run, const char *image, struct ch_err *err)
 	for (size_t i = 0; i < s->env.n; i++)
 		if (s->env.list[i].kind == CH_ENV_IMAGE || s->env.list[i].kind == CH_ENV_IMAGE0)
 			r->want_meta = true;
+	if (run->by_image)
+		r->want_meta = true;
 
 	int rc = ch_path_absolute(image, s->cwd, &r->image, err);
 
@@ -261,23 +272,49 @@ static int enter(struct run *run, struct ch_entry *entry, struct ch_err *err)
 	return rc == 0 ? ch_enter(entry, is_ours && run->req.uid == 0, err) : rc;
 }
 
+/* What the image says shall be run. */
+static int find_command(struct run *run, const struct ch_entry *entry,
+			struct ch_command *ret_command, struct ch_err *err)
+{
+	if (!run->by_image)
+		return 0;
+	if (!HAVE_JSON)
+		return ch_err_set(err, -ENOSYS,
+				  "built without JSON, so images cannot say what to run: name a "
+				  "command");
+	if (ch_command_make(entry->meta, entry->answer.meta_len, run->argv, ret_command, err) < 0)
+		return ch_err_in(err, "image '%s'", run->req.image);
+	run->argv = ret_command->argv;
+	return 0;
+}
+
+static int change_dir(const struct run *run, struct ch_err *err)
+{
+	if (run->set.cd && chdir(run->set.cd) < 0)
+		return ch_err_sys(err, "working directory '%s' in the container", run->set.cd);
+	return 0;
+}
+
 static int execute(struct run *run, struct ch_err *err)
 {
 	static struct ch_entry entry;
+	ch_auto(command) struct ch_command command = { 0 };
 	int rc = ch_env_ops_load(&run->set.env, false, err);
 
 	if (rc == 0)
 		rc = enter(run, &entry, err);
 	if (rc == 0)
+		rc = find_command(run, &entry, &command, err);
+	if (rc == 0)
 		rc = change_env(run, &entry, err);
+	if (rc == 0)
+		rc = change_dir(run, err);
+	if (rc == 0 && run->set.verbose > 0)
+		ch_log(CH_INFO, "executing '%s'", run->argv[0]);
+	if (rc == 0 && run->set.seccomp)
+		rc = ch_fakeroot_install(err);
 	if (rc < 0)
 		return report(err, EXIT_MISC);
-	if (run->set.cd && chdir(run->set.cd) < 0) {
-		ch_err_sys(err, "working directory '%s' in the container", run->set.cd);
-		return report(err, EXIT_MISC);
-	}
-	if (run->set.verbose > 0)
-		ch_log(CH_INFO, "executing '%s'", run->argv[0]);
 	execvp(run->argv[0], run->argv);
 	ch_err_sys(err, "execute '%s' in the container", run->argv[0]);
 	return report(err, EXIT_EXEC);
@@ -310,13 +347,15 @@ static int dry_run(struct run *run, struct ch_err *err)
 	ch_auto(plan) struct ch_plan plan = { 0 };
 
 	if (ch_image_open(run->req.image, &image, err) < 0 ||
-	    ch_plan_make(&run->req, image.kind, &plan, err) < 0)
+	    ch_plan_make(&run->req, &image, &plan, err) < 0)
 		return report(err, EXIT_MISC);
 	ch_plan_print(&plan, stdout);
 	print_env(run);
 	printf("ids: user %u, group %u\n", run->req.uid, run->req.gid);
 	printf("working directory: %s\n", run->set.cd ? run->set.cd : "/");
-	printf("command:");
+	printf("command:%s", run->by_image ? " what the image says" : "");
+	if (run->by_image && run->argv[0])
+		printf(", with arguments");
 	for (char **a = run->argv; *a; a++)
 		printf(" '%s'", *a);
 	printf("\n");
@@ -332,6 +371,15 @@ static enum ch_level level_of(const struct ch_settings *s)
 	if (s->quiet == 1)
 		return CH_WARN;
 	return s->verbose > 2 ? CH_DEBUG : CH_INFO;
+}
+
+/* WORDS: what follows the image. */
+static void take_command(struct run *run, char **words)
+{
+	bool is_dash = words[0] && strcmp(words[0], "-") == 0;
+
+	run->by_image = is_dash || !words[0];
+	run->argv = is_dash ? words + 1 : words;
 }
 
 static int run_it(struct run *run, int argc, char **argv, struct ch_err *err)
@@ -352,14 +400,11 @@ static int run_it(struct run *run, int argc, char **argv, struct ch_err *err)
 		return 0;
 	}
 
-	bool has_image = first < argc && argv[first][0];
-
-	if (!has_image || argc - first < 2) {
-		ch_err_set(err, -EINVAL, "%s; see --help",
-			   has_image ? "no command given" : "no image given");
+	if (first >= argc || !argv[first][0]) {
+		ch_err_set(err, -EINVAL, "no image given; see --help");
 		return report(err, EXIT_USAGE_);
 	}
-	run->argv = argv + first + 1;
+	take_command(run, argv + first + 1);
 	if (make_request(run, argv[first], err) < 0)
 		return report(err, EXIT_MISC);
 	return run->set.dry_run ? dry_run(run, err) : execute(run, err);

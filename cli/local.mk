@@ -2,7 +2,10 @@
 bin_PROGRAMS += ch-run
 ch_run_SOURCES = %D%/ch-run.c %D%/run_env.c %D%/run_env.h
 ch_run_CPPFLAGS = $(AM_CPPFLAGS) -DKEEPER='"$(libexecdir)/ch-keeper"'
-ch_run_LDADD = libchrt.la
+ch_run_LDADD = libchfakeroot.la libchrt.la
+if JSON
+ch_run_CPPFLAGS += -DHAVE_JSON
+endif
 
 libexec_PROGRAMS += ch-keeper
 ch_keeper_SOURCES = %D%/ch-keeper.c
@@ -12,9 +15,10 @@ ch_keeper_CPPFLAGS = $(AM_CPPFLAGS) -DHAVE_JSON
 ch_keeper_LDADD += libchoci.la libchjson.la
 endif
 
-# Static: it has to run in any image. Sanitizers cannot do that.
+# Static: it has to run in any image. Sanitizers cannot do that, so what it needs of the
+# libraries is compiled apart.
 libexec_PROGRAMS += ch-entry
-ch_entry_SOURCES = %D%/ch-entry.c
+ch_entry_SOURCES = %D%/ch-entry.c lib/base/err.c lib/base/text.c
 ch_entry_CFLAGS = -std=gnu17 $(WARN_CFLAGS) $(HARDEN_CFLAGS)
 ch_entry_LDFLAGS = -all-static
 ch_entry_LDADD =

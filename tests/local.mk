@@ -23,6 +23,7 @@ unit_tests = \
 	%D%/unit/test_request \
 	%D%/unit/test_seccomp \
 	%D%/unit/test_settings \
+	%D%/unit/test_sif \
 	%D%/unit/test_text
 
 # Those that need the image server's libraries: unit/test_fs_X.c.
@@ -32,7 +33,12 @@ unit_tests_fs = \
 	%D%/unit/test_fs_node
 
 # Those that need the JSON library.
-unit_tests_json = %D%/unit/test_oci_config
+unit_tests_json = \
+	%D%/unit/test_command \
+	%D%/unit/test_oci_config
+
+# Those that need libseccomp.
+unit_tests_seccomp = %D%/unit/test_fakeroot
 
 # Parsers of foreign data: fuzz/fuzz_X.c, replaying fuzz/corpus/X/.
 fuzz_targets = \
@@ -43,6 +49,7 @@ fuzz_targets = \
 	%D%/fuzz/fuzz_options \
 	%D%/fuzz/fuzz_proto \
 	%D%/fuzz/fuzz_request \
+	%D%/fuzz/fuzz_sif \
 	%D%/fuzz/fuzz_text
 
 if JSON
@@ -71,7 +78,7 @@ dist_check_SCRIPTS += $(lint_tests)
 check_LTLIBRARIES = %D%/libtest.la
 %C%_libtest_la_SOURCES = %D%/unit/torture.c %D%/unit/torture.h %D%/unit/unit.h
 # In a library, the driver's main() is taken only by programs that have none.
-%C%_libtest_la_LIBADD = libchrt.la
+%C%_libtest_la_LIBADD = libchfakeroot.la libchrt.la
 EXTRA_DIST += %D%/fuzz/driver.c
 LDADD = %D%/libtest.la $(WRAP_LDFLAGS) $(CMOCKA_LIBS)
 if SERVER
@@ -96,6 +103,9 @@ check_PROGRAMS += $(unit_tests_fs)
 endif
 if JSON
 check_PROGRAMS += $(unit_tests_json)
+endif
+if SECCOMP
+check_PROGRAMS += $(unit_tests_seccomp)
 endif
 endif
 endif

@@ -115,7 +115,7 @@ static int begin(const struct ch_server_start *start, const struct ch_squash *im
 }
 
 /* The image is looked at before the start message arrives, while the keeper mounts. */
-static int run(uint64_t offset, struct ch_err *err)
+static int run(uint64_t offset, uint64_t size, struct ch_err *err)
 {
 	ch_auto(squash) struct ch_squash image = { 0 };
 	struct ch_server_start start = { 0 };
@@ -128,17 +128,11 @@ static int run(uint64_t offset, struct ch_err *err)
 	ch_note_open();
 	rc = ch_confine_supervisor(err);
 	if (rc == 0)
-		rc = ch_squash_open(CH_SERVER_IMAGE, offset, &image, err);
+		rc = ch_squash_open(CH_SERVER_IMAGE, offset, size, &image, err);
 	if (rc == 0)
 		rc = receive_start(CH_SERVER_SOCK, &start, &fuse, &lifeline, err);
 	if (rc <= 0)
 		return rc;
-	if (start.offset != offset) {
-		ch_squash_done(&image);
-		rc = ch_squash_open(CH_SERVER_IMAGE, start.offset, &image, err);
-		if (rc < 0)
-			return rc;
-	}
 	return begin(&start, &image, fuse, lifeline, err);
 }
 
@@ -156,11 +150,11 @@ static void stop_listening(void)
 	while (n > 0 || n == -EMSGSIZE);
 }
 
-int ch_server_run(uint64_t offset)
+int ch_server_run(uint64_t offset, uint64_t size)
 {
 	struct ch_err err;
 
-	if (run(offset, &err) == 0)
+	if (run(offset, size, &err) == 0)
 		return EXIT_SUCCESS;
 	stop_listening();
 	ch_report(CH_SERVER_SOCK, err.code, err.msg);

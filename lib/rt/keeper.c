@@ -545,7 +545,7 @@ static int prepare(struct keeper *k)
 		return k->err.code;
 	note_time(k, CH_TIME_IMAGE);
 	if (k->image.kind == CH_IMAGE_SQUASH &&
-	    ch_kid_server(&k->server, k->server_path, k->image.fd, &k->err) < 0)
+	    ch_kid_server(&k->server, k->server_path, &k->image, &k->err) < 0)
 		return k->err.code;
 	return fork_builder(k);
 }

@@ -3,6 +3,7 @@
 
 #include <signal.h>
 #include <spawn.h>
+#include <stdio.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -10,6 +11,7 @@
 
 #include "base/auto.h"
 #include "base/err.h"
+#include "rt/image.h"
 #include "rt/server_proto.h"
 
 int ch_kid_socket(int sv[2], struct ch_err *err)
@@ -22,18 +24,22 @@ int ch_kid_socket(int sv[2], struct ch_err *err)
 /* The server is exec'd: a fork of ours would keep our copies of the namespaces open, and
  * the mount would never end. Descriptors 3 and 4 are taken here, so the sources of the
  * dup2s are others. */
-int ch_kid_server(struct ch_kid *kid, const char *program, int image, struct ch_err *err)
+int ch_kid_server(struct ch_kid *kid, const char *program, const struct ch_image *image,
+		  struct ch_err *err)
 {
-	char *argv[] = { (char[]){ "ch-server" }, NULL };
+	char offset[24], size[24];
+	char *argv[] = { (char[]){ "ch-server" }, offset, size, NULL };
 	char *env[] = { NULL };
 	posix_spawn_file_actions_t fa;
 	int sv[2];
 
 	if (ch_kid_socket(sv, err) < 0)
 		return err->code;
+	snprintf(offset, sizeof(offset), "%llu", (unsigned long long)image->offset);
+	snprintf(size, sizeof(size), "%llu", (unsigned long long)image->size);
 	posix_spawn_file_actions_init(&fa);
 	posix_spawn_file_actions_adddup2(&fa, sv[1], CH_SERVER_SOCK);
-	posix_spawn_file_actions_adddup2(&fa, image, CH_SERVER_IMAGE);
+	posix_spawn_file_actions_adddup2(&fa, image->fd, CH_SERVER_IMAGE);
 
 	int rc = -posix_spawn(&kid->pid, program, &fa, NULL, argv, env);
 

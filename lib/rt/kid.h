@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 struct ch_err;
+struct ch_image;
 
 struct ch_kid {
 	pid_t pid;   /* 0: none, or reaped */
@@ -16,8 +17,9 @@ struct ch_kid {
 /* A SOCK_SEQPACKET pair. */
 int ch_kid_socket(int sv[2], struct ch_err *err);
 
-/* Exec the image server PROGRAM for the open file IMAGE (server_proto.h). */
-int ch_kid_server(struct ch_kid *kid, const char *program, int image, struct ch_err *err);
+/* Exec the image server PROGRAM for IMAGE (server_proto.h). */
+int ch_kid_server(struct ch_kid *kid, const char *program, const struct ch_image *image,
+		  struct ch_err *err);
 
 /* Kill KID with all that it started, and close our end. */
 void ch_kid_kill(struct ch_kid *kid);

@@ -4,6 +4,7 @@
 noinst_LTLIBRARIES += libchrt.la
 libchrt_la_SOURCES = \
 	%D%/bind.c %D%/bind.h \
+	%D%/command.c %D%/command.h \
 	%D%/enter.c %D%/enter.h \
 	%D%/env.c %D%/env.h \
 	%D%/hear.c %D%/hear.h \
@@ -14,6 +15,7 @@ libchrt_la_SOURCES = \
 	%D%/proto.h \
 	%D%/request.c %D%/request.h \
 	%D%/settings.c %D%/settings.h \
+	%D%/sif.c %D%/sif.h \
 	%D%/spawn.c %D%/spawn.h
 libchrt_la_LIBADD = libchopt.la libchsys.la libchbase.la
 

@@ -259,6 +259,15 @@ static int set_script(void *target, const char *value, struct ch_err *err)
 	return 0;
 }
 
+static int set_seccomp(void *target, const char *value, struct ch_err *err)
+{
+	struct ch_settings *s = target;
+
+	(void)err;
+	s->seccomp = is_yes(value);
+	return 0;
+}
+
 static int set_threads(void *target, const char *value, struct ch_err *err)
 {
 	struct ch_settings *s = target;
@@ -406,7 +415,7 @@ const struct ch_opt ch_options[] = {
 	{ "env", 0, CH_OPT_SPANK, CH_OPT_LIST, "image|VAR=VAL|/FILE",
 	  "set environment variables: from the image, one, or from a file",
 	  "Change the environment, in the given order. image applies what the image says: the "
-	  "environment of its OCI configuration, then its file /ch/environment; variables that "
+	  "environment of its configuration, then its file /ch/environment; variables that "
 	  "start "
 	  "with SLURM, PMI or PMIX are left alone. VAR=VAL sets one variable. "
 	  "/FILE is a file of the host with one VAR=VAL a line. Items of VAL between colons that "
@@ -434,7 +443,8 @@ const struct ch_opt ch_options[] = {
 	  set_home },
 	{ "image", 0, CH_OPT_SPANK, CH_OPT_VALUE, "IMAGE|none",
 	  "run tasks in the container image IMAGE",
-	  "Run the tasks of every step in IMAGE: a SquashFS file or a directory, opened on the "
+	  "Run the tasks of every step in IMAGE: a SquashFS or SIF file, or a directory, opened on "
+	  "the "
 	  "node "
 	  "as the user. A relative path is taken against the directory of submission when it was "
 	  "inherited from the job, else against the step's working directory. none switches off "
@@ -498,10 +508,16 @@ const struct ch_opt ch_options[] = {
 	  "too. "
 	  "Then srun is available in it only if the image contains Slurm.",
 	  set_script },
+	{ "seccomp", 0, CH_OPT_RUN, CH_OPT_FLAG, NULL,
+	  "let changes of owners and the like seem to work",
+	  "Root emulation, for installing software in a writable image with --uid=0 and --gid=0: "
+	  "system calls that change owners, user and group ids or capabilities, and those that "
+	  "make device files, do nothing and report success.",
+	  set_seccomp },
 	{ "set-env", 0, CH_OPT_RUN, CH_OPT_OPTIONAL, "FILE|VAR=VAL",
 	  "set environment variables (default: /ch/environment of the image)",
 	  "Set environment variables: with VAR=VAL one, with FILE all in that file of the host, "
-	  "one VAR=VAL a line; without an argument those of the image: the environment of its OCI "
+	  "one VAR=VAL a line; without an argument those of the image: the environment of its "
 	  "configuration, then its file /ch/environment. One pair of single quotes around VAL is "
 	  "removed. Items of VAL between colons that start with $ are replaced by that variable's "
 	  "value, and vanish if it is unset or empty. --set-env and --unset-env are carried out in "

@@ -40,6 +40,7 @@ struct ch_settings {
 	pid_t join_pid;	     /* 0: none */
 	bool entrypoint;
 	bool script;
+	bool seccomp; /* root emulation */
 	bool dry_run, help, version;
 	int verbose, quiet;
 	uint32_t threads;
