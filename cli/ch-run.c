@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <pwd.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,8 @@
 #include "base/path.h"
 #include "fakeroot/fakeroot.h"
 #include "opt/optdoc.h"
+#include "probe/feature.h"
+#include "probe/probe.h"
 #include "rt/command.h"
 #include "rt/enter.h"
 #include "rt/env.h"
@@ -29,16 +32,19 @@
 #include "rt/plan.h"
 #include "rt/settings.h"
 #include "rt/spawn.h"
+#include "rt/storage.h"
 #include "run_env.h"
 #include "sys/msg.h"
 
 /* Exit codes before the command is executed. */
-enum { EXIT_MISC = 31, EXIT_EXEC = 49, EXIT_USAGE_ = 64 };
+enum { EXIT_MISC = 31, EXIT_EXEC = 49, EXIT_USAGE_ = 64, EXIT_ABSENT = 87 };
 
-enum { START_MS = 60 * 1000, JOIN_TRIES = 5 };
+enum { START_S = 60, START_MAX_S = 86400, JOIN_TRIES = 5 };
 
-#ifndef HAVE_JSON
-#define HAVE_JSON 0
+#ifdef HAVE_JSON
+enum { HAS_JSON = true };
+#else
+enum { HAS_JSON = false };
 #endif
 
 struct run {
@@ -47,6 +53,7 @@ struct run {
 	const char *user;
 	char **argv; /* the command, or, with by_image, what the image's gets as arguments */
 	bool by_image;
+	long start_s; /* how long a start may take */
 };
 
 static void to_stderr(enum ch_level level, const char *line, void *data)
@@ -99,6 +106,44 @@ static int add_tmp(struct run *run, struct ch_err *err)
 	return run->req.tmp ? 0 : ch_err_set(err, -ENOMEM, "out of memory");
 }
 
+static int find_timeout(struct run *run, struct ch_err *err)
+{
+	const char *text = getenv("CH_START_TIMEOUT");
+	char *end;
+
+	run->start_s = START_S;
+	if (!text || !text[0])
+		return 0;
+	errno = 0;
+	run->start_s = strtol(text, &end, 10);
+	if (errno || *end || run->start_s < 1 || run->start_s > START_MAX_S)
+		return ch_err_set(
+			err, -EINVAL,
+			"CH_START_TIMEOUT: '%.80s' is not a number of seconds from 1 to %d", text,
+			START_MAX_S);
+	return 0;
+}
+
+/* Names are looked for in storage, paths are not. */
+static int add_image(struct run *run, const char *image, struct ch_err *err)
+{
+	struct ch_request *r = &run->req;
+	const char *storage = run->set.storage ? run->set.storage : getenv("CH_IMAGE_STORAGE");
+	struct stat st;
+	int rc = ch_path_absolute(image, run->set.cwd, &r->image, err);
+
+	r->unsafe = run->set.unsafe;
+	if (rc == 0 && ch_storage_may_name(image) && !(r->name = strdup(image)))
+		rc = ch_err_set(err, -ENOMEM, "out of memory");
+	if (rc < 0 || !storage || !storage[0])
+		return rc;
+	if (ch_path_absolute(storage, run->set.cwd, &r->storage, err) < 0)
+		return err->code;
+	if (lstat(r->storage, &st) < 0 && errno == ENOENT)
+		ch_log(CH_WARN, "storage '%s': %s", r->storage, strerrordesc_np(ENOENT));
+	return 0;
+}
+
 static int make_request(struct run *run, const char *image, struct ch_err *err)
 {
 	struct ch_settings *s = &run->set;
@@ -121,7 +166,7 @@ static int make_request(struct run *run, const char *image, struct ch_err *err)
 	if (run->by_image)
 		r->want_meta = true;
 
-	int rc = ch_path_absolute(image, s->cwd, &r->image, err);
+	int rc = add_image(run, image, err);
 
 	if (rc == 0)
 		rc = add_tmp(run, err);
@@ -188,17 +233,41 @@ static int ask(int sock, int pidfd, long long deadline, struct ch_entry *entry, 
 	return rc == 0 ? ch_enter_wait(sock, deadline, entry, err) : rc;
 }
 
-static int start_keeper(struct run *run, int door, struct ch_err *err)
+static long long start_deadline(const struct run *run)
+{
+	return ch_msg_deadline((int)run->start_s * 1000);
+}
+
+static const char *keeper_path(void)
 {
 	const char *keeper = getenv("CH_KEEPER");
 
-	return ch_spawn_keeper(keeper ? keeper : KEEPER, &run->req, door, err);
+	return keeper ? keeper : KEEPER;
+}
+
+static int start_keeper(struct run *run, int door, long long deadline, pid_t *ret_pid,
+			struct ch_err *err)
+{
+	return ch_spawn_keeper(keeper_path(), &run->req, door, deadline, ret_pid, err);
+}
+
+/* Too late: which image it is, and what may be done. A keeper that somebody has stopped is
+ * woken, so that it sees us go, and goes, too. */
+static int too_late(const struct run *run, pid_t keeper, struct ch_err *err)
+{
+	if (keeper > 0)
+		kill(keeper, SIGCONT);
+	return ch_err_set(err, -ETIMEDOUT,
+			  "image '%s': no container within %ld s; is its file system slow or "
+			  "gone? More time: CH_START_TIMEOUT",
+			  run->req.image, run->start_s);
 }
 
 /* A container of our own. */
 static int enter_alone(struct run *run, struct ch_entry *entry, struct ch_err *err)
 {
-	long long deadline = ch_msg_deadline(START_MS);
+	long long deadline = start_deadline(run);
+	pid_t keeper = 0;
 	int sv[2];
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv) < 0)
@@ -206,10 +275,12 @@ static int enter_alone(struct run *run, struct ch_entry *entry, struct ch_err *e
 
 	ch_auto(fd) int ours = sv[0];
 	ch_auto(fd) int theirs = sv[1];
-	int rc = start_keeper(run, theirs, err);
+	int rc = start_keeper(run, theirs, deadline, &keeper, err);
 
 	close(ch_take_fd(&theirs));
-	return rc == 0 ? ask(ours, -1, deadline, entry, err) : rc;
+	if (rc == 0)
+		rc = ask(ours, -1, deadline, entry, err);
+	return rc == -ETIMEDOUT ? too_late(run, keeper, err) : rc;
 }
 
 /* Meet the others, and ask. -ECHILD: the keeper went before it answered, perhaps since the
@@ -218,6 +289,7 @@ static int join_once(struct run *run, int pidfd, long long deadline, struct ch_e
 		     struct ch_err *err)
 {
 	struct ch_join join;
+	pid_t keeper = 0;
 	int sock, listener;
 	int rc = ch_join_find(run->set.join_tag, run->set.join_peers, get_variable, &join, err);
 
@@ -231,17 +303,19 @@ static int join_once(struct run *run, int pidfd, long long deadline, struct ch_e
 
 	run->req.peers = join.peers;
 	if (door >= 0)
-		rc = start_keeper(run, door, err);
+		rc = start_keeper(run, door, deadline, &keeper, err);
 	if (door >= 0)
 		close(ch_take_fd(&door));
 	if (rc == 0)
 		rc = ch_enter_tell_cpus(ours, deadline, err);
-	return rc == 0 ? ask(ours, pidfd, deadline, entry, err) : rc;
+	if (rc == 0)
+		rc = ask(ours, pidfd, deadline, entry, err);
+	return rc == -ETIMEDOUT ? too_late(run, keeper, err) : rc;
 }
 
 static int join_others(struct run *run, struct ch_entry *entry, struct ch_err *err)
 {
-	long long deadline = ch_msg_deadline(START_MS);
+	long long deadline = start_deadline(run);
 	ch_auto(fd) int pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);
 	int rc = -ECHILD;
 
@@ -278,7 +352,7 @@ static int find_command(struct run *run, const struct ch_entry *entry,
 {
 	if (!run->by_image)
 		return 0;
-	if (!HAVE_JSON)
+	if (!HAS_JSON)
 		return ch_err_set(err, -ENOSYS,
 				  "built without JSON, so images cannot say what to run: name a "
 				  "command");
@@ -346,7 +420,7 @@ static int dry_run(struct run *run, struct ch_err *err)
 	ch_auto(image) struct ch_image image = CH_IMAGE_INIT;
 	ch_auto(plan) struct ch_plan plan = { 0 };
 
-	if (ch_image_open(run->req.image, &image, err) < 0 ||
+	if (ch_storage_find(&run->req, &image, err) < 0 ||
 	    ch_plan_make(&run->req, &image, &plan, err) < 0)
 		return report(err, EXIT_MISC);
 	ch_plan_print(&plan, stdout);
@@ -360,6 +434,32 @@ static int dry_run(struct run *run, struct ch_err *err)
 		printf(" '%s'", *a);
 	printf("\n");
 	return fflush(stdout) == 0 ? 0 : EXIT_MISC;
+}
+
+/* ---- --feature ---------------------------------------------------------------------------- */
+
+static int test_feature(const struct ch_settings *set, struct ch_err *err)
+{
+	struct ch_site site = {
+		.keeper = keeper_path(),
+#ifdef HAVE_SERVER
+		.has_server = true,
+#endif
+		.has_json = HAS_JSON,
+#ifdef HAVE_SECCOMP
+		.has_seccomp = true,
+#endif
+	};
+	struct ch_finding f;
+
+	if (ch_feature_try(set->feature, &site, &f, err) < 0)
+		return report(err, EXIT_USAGE_);
+	if (f.verdict != CH_VERDICT_NO)
+		return 0;
+	if (set->verbose > 0)
+		ch_log(CH_INFO, "feature '%s': %s%s%s", set->feature, f.found,
+		       f.remedy[0] ? "; remedy: " : "", f.remedy);
+	return EXIT_ABSENT;
 }
 
 /* ---- main ----------------------------------------------------------------------------------- */
@@ -400,11 +500,15 @@ static int run_it(struct run *run, int argc, char **argv, struct ch_err *err)
 		return 0;
 	}
 
+	if (run->set.feature)
+		return test_feature(&run->set, err);
 	if (first >= argc || !argv[first][0]) {
 		ch_err_set(err, -EINVAL, "no image given; see --help");
 		return report(err, EXIT_USAGE_);
 	}
 	take_command(run, argv + first + 1);
+	if (find_timeout(run, err) < 0)
+		return report(err, EXIT_USAGE_);
 	if (make_request(run, argv[first], err) < 0)
 		return report(err, EXIT_MISC);
 	return run->set.dry_run ? dry_run(run, err) : execute(run, err);

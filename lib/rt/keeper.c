@@ -22,6 +22,7 @@
 #include "rt/hear.h"
 #include "rt/keeper_policy.h"
 #include "rt/kid.h"
+#include "rt/opening.h"
 #include "rt/request.h"
 #include "sys/caps.h"
 #include "sys/msg.h"
@@ -36,6 +37,7 @@ enum { BLAME_MS = 300, NESTED_MS = 10000, END_MS = 500, CPUS_MS = 2000, JOIN_CPU
 
 struct keeper {
 	struct ch_request req;
+	struct ch_opening opening;
 	struct ch_image image;
 	const char *server_path;
 	ch_meta_reader *read_meta;
@@ -171,6 +173,18 @@ static void server_ended(struct keeper *k)
 {
 	ch_err_set(&k->err, -EIO, "image '%s': the image server has ended", k->req.image);
 	fail(k);
+}
+
+/* The image is open, or cannot be opened. */
+static void on_image(struct keeper *k)
+{
+	int rc = ch_opening_finish(&k->opening, &k->image, &k->err);
+
+	note_time(k, CH_TIME_IMAGE);
+	if (rc == 0 && k->image.kind == CH_IMAGE_SQUASH)
+		rc = ch_kid_server(&k->server, k->server_path, &k->image, &k->err);
+	if (rc < 0 || fork_builder(k) < 0)
+		fail(k);
 }
 
 static void on_built(struct keeper *k, const struct ch_build_msg *m, const char *meta)
@@ -462,10 +476,11 @@ static int patience(const struct keeper *k)
 
 static void one_round(struct keeper *k)
 {
-	enum { SIGNALS, BUILDER, SERVER, BOSS, DOOR, GUESTS };
+	enum { SIGNALS, IMAGE, BUILDER, SERVER, BOSS, DOOR, GUESTS };
 	static struct pollfd p[GUESTS + CH_DOOR_GUESTS_MAX];
 
 	p[SIGNALS] = (struct pollfd){ .fd = k->signals, .events = POLLIN };
+	p[IMAGE] = (struct pollfd){ .fd = k->opening.event, .events = POLLIN };
 	p[BUILDER] = (struct pollfd){ .fd = k->builder.sock, .events = POLLIN };
 	p[SERVER] = (struct pollfd){ .fd = k->server.sock, .events = POLLIN };
 	p[BOSS] = (struct pollfd){ .fd = k->boss, .events = POLLIN };
@@ -474,6 +489,8 @@ static void one_round(struct keeper *k)
 
 	if (poll(p, DOOR + n, patience(k)) < 0)
 		return;
+	if (p[IMAGE].revents)
+		on_image(k);
 	if (p[SERVER].revents)
 		on_server(k);
 	if (p[BUILDER].revents && k->builder.sock >= 0)
@@ -537,22 +554,15 @@ static int prepare(struct keeper *k)
 	k->shape = ch_request_shape(&k->req);
 	if (k->req.peers > 0)
 		k->door.expected = k->req.peers;
-	if (k->req.life == CH_LIFE_JOIN)
-		ch_kid_raise_descriptors();
 	if (k->req.life == CH_LIFE_SOCKET)
 		k->boss = ch_kid_maker(CH_KEEPER_SOCK);
-	if (ch_image_open(k->req.image, &k->image, &k->err) < 0)
-		return k->err.code;
-	note_time(k, CH_TIME_IMAGE);
-	if (k->image.kind == CH_IMAGE_SQUASH &&
-	    ch_kid_server(&k->server, k->server_path, &k->image, &k->err) < 0)
-		return k->err.code;
-	return fork_builder(k);
+	return ch_opening_start(&k->opening, &k->req, &k->err);
 }
 
 int ch_keeper_main(const char *server, ch_meta_reader *read_meta, bool is_placed)
 {
 	struct keeper k = {
+		.opening = CH_OPENING_INIT,
 		.image = CH_IMAGE_INIT,
 		.server_path = server,
 		.read_meta = read_meta,
@@ -579,6 +589,9 @@ int ch_keeper_main(const char *server, ch_meta_reader *read_meta, bool is_placed
 	bool has_failed = k.state == FAILED;
 
 	end(&k);
+	/* Its thread is at work in there. */
+	if (k.opening.event >= 0)
+		_exit(has_failed ? 1 : 0);
 	ch_door_done(&k.door);
 	ch_image_done(&k.image);
 	ch_request_done(&k.req);

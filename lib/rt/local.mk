@@ -16,7 +16,9 @@ libchrt_la_SOURCES = \
 	%D%/request.c %D%/request.h \
 	%D%/settings.c %D%/settings.h \
 	%D%/sif.c %D%/sif.h \
-	%D%/spawn.c %D%/spawn.h
+	%D%/spawn.c %D%/spawn.h \
+	%D%/storage.c %D%/storage.h \
+	%D%/version.c %D%/version.h
 libchrt_la_LIBADD = libchopt.la libchsys.la libchbase.la
 
 # The keeper and its builder.
@@ -28,5 +30,8 @@ libchkeeper_la_SOURCES = \
 	%D%/keeper.c %D%/keeper.h \
 	%D%/keeper_policy.c %D%/keeper_policy.h \
 	%D%/kid.c %D%/kid.h \
+	%D%/opening.c %D%/opening.h \
 	%D%/server_proto.h \
 	%D%/skel.c %D%/skel.h
+libchkeeper_la_CFLAGS = $(AM_CFLAGS) -pthread
+libchkeeper_la_LIBADD = -lpthread
