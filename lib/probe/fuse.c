@@ -10,12 +10,16 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "base/auto.h"
 #include "look.h"
 #include "probe/probe.h"
 #include "sys/mnt.h"
+
+/* Linux' list of devices (admin-guide/devices.txt) has had it there ever since. */
+#define FUSE_DEVICE makedev(10, 229)
 
 /* FUSE_HAS_RESEND of linux/fuse.h, Linux 6.9: bit 39 of both words of flags. */
 #define RESEND2 (1U << (39 - 32))
@@ -54,8 +58,8 @@ void ch_look_dev_fuse(const struct ch_site *site, struct ch_finding *f)
 	(void)site;
 	if (fd < 0)
 		return;
-	if (fstat(fd, &st) < 0 || !S_ISCHR(st.st_mode))
-		ch_found_no(f, "load the kernel module fuse", "'/dev/fuse' is no device");
+	if (fstat(fd, &st) < 0 || !S_ISCHR(st.st_mode) || st.st_rdev != FUSE_DEVICE)
+		ch_found_no(f, "load the kernel module fuse", "'/dev/fuse' is something else");
 	else if (geteuid() == 0 && (st.st_mode & 0666) != 0666)
 		ch_found_limited(f, "chmod 666 /dev/fuse, by a udev rule",
 				 "mode of '/dev/fuse' is %03o: not for ordinary users",

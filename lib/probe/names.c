@@ -2,6 +2,7 @@
 /* names.c - namespaces, and what an ordinary user can mount in them */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,7 +20,6 @@
 #include "sys/userns.h"
 
 #define LIMIT_USER    "/proc/sys/user/max_user_namespaces"
-#define LIMIT_MNT     "/proc/sys/user/max_mnt_namespaces"
 #define SYSCTL_CLONE  "/proc/sys/kernel/unprivileged_userns_clone"
 #define SYSCTL_ARMOR  "/proc/sys/kernel/apparmor_restrict_unprivileged_userns"
 #define REMEDY_CLONE  "sysctl kernel.unprivileged_userns_clone=1"
@@ -31,6 +31,9 @@ enum { FEW_NAMESPACES = 64 };
 static const char armor_remedy[] =
 	"sysctl kernel.apparmor_restrict_unprivileged_userns=0, or AppArmor profiles with "
 	"userns for ch-keeper and ch-check";
+
+/* Seen from outside: a new user namespace has limits of its own. */
+static long long limit_mnt;
 
 static bool is_armored(void)
 {
@@ -86,8 +89,7 @@ static void mount_refused(int code, const char *what, struct ch_finding *f)
 {
 	if (code == -ENOSPC)
 		ch_found_no(f, "sysctl user.max_mnt_namespaces=15000",
-			    "the limit user.max_mnt_namespaces (%lld) is reached",
-			    ch_look_number(LIMIT_MNT, -1));
+			    "the limit user.max_mnt_namespaces (%lld) is reached", limit_mnt);
 	else if (is_armored())
 		ch_found_no(f, armor_remedy, "%s: AppArmor restricts user namespaces", what);
 	else if (code == -ENOSYS)
@@ -115,32 +117,29 @@ static int mount_tmpfs(struct ch_finding *f)
 int ch_room_make(struct ch_finding *f)
 {
 	struct ch_err err;
-	int rc = ch_userns_new(geteuid(), getegid(), &err);
 
-	if (rc < 0) {
+	limit_mnt = ch_look_number("/proc/sys/user/max_mnt_namespaces", -1);
+	if (ch_userns_new(geteuid(), getegid(), &err) < 0)
 		ch_found_no(f, "see userns", "needs a user namespace");
-		return -1;
-	}
-	rc = ch_mntns_new(&err);
-	if (rc < 0) {
-		mount_refused(rc, "make a mount namespace", f);
-		return -1;
-	}
-	return mount_tmpfs(f);
+	else if (unshare(CLONE_NEWNS) < 0)
+		mount_refused(-errno, "make a mount namespace", f);
+	else if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
+		mount_refused(-errno, "stop mounts from propagating to the host", f);
+	else
+		return mount_tmpfs(f);
+	return -1;
 }
 
 void ch_look_mountns(const struct ch_site *site, struct ch_finding *f)
 {
-	long long limit = ch_look_number(LIMIT_MNT, -1);
-
 	(void)site;
 	if (ch_room_make(f) < 0)
 		return;
-	if (limit >= 0 && limit < FEW_NAMESPACES)
+	if (limit_mnt >= 0 && limit_mnt < FEW_NAMESPACES)
 		ch_found_limited(f, "sysctl user.max_mnt_namespaces=15000",
-				 "user.max_mnt_namespaces is only %lld", limit);
+				 "user.max_mnt_namespaces is only %lld", limit_mnt);
 	else
-		ch_found_ok(f, "at most %lld", limit);
+		ch_found_ok(f, "at most %lld", limit_mnt);
 }
 
 /* ---- mounts by descriptor --------------------------------------------------------------- */

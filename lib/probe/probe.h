@@ -48,7 +48,7 @@ struct ch_probe {
 extern const struct ch_probe ch_probes[];
 
 /* Run PROBE. Never fails: what goes wrong is a finding. Takes CH_PROBE_SECONDS at most. */
-#define CH_PROBE_SECONDS 20
+#define CH_PROBE_SECONDS 10
 void ch_probe_run(const struct ch_probe *probe, const struct ch_site *site,
 		  struct ch_finding *ret_finding);
 
