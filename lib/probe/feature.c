@@ -38,18 +38,10 @@ static void look_json(const struct ch_site *site, struct ch_finding *f)
 /* The filter for root emulation, not that of the image server. */
 static void look_seccomp(const struct ch_site *site, struct ch_finding *f)
 {
-#ifdef HAVE_SECCOMP
-	ch_look_seccomp(site, f);
-#else
-	(void)site;
-	ch_found_no(f, "", "built without libseccomp");
-#endif
-}
-
-static void look_sif(const struct ch_site *site, struct ch_finding *f)
-{
-	(void)site;
-	ch_found_no(f, "", "this version cannot run SIF images");
+	if (site->has_seccomp)
+		ch_look_seccomp(site, f);
+	else
+		ch_found_no(f, "", "built without libseccomp");
 }
 
 static void look_squash(const struct ch_site *site, struct ch_finding *f)
@@ -74,7 +66,7 @@ static const struct ch_probe features[] = {
 	{ "json", "", false, look_json },
 	{ "overlayfs", "", false, ch_look_overlay_write },
 	{ "seccomp", "", false, look_seccomp },
-	{ "sif", "", false, look_sif },
+	{ "sif", "", false, look_squash },
 	{ "squash", "", false, look_squash },
 	{ "tmpfs-xattrs", "", false, ch_look_tmpfs_xattr },
 	{ "userns", "", false, ch_look_mountns },

@@ -32,6 +32,7 @@ struct ch_site {
 	const char *storage; /* where directory images are kept by default; NULL: see storage.c */
 	bool has_server;     /* built with it? */
 	bool has_json;
+	bool has_seccomp;
 	bool is_inside; /* we are in a container already: there may be no installation */
 };
 

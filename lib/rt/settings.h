@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "opt/opt.h"
 #include "rt/bind.h"
@@ -33,9 +34,14 @@ struct ch_settings {
 	enum ch_write write;
 	char *write_size;
 	bool private_tmp, no_passwd;
-	bool each; /* join=no */
+	bool each; /* Slurm: join=no */
+	bool join; /* ch-run: any --join of a tag */
+	char *join_tag;
+	uint32_t join_peers; /* 0: as the environment says */
+	pid_t join_pid;	     /* 0: none */
 	bool entrypoint;
 	bool script;
+	bool seccomp; /* root emulation */
 	bool dry_run, help, version;
 	int verbose, quiet;
 	uint32_t threads;
