@@ -447,9 +447,7 @@ static int test_feature(const struct ch_settings *set, struct ch_err *err)
 		.has_server = true,
 #endif
 		.has_json = HAS_JSON,
-#ifdef HAVE_SECCOMP
-		.has_seccomp = true,
-#endif
+		.fakeroot = ch_fakeroot_install,
 	};
 	struct ch_finding f;
 
