@@ -5,8 +5,11 @@
  * returns success, whatever happens: see step.h. */
 #include "base/auto.h"
 #include "base/buf.h"
+#include "base/text.h"
 #include "cmdline.h"
 #include "options.h"
+#include "rt/storage.h"
+#include "rt/version.h"
 #include "slurm.h"
 #include "step.h"
 #include "task.h"
@@ -41,6 +44,7 @@ int slurm_spank_init(spank_t sp, int ac, char *av[])
 
 	if (!is_submitting() && !is_on_node())
 		return 0;
+	slurm_debug("charlie: version %s", ch_version);
 	self.pid = getpid();
 	self.step.config = &self.config;
 	ch_options_strict(is_submitting());
@@ -57,7 +61,8 @@ int slurm_spank_init(spank_t sp, int ac, char *av[])
 		ch_step_fail(&self.step, &err);
 		return 0;
 	}
-	slurm_error("charlie: %." CH_SAY_MAX "s", err.msg);
+	ch_text_cut(err.msg, CH_SAY_MAX);
+	slurm_error("charlie: %s", err.msg);
 	return -1;
 }
 
@@ -85,6 +90,23 @@ static void hand_down_prolog(void)
 		setenv(CH_PROLOG_VARIABLE, path, 1);
 }
 
+/* Is IMAGE here, as a file or by its name? */
+static bool is_visible(const char *image)
+{
+	ch_auto(image) struct ch_image found = CH_IMAGE_INIT;
+	ch_auto(request) struct ch_request r = { .image = strdup("/dev/null") };
+	const char *storage = getenv("CH_IMAGE_STORAGE");
+	struct ch_err err;
+
+	if (access(image, F_OK) == 0 || !ch_storage_may_name(image))
+		return access(image, F_OK) == 0;
+	r.name = strdup(image);
+	if (storage && storage[0] == '/')
+		r.storage = strdup(storage);
+	/* /dev/null, the path beside the name, is no image. */
+	return r.image && r.name && ch_storage_find(&r, &found, &err) == 0;
+}
+
 /* An image may exist on the nodes only: that is no error. */
 int slurm_spank_init_post_opt(spank_t sp, int ac, char *av[])
 {
@@ -97,10 +119,10 @@ int slurm_spank_init_post_opt(spank_t sp, int ac, char *av[])
 	if (spank_context() == S_CTX_LOCAL)
 		hand_down_prolog();
 	if (!is_submitting() || !image || strcmp(image, "none") == 0 || is_inherited(image) ||
-	    access(image, F_OK) == 0)
+	    is_visible(image))
 		return 0;
-	ch_err_set(&text, 0,
-		   "image '%." CH_SAY_MAX "s' is not visible here; it has to be on the nodes",
+	/* No longer than CH_SAY_MAX, and not without its end. */
+	ch_err_set(&text, 0, "image '%.340s' is not visible here; it has to be on the nodes",
 		   image);
 	slurm_info("charlie: %s", text.msg);
 	return 0;

@@ -4,10 +4,12 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/auto.h"
+#include "rt/proto.h"
 #include "sys/msg.h"
 
 static void close_fd(int *fd)
@@ -59,8 +61,7 @@ static bool is_ours(int sock)
 	struct ucred cred;
 	socklen_t len = sizeof(cred);
 
-	return getsockopt(sock, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0 &&
-	       cred.uid == geteuid();
+	return getsockopt(sock, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0 && cred.uid == geteuid();
 }
 
 void ch_door_accept(struct ch_door *door)
@@ -75,12 +76,32 @@ void ch_door_accept(struct ch_door *door)
 	}
 }
 
-void ch_door_answered(struct ch_door *door, struct ch_guest *guest)
+/* Room may come: the socket is full, the kernel short of memory, or too many descriptors
+ * are in flight. Any other error means that nobody is there to be answered. */
+static bool is_temporary(int rc)
 {
+	return rc == -ETIMEDOUT || rc == -ENOBUFS || rc == -ENOMEM;
+}
+
+int ch_door_answer(struct ch_door *door, struct ch_guest *guest, const struct ch_answer *head,
+		   const char *meta, const int fds[2])
+{
+	static char packet[sizeof(*head) + CH_META_MAX];
+
+	memcpy(packet, head, sizeof(*head));
+	if (head->meta_len)
+		memcpy(packet + sizeof(*head), meta, head->meta_len);
+
+	int rc = ch_msg_send(guest->sock, packet, sizeof(*head) + head->meta_len, fds,
+			     head->code ? 0 : 2, ch_msg_deadline(0));
+
+	if (is_temporary(rc))
+		return -EAGAIN;
 	door->let_in++;
 	guest->waiting--;
 	if (guest->pidfd >= 0)
 		close_fd(&guest->sock);
+	return 0;
 }
 
 void ch_door_leave(struct ch_door *door, size_t i)
@@ -105,6 +126,15 @@ bool ch_door_is_busy(const struct ch_door *door)
 		return true;
 	return door->listener >= 0 && door->let_in < door->expected &&
 	       ch_msg_left(door->deadline) > 0;
+}
+
+unsigned ch_door_asking(const struct ch_door *door)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < door->n; i++)
+		n += door->guests[i].waiting > 0;
+	return n;
 }
 
 bool ch_door_is_asked(const struct ch_door *door)

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct ch_answer;
 struct pollfd;
 
 #define CH_DOOR_GUESTS_MAX 4096
@@ -31,8 +32,8 @@ struct ch_door {
 	int listener;		 /* -1: none, or shut */
 	struct ch_guest *guests; /* owned */
 	size_t n;
-	unsigned expected; /* how many processes will join; a hint */
-	unsigned let_in;   /* answers given */
+	unsigned expected;  /* how many processes will join; a hint */
+	unsigned let_in;    /* answers given */
 	long long deadline; /* for those expected, while nobody is there (msg.h) */
 };
 
@@ -46,8 +47,11 @@ size_t ch_door_poll(const struct ch_door *door, struct pollfd *p);
 /* Let those who have connected become guests. */
 void ch_door_accept(struct ch_door *door);
 
-/* GUEST has its answer: if it joined, only its end is of interest now. */
-void ch_door_answered(struct ch_door *door, struct ch_guest *guest);
+/* Answer one question of GUEST by HEAD, its META, and, if it is no error, the two
+ * descriptors FDS. Of a guest who joins, only its end is of interest from then on.
+ * Returns 0, or -EAGAIN: the answer does not go out now, but may in a moment. */
+int ch_door_answer(struct ch_door *door, struct ch_guest *guest, const struct ch_answer *head,
+		   const char *meta, const int fds[2]);
 
 /* The I-th guest has gone. Another one takes its place in the list. */
 void ch_door_leave(struct ch_door *door, size_t i);
@@ -57,6 +61,9 @@ void ch_door_shut(struct ch_door *door);
 
 /* Is there somebody, or will somebody come, as far as one knows? */
 bool ch_door_is_busy(const struct ch_door *door);
+
+/* How many guests have asked and wait for an answer. */
+unsigned ch_door_asking(const struct ch_door *door);
 
 /* Is there a guest who still has to be answered, or may ask? */
 bool ch_door_is_asked(const struct ch_door *door);

@@ -16,6 +16,9 @@ struct ch_err;
  * of a task, or the pidfd of a process that joins. */
 int ch_enter_ask(int sock, int fd, long long deadline, struct ch_err *err);
 
+/* Tell the keeper at SOCK on which CPUs we may run, before asking. */
+int ch_enter_tell_cpus(int sock, long long deadline, struct ch_err *err);
+
 struct ch_entry {
 	struct ch_answer answer;
 	char meta[CH_META_MAX];

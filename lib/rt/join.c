@@ -51,8 +51,8 @@ static int write_tag(const char *tag, const char *(*get)(const char *name), char
 
 /* The job is always a part of it: two jobs of a user must not meet by chance, since the
  * keeper, and with it the image, ends with the job that it belongs to. */
-static int make_name(const char *tag, const char *(*get)(const char *name),
-		     struct ch_join *join, struct ch_err *err)
+static int make_name(const char *tag, const char *(*get)(const char *name), struct ch_join *join,
+		     struct ch_err *err)
 {
 	enum { PREFIX = CH_JOIN_NAME_MAX - 18 };
 	const char *job = get("SLURM_JOB_ID");
@@ -113,9 +113,8 @@ static uint32_t number_in(const char *name, const char *(*get)(const char *name)
 /* What launchers say; the first that says anything. */
 static uint32_t find_peers(const char *(*get)(const char *name))
 {
-	static const char *const local_sizes[] = { "OMPI_COMM_WORLD_LOCAL_SIZE",
-						   "MPI_LOCALNRANKS", "PMI_LOCAL_SIZE",
-						   "MV2_COMM_WORLD_LOCAL_SIZE" };
+	static const char *const local_sizes[] = { "OMPI_COMM_WORLD_LOCAL_SIZE", "MPI_LOCALNRANKS",
+						   "PMI_LOCAL_SIZE", "MV2_COMM_WORLD_LOCAL_SIZE" };
 	const char *tasks = get("SLURM_STEP_TASKS_PER_NODE");
 	uint32_t n = 0;
 
@@ -192,14 +191,7 @@ static int connect_name(const struct ch_join *join, struct ch_err *err)
 
 	if (fd < 0)
 		return fd;
-	int rc = connect(fd, (struct sockaddr *)&to, len);
-
-	if (rc < 0 && errno == EPROTOTYPE)
-		return ch_err_set(err, -EPERM,
-				  "join: the name '@%s' is taken by something else; "
-				  "another --join-tag may help",
-				  join->name);
-	if (rc < 0)
+	if (connect(fd, (struct sockaddr *)&to, len) < 0)
 		return ch_err_sys(err, "join: connect to '@%s'", join->name);
 	if (check_owner(join, fd, err) < 0)
 		return err->code;
@@ -211,8 +203,8 @@ static void wait_a_little(void)
 	nanosleep(&(struct timespec){ .tv_nsec = 2000000 }, NULL);
 }
 
-int ch_join_meet(const struct ch_join *join, long long deadline, int *ret_sock,
-		 int *ret_listener, struct ch_err *err)
+int ch_join_meet(const struct ch_join *join, long long deadline, int *ret_sock, int *ret_listener,
+		 struct ch_err *err)
 {
 	long long patience = ch_msg_deadline(SQUATTER_MS);
 
@@ -225,7 +217,7 @@ int ch_join_meet(const struct ch_join *join, long long deadline, int *ret_sock,
 		sock = connect_name(join, err);
 		if (sock >= 0) {
 			*ret_sock = sock;
-			*ret_listener = ch_take_fd(&listener);
+			*ret_listener = listener >= 0 ? ch_take_fd(&listener) : -1;
 			return 0;
 		}
 		/* Not there yet, just gone, or busy. */

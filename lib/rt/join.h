@@ -41,8 +41,8 @@ uint32_t ch_join_tasks(const char *text, uint32_t node);
  * ret_sock:     the connection; the caller's
  * ret_listener: the caller's, or -1
  * Errors: -EPERM somebody else has taken the name; -ETIMEDOUT nobody answers there. */
-int ch_join_meet(const struct ch_join *join, long long deadline, int *ret_sock,
-		 int *ret_listener, struct ch_err *err);
+int ch_join_meet(const struct ch_join *join, long long deadline, int *ret_sock, int *ret_listener,
+		 struct ch_err *err);
 
 /* The namespaces of process PID, for ch_enter(); no metadata, no times.
  * Errors: -ESRCH no such process; -EACCES another user's; -EINVAL it is in no container. */

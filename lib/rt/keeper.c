@@ -18,11 +18,11 @@
 #include "base/auto.h"
 #include "base/err.h"
 #include "rt/door.h"
+#include "rt/hear.h"
 #include "rt/keeper_policy.h"
 #include "rt/kid.h"
 #include "rt/opening.h"
 #include "rt/request.h"
-#include "rt/server_proto.h"
 #include "sys/caps.h"
 #include "sys/msg.h"
 
@@ -32,7 +32,7 @@ enum state {
 	FAILED, /* everybody who asks is told why */
 };
 
-enum { BLAME_MS = 300, NESTED_MS = 10000, END_MS = 500, CPUS_MS = 2000 };
+enum { BLAME_MS = 300, NESTED_MS = 10000, END_MS = 500, CPUS_MS = 2000, JOIN_CPUS_MS = 20 };
 
 struct keeper {
 	struct ch_request req;
@@ -49,8 +49,9 @@ struct keeper {
 	int ns[2];     /* user, mount */
 	int nested[2]; /* join=no: made for the next answer */
 	long long cpus_deadline;
-	int fuse;	/* kept until it is known where to work; -1: none */
-	bool is_placed; /* on the CPUs of the tasks */
+	int fuse;			   /* kept until it is known where to work; -1: none */
+	bool is_placed;			   /* on the CPUs of the tasks */
+	unsigned char cpus[CH_CPUS_BYTES]; /* of the tasks, as far as told */
 	uint32_t start, times[5];
 	uint64_t shape; /* of the request (request.h) */
 	char *meta;
@@ -149,18 +150,14 @@ static void on_server(struct keeper *k)
 	if (n == -ECONNRESET)
 		n = ch_msg_recv(k->server.sock, &r, sizeof(r), NULL, 0, ch_msg_deadline(0));
 	close_fd(&k->server.sock);
-	if (n == (long)sizeof(r) && r.code == 0) {
+	if (ch_hear_report(&r, n, &k->err) == 0) {
 		note_time(k, CH_TIME_SERVER);
 		return;
 	}
-	r.msg[sizeof(r.msg) - 1] = '\0';
-	if (n == (long)sizeof(r))
-		ch_err_set(&k->err, r.code, "image '%s': %s", k->req.image, r.msg);
-	else if (k->state == BUILDING && ch_kid_has_hung_up(&k->builder))
+	if (n == 0 && k->state == BUILDING && ch_kid_has_hung_up(&k->builder))
 		builder_ended(k); /* and its mounts, and so the server */
 	else
-		ch_err_set(&k->err, -EIO, "image '%s': the image server ended unexpectedly",
-			   k->req.image);
+		ch_err_in(&k->err, "image '%s'", k->req.image);
 	fail(k);
 	ch_kid_kill(&k->builder);
 }
@@ -192,16 +189,16 @@ static void on_image(struct keeper *k)
 
 	note_time(k, CH_TIME_IMAGE);
 	if (rc == 0 && k->image.kind == CH_IMAGE_SQUASH)
-		rc = ch_kid_server(&k->server, k->server_path, k->image.fd, &k->err);
+		rc = ch_kid_server(&k->server, k->server_path, &k->image, &k->err);
 	if (rc < 0 || fork_builder(k) < 0)
 		fail(k);
 }
 
-static void on_built(struct keeper *k, const struct ch_build_msg *m, const char *meta, size_t len)
+static void on_built(struct keeper *k, const struct ch_build_msg *m, const char *meta)
 {
 	k->times[CH_TIME_NAMESPACES] = m->at[0] - k->start;
 	k->times[CH_TIME_MOUNTS] = m->at[1] - k->start;
-	if (m->meta_len && m->meta_len <= len && (k->meta = malloc(m->meta_len))) {
+	if (m->meta_len && (k->meta = malloc(m->meta_len))) {
 		memcpy(k->meta, meta, m->meta_len);
 		k->meta_len = m->meta_len;
 	}
@@ -218,30 +215,26 @@ static void on_built(struct keeper *k, const struct ch_build_msg *m, const char 
 static void on_builder(struct keeper *k)
 {
 	static char packet[sizeof(struct ch_build_msg) + CH_META_MAX];
-	struct ch_build_msg m = { 0 };
+	struct ch_build_msg m;
 	int fds[2] = { -1, -1 };
 	long n = ch_msg_recv(k->builder.sock, packet, sizeof(packet), fds, 2, ch_msg_deadline(0));
+	int kind = ch_hear_builder(packet, n, fds, &m);
 
-	if (n >= (long)sizeof(m)) {
-		memcpy(&m, packet, sizeof(m));
-		m.msg[sizeof(m.msg) - 1] = '\0';
-	}
-	if (n < (long)sizeof(m)) {
+	if (kind == CH_HEAR_END)
 		close_fd(&k->builder.sock);
-		if (k->state == BUILDING) {
-			builder_ended(k);
-			fail(k);
-		}
-	} else if (m.kind == CH_BUILD_FUSE && fds[0] >= 0) {
+	if (kind == CH_HEAR_END && k->state == BUILDING) {
+		builder_ended(k);
+		fail(k);
+	} else if (kind == CH_BUILD_FUSE && k->fuse < 0) {
+		bool is_joined = k->req.life == CH_LIFE_JOIN;
+
 		k->fuse = ch_take_fd(&fds[0]);
-		k->cpus_deadline = ch_msg_deadline(CPUS_MS);
-		if (k->is_placed || !k->req.wait_cpus)
-			start_server(k);
-	} else if (m.kind == CH_BUILD_DONE && fds[1] >= 0 && k->state == BUILDING) {
+		k->cpus_deadline = ch_msg_deadline(is_joined ? JOIN_CPUS_MS : CPUS_MS);
+	} else if (kind == CH_BUILD_DONE && k->state == BUILDING) {
 		k->ns[0] = ch_take_fd(&fds[0]);
 		k->ns[1] = ch_take_fd(&fds[1]);
-		on_built(k, &m, packet + sizeof(m), (size_t)n - sizeof(m));
-	} else if (k->state == BUILDING) {
+		on_built(k, &m, packet + sizeof(m));
+	} else if (kind == CH_BUILD_FAILED && k->state == BUILDING) {
 		blame(k, &m);
 	}
 	close_fd(&fds[0]);
@@ -289,7 +282,8 @@ static bool reap(struct keeper *k)
 /* join=no: namespaces of its own for each who asks, made inside the container. */
 static int make_nested(struct keeper *k)
 {
-	struct ch_build_msg m = { 0 };
+	char packet[sizeof(struct ch_build_msg)];
+	struct ch_build_msg m;
 	int sv[2];
 
 	if (ch_kid_socket(sv, &k->err) < 0)
@@ -304,22 +298,14 @@ static int make_nested(struct keeper *k)
 	close(sv[1]);
 
 	long n = pid < 0 ? 0
-			 : ch_msg_recv(sv[0], &m, sizeof(m), k->nested, 2,
+			 : ch_msg_recv(sv[0], packet, sizeof(packet), k->nested, 2,
 				       ch_msg_deadline(NESTED_MS));
 
 	close(sv[0]);
-	if (n == (long)sizeof(m) && m.kind == CH_BUILD_DONE && k->nested[1] >= 0)
+	if (ch_hear_builder(packet, n, k->nested, &m) == CH_BUILD_DONE)
 		return 0;
-	m.msg[sizeof(m.msg) - 1] = '\0';
 	return ch_err_set(&k->err, m.code ? m.code : -EAGAIN, "namespaces for one process: %s",
 			  m.msg[0] ? m.msg : "their builder ended unexpectedly");
-}
-
-/* Room may come: the socket is full, the kernel short of memory, or too many descriptors
- * are in flight. Any other error means that nobody is there to be answered. */
-static bool is_temporary(int rc)
-{
-	return rc == -ETIMEDOUT || rc == -ENOBUFS || rc == -ENOMEM;
 }
 
 /* The namespaces for the next answer. */
@@ -349,26 +335,17 @@ static void fill_answer(const struct keeper *k, const struct ch_guest *g, struct
 	}
 }
 
-/* Send one answer to G. Returns 0, or -EAGAIN: later. */
+/* Answer one question of G. Returns 0, or -EAGAIN: later. */
 static int answer(struct keeper *k, struct ch_guest *g)
 {
-	static char packet[sizeof(struct ch_answer) + CH_META_MAX];
 	const int *fds = choose_namespaces(k);
 	struct ch_answer a;
 
 	fill_answer(k, g, &a);
-	memcpy(packet, &a, sizeof(a));
-	if (a.meta_len)
-		memcpy(packet + sizeof(a), k->meta, a.meta_len);
-
-	int rc = ch_msg_send(g->sock, packet, sizeof(a) + a.meta_len, fds, a.code ? 0 : 2,
-			     ch_msg_deadline(0));
-
-	if (is_temporary(rc))
+	if (ch_door_answer(&k->door, g, &a, k->meta, fds) < 0)
 		return -EAGAIN;
 	close_fd(&k->nested[0]);
 	close_fd(&k->nested[1]);
-	ch_door_answered(&k->door, g);
 	return 0;
 }
 
@@ -385,25 +362,46 @@ static void answer_all(struct keeper *k)
 
 /* Work where the tasks do. The server has one thread as long as it has not begun; those
  * it makes later on inherit. */
-static void place(struct keeper *k, const struct ch_cpus *cpus)
+static void place(struct keeper *k)
 {
 	k->is_placed = true;
-	syscall(SYS_sched_setaffinity, 0, sizeof(cpus->mask), cpus->mask);
+	syscall(SYS_sched_setaffinity, 0, sizeof(k->cpus), k->cpus);
 	if (k->server.pid > 0)
-		syscall(SYS_sched_setaffinity, k->server.pid, sizeof(cpus->mask), cpus->mask);
-	if (k->fuse >= 0)
+		syscall(SYS_sched_setaffinity, k->server.pid, sizeof(k->cpus), k->cpus);
+}
+
+static void add_cpus(struct keeper *k, const struct ch_cpus *m)
+{
+	for (size_t i = 0; i < sizeof(k->cpus); i++)
+		k->cpus[i] |= m->mask[i];
+	/* Those who join tell of themselves only. */
+	if (k->req.life != CH_LIFE_JOIN)
+		place(k);
+}
+
+/* Serve the image, if it is known where, or nobody tells. */
+static void serve(struct keeper *k)
+{
+	bool is_late = ch_msg_left(k->cpus_deadline) == 0;
+
+	if (k->req.life == CH_LIFE_JOIN && !k->is_placed && !is_late &&
+	    ch_door_asking(&k->door) < k->door.expected)
+		return;
+	if (k->req.life == CH_LIFE_JOIN && !k->is_placed)
+		place(k);
+	if (k->is_placed || !k->req.wait_cpus || is_late)
 		start_server(k);
 }
 
-static void on_message(struct keeper *k, struct ch_guest *g, const struct ch_cpus *m, size_t len)
+static void on_message(struct keeper *k, struct ch_guest *g, const struct ch_cpus *m, long n)
 {
-	bool is_known = len >= sizeof(m->go) && m->go.version == CH_PROTO_VERSION;
+	int kind = ch_hear_go(m, n);
 
-	if (is_known && m->go.kind == CH_GO_CPUS && len == sizeof(*m)) {
-		place(k, m);
+	if (kind == CH_GO_CPUS) {
+		add_cpus(k, m);
 		return;
 	}
-	g->is_foreign = g->is_foreign || !is_known || m->go.kind != CH_GO_ENTER;
+	g->is_foreign = g->is_foreign || kind == CH_HEAR_FOREIGN;
 	g->waiting++;
 }
 
@@ -430,7 +428,7 @@ static bool hear(struct keeper *k, struct ch_guest *g)
 			n = 0; /* of no version that we know */
 		else if (n <= 0)
 			return false;
-		on_message(k, g, &m, (size_t)n);
+		on_message(k, g, &m, n);
 	}
 }
 
@@ -501,8 +499,6 @@ static void one_round(struct keeper *k)
 
 	if (poll(p, DOOR + n, patience(k)) < 0)
 		return;
-	if (k->fuse >= 0 && ch_msg_left(k->cpus_deadline) == 0)
-		start_server(k);
 	if (p[IMAGE].revents)
 		on_image(k);
 	if (p[SERVER].revents)
@@ -516,6 +512,8 @@ static void one_round(struct keeper *k)
 		ch_door_accept(&k->door);
 	if (p[BOSS].revents)
 		ch_door_shut(&k->door);
+	if (k->fuse >= 0)
+		serve(k);
 	if (k->state != BUILDING)
 		answer_all(k);
 }
@@ -556,11 +554,9 @@ static int prepare(struct keeper *k)
 	k->shape = ch_request_shape(&k->req);
 	if (k->req.peers > 0)
 		k->door.expected = k->req.peers;
-	if (k->req.life == CH_LIFE_JOIN)
-		ch_kid_raise_descriptors();
 	if (k->req.life == CH_LIFE_SOCKET)
 		k->boss = ch_kid_maker(CH_KEEPER_SOCK);
-	return ch_opening_start(&k->opening, k->req.image, &k->err);
+	return ch_opening_start(&k->opening, &k->req, &k->err);
 }
 
 int ch_keeper_main(const char *server, ch_meta_reader *read_meta, bool is_placed)

@@ -43,7 +43,7 @@ static const int join_calls[] = {
 #ifdef __NR_poll
 	__NR_poll,
 #endif
-	LOOP_CALLS,   __NR_accept4, __NR_getsockopt, __NR_geteuid,
+	LOOP_CALLS, __NR_accept4, __NR_getsockopt, __NR_geteuid,
 };
 
 #define LIST(array)                                                                                \

@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 struct ch_err;
+struct ch_image;
 
 struct ch_kid {
 	pid_t pid;   /* 0: none, or reaped */
@@ -17,8 +18,9 @@ struct ch_kid {
 /* A SOCK_SEQPACKET pair. */
 int ch_kid_socket(int sv[2], struct ch_err *err);
 
-/* Exec the image server PROGRAM for the open file IMAGE (server_proto.h). */
-int ch_kid_server(struct ch_kid *kid, const char *program, int image, struct ch_err *err);
+/* Exec the image server PROGRAM for IMAGE (server_proto.h). */
+int ch_kid_server(struct ch_kid *kid, const char *program, const struct ch_image *image,
+		  struct ch_err *err);
 
 /* Does it, or a process that it started and that is in its group, live? */
 bool ch_kid_is_alive(const struct ch_kid *kid);
@@ -35,8 +37,5 @@ int ch_kid_signals(struct ch_err *err);
 
 /* pidfd of the process that made SOCK's other end, or -1. */
 int ch_kid_maker(int sock);
-
-/* Permit ourselves as many descriptors as we may have. */
-void ch_kid_raise_descriptors(void);
 
 #endif

@@ -4,8 +4,10 @@
 noinst_LTLIBRARIES += libchrt.la
 libchrt_la_SOURCES = \
 	%D%/bind.c %D%/bind.h \
+	%D%/command.c %D%/command.h \
 	%D%/enter.c %D%/enter.h \
 	%D%/env.c %D%/env.h \
+	%D%/hear.c %D%/hear.h \
 	%D%/image.c %D%/image.h \
 	%D%/join.c %D%/join.h \
 	%D%/meta.c %D%/meta.h \
@@ -13,7 +15,10 @@ libchrt_la_SOURCES = \
 	%D%/proto.h \
 	%D%/request.c %D%/request.h \
 	%D%/settings.c %D%/settings.h \
-	%D%/spawn.c %D%/spawn.h
+	%D%/sif.c %D%/sif.h \
+	%D%/spawn.c %D%/spawn.h \
+	%D%/storage.c %D%/storage.h \
+	%D%/version.c %D%/version.h
 libchrt_la_LIBADD = libchopt.la libchsys.la libchbase.la
 
 # The keeper and its builder.

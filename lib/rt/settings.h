@@ -27,11 +27,14 @@ struct ch_settings {
 	struct ch_binds binds;
 	struct ch_env_ops env;
 	char *cd;
+	char *feature; /* a question, not a container */
 	bool has_uid, has_gid;
 	uint32_t uid, gid;
 	enum ch_home home;
 	enum ch_write write;
 	char *write_size;
+	char *storage; /* as given; NULL: not */
+	bool unsafe;
 	bool private_tmp, no_passwd;
 	bool each; /* Slurm: join=no */
 	bool join; /* ch-run: any --join of a tag */
@@ -40,6 +43,7 @@ struct ch_settings {
 	pid_t join_pid;	     /* 0: none */
 	bool entrypoint;
 	bool script;
+	bool seccomp; /* root emulation */
 	bool dry_run, help, version;
 	int verbose, quiet;
 	uint32_t threads;

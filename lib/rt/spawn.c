@@ -35,7 +35,8 @@ static _Noreturn void give_up(int pipe, int what, int code)
 	_exit(127);
 }
 
-/* The caller's soft limit may be too small for us; a hard one is meant. */
+/* The caller's soft limit may be too small for us, who may have one descriptor for each
+ * process inside; a hard one is meant. */
 static void raise_descriptors(void)
 {
 	struct rlimit r;

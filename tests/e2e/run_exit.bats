@@ -71,8 +71,8 @@ print(subprocess.run(sys.argv[1:]).returncode)" ch-run "$1" -- sh -c "kill -$2 \
 	own "$tmp"
 	refused 31 "image '$tmp/missing': No such file or directory" missing -- echo no
 	refused 31 "image '/missing/x': No such file or directory" /missing/x -- echo no
-	refused 31 "image '$tmp/empty': not a directory or SquashFS file, but empty" empty -- echo no
-	refused 31 "image '$tmp/text': not a directory or SquashFS file, but a text file" text -- echo no
+	refused 31 "image '$tmp/empty': not a directory, SquashFS or SIF file, but empty" empty -- echo no
+	refused 31 "image '$tmp/text': not a directory, SquashFS or SIF file, but a text file" text -- echo no
 	refused 31 "but a gzip file, perhaps a tar archive; convert it with ch-convert" image.tar.gz -- echo no
 	refused 31 "but a tar archive; convert it" image.tar -- echo no
 	refused 31 "but a script" script -- echo no

@@ -37,6 +37,9 @@
 #   assert_nothing_left   fail if there are processes, mounts or files of ours which were
 #                     not there at ch_setup; ch_teardown calls it. Waits up to 5 s for
 #                     what is about to end.
+#   assert_no_reports   fail if a sanitizer reported something, of an installation with
+#                     sanitizers; ch_teardown calls it
+#   unsanitized       skip this test if the installation has sanitizers: give the reason
 #   assert_match TEXT REGEX, assert_equal GOT WANTED   fail with both in the output
 #   fail TEXT...      fail with this text
 #
@@ -223,6 +226,32 @@ assert_nothing_left()
 	fail "left behind:" "$left"
 }
 
+# ---- sanitizers ------------------------------------------------------------------------
+
+# Where reports go (cli/sanitize.c)
+reports=$prefix/libexec/sanitizer-reports
+
+is_sanitized()
+{
+	[[ $prefix && -e $reports ]]
+}
+
+# unsanitized REASON
+unsanitized()
+{
+	! is_sanitized || skip "does not apply with sanitizers: $1"
+}
+
+assert_no_reports()
+{
+	local text
+
+	is_sanitized && [[ -s $reports ]] || return 0
+	text=$(cat "$reports")
+	: >"$reports"
+	fail "reports of sanitizers:" "$text"
+}
+
 ch_setup()
 {
 	# bats makes its directories for one user; ours must get at $tmp below.
@@ -240,5 +269,9 @@ ch_setup()
 
 ch_teardown()
 {
-	assert_nothing_left
+	local rc=0
+
+	assert_nothing_left || rc=1
+	assert_no_reports || rc=1
+	return $rc
 }
