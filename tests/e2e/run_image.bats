@@ -21,6 +21,17 @@ sif() {
 	chmod 644 "$1"
 }
 
+# mounted COMMANDS CMD...: after COMMANDS, in a mount namespace of its own, run CMD as
+# CH_TEST_AS says
+mounted() {
+	local who=()
+
+	[[ $CH_TEST_AS == root ]] || who=(runuser -u "$test_user" --)
+	((EUID == 0)) || fail "only root can mount" || return
+	run --separate-stderr "$top/tests/lib/open-fuse" unshare --mount --propagation private \
+		bash -ec "$1"$'\nexec "$@"' x "${who[@]}" timeout -k 5 60 "${@:2}"
+}
+
 # ---- SIF files --------------------------------------------------------------------------
 
 @test "SIF: runs like a SquashFS file, without a copy" {
@@ -238,4 +249,83 @@ default_storage() {
 	mv "$tmp/s" "$default"
 	refused 31 "is in the storage of ch-image" -w "$default/img/foo%bar+tag" -- true
 	inside "" -w --unsafe "$default/img/foo%bar+tag" -- rm /new
+}
+
+# ---- / ---------------------------------------------------------------------------------
+
+@test "host as image: its files, its mounts, its environment" {
+	inside "$(cat /etc/os-release)" / -- cat /etc/os-release
+	inside "$(command -v bats)" / -- sh -c 'command -v bats'
+	# Everything that is mounted on the host is there, and nothing else.
+	inside "$(as_test awk '{ print $5 }' /proc/self/mountinfo | sort)" // -- \
+		sh -c "awk '{ print \$5 }' /proc/self/mountinfo | sort"
+	run as_test env HOME=/no/home TMPDIR=/no/tmp PATH="$prefix/bin:/usr/bin" ch-run / -- \
+		/bin/sh -c 'echo "$HOME $TMPDIR $PATH ${CH_RUNNING:+yes}"'
+	assert_equal "$output" "/no/home /no/tmp $prefix/bin:/usr/bin yes"
+	inside "$(sha256sum </etc/passwd)" / -- sh -c 'sha256sum </etc/passwd'
+	run_ch --dry-run -b "$tmp:/new" / -- true
+	assert_match "$output" "^root: the host, its root file system read-only"$'\n'"bind '$tmp' on '/new'"$'\n'ids
+}
+
+@test "host as image: its root file system is read-only, what is mounted is not" {
+	inside ro / -- sh -c 'awk "\$5 == \"/\" { print substr(\$6, 1, 2) }" /proc/self/mountinfo'
+	as_test touch "$tmp/host"
+	inside "" -b "$tmp" / -- touch "$tmp/made"
+	[[ -e $tmp/made ]]
+	inside rw -w / -- sh -c 'awk "\$5 == \"/\" { print substr(\$6, 1, 2) }" /proc/self/mountinfo'
+	inside ok / -- sh -c 'echo ok | tee /dev/null'
+}
+
+@test "host as image: binds, also where there is nothing" {
+	mkdir "$tmp/src"
+	echo text >"$tmp/src/file"
+	own "$tmp/src"
+	inside "text text text text" -b "$tmp/src:/new/place" -b "$tmp/src:/etc/new.d" \
+		-b "$tmp/src/file:/usr/share/new-file" -b "$tmp/src/file:/etc/hostname.new" / -- \
+		sh -c 'echo $(cat /new/place/file /etc/new.d/file /usr/share/new-file /etc/hostname.new)'
+	# All the rest is still there, and nothing came to be on the host.
+	inside "$( (ls -A / && echo new) | LC_ALL=C sort)" -b "$tmp/src:/new/place" / -- \
+		sh -c 'ls -A / | LC_ALL=C sort'
+	inside "$(readlink /bin) $(cat /proc/sys/kernel/ostype)" -b "$tmp/src:/new" / -- \
+		sh -c 'echo $(readlink /bin) $(cat /proc/sys/kernel/ostype)'
+	run_ch -b "$tmp/src:/new/place" / -- touch /x
+	assert_match "$status $stderr" "^1 .*Read-only file system"
+	[[ ! -e /new && ! -e /etc/new.d && ! -e /usr/share/new-file ]]
+}
+
+@test "host as image: with -W, changes are lost in the end" {
+	local tmp2=/tmp/ch-test-host.$$
+
+	inside "8" -W / -- sh -c 'echo 8 >/usr/answer; cat /usr/answer'
+	inside "8" -W / -- sh -c 'echo 8 >/answer; cat /answer'
+	inside "8" -W / -- sh -c 'echo 8 >/etc/answer; cat /etc/answer'
+	inside "8" -W50m / -- sh -c 'echo 8 >/var/answer; cat /var/answer'
+	inside "$(ls -A /)" -W / -- ls -A /
+	inside "$(sha256sum </etc/services)" -W / -- sh -c 'sha256sum </etc/services'
+	inside text -W -b "$tmp:/new/place" / -- sh -c 'echo text >/new/place/f; cat /new/place/f'
+	[[ $(cat "$tmp/f") == text ]]
+	# /tmp is the host's.
+	inside "" -W / -- sh -c "echo 8 >$tmp2"
+	[[ $(cat "$tmp2") == 8 ]]
+	rm -f "$tmp2"
+	[[ ! -e /answer && ! -e /usr/answer && ! -e /etc/answer && ! -e /var/answer && ! -e /new ]]
+	inside 8 -W -t / -- sh -c 'echo 8 >/tmp/new; cat /tmp/new'
+	[[ ! -e /tmp/new ]]
+}
+
+@test "host as image: with -W, also where files are mounted upon" {
+	echo mounted >"$tmp/file"
+	chmod 644 "$tmp/file"
+	mounted "mount --bind '$tmp/file' /etc/services; mount -t tmpfs t /srv; mkdir -m 1777 /srv/d" \
+		ch-run -W / -- sh -c 'cat /etc/services; cat /etc/group | tail -n 1; cat /etc/default/useradd | wc -c
+			echo 8 >/etc/answer; echo 9 >/etc/default/answer; cat /etc/answer /etc/default/answer
+			echo 10 >/srv/answer; cat /srv/answer; rm /etc/answer; ls /srv'
+	assert_equal "$status $stderr" "0 "
+	assert_equal "$output" "$(echo mounted; tail -n 1 /etc/group; wc -c </etc/default/useradd; printf '%s\n' 8 9 10 answer d)"
+	[[ ! -e /etc/answer && ! -e /etc/default/answer ]]
+}
+
+@test "host as image: is no way around storage, and to be joined" {
+	inside "1 0" -u 1 -g 0 / -- sh -c 'echo $(id -u) $(id -g)'
+	inside ok --join --join-ct=1 / -- echo ok
 }
