@@ -29,6 +29,7 @@
 #include "rt/spawn.h"
 #include "rt/storage.h"
 #include "run_env.h"
+#include "run_exec.h"
 #include "sys/msg.h"
 
 /* Exit codes before the command is executed. */
@@ -301,8 +302,7 @@ static int execute(struct run *run, struct ch_err *err)
 	}
 	if (run->set.verbose > 0)
 		ch_log(CH_INFO, "executing '%s'", run->argv[0]);
-	execvp(run->argv[0], run->argv);
-	ch_err_sys(err, "execute '%s' in the container", run->argv[0]);
+	ch_run_exec(run->argv, err);
 	return report(err, EXIT_EXEC);
 }
 

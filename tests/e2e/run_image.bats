@@ -329,3 +329,67 @@ default_storage() {
 	inside "1 0" -u 1 -g 0 / -- sh -c 'echo $(id -u) $(id -g)'
 	inside ok --join --join-ct=1 / -- echo ok
 }
+
+# ---- what is no image ---------------------------------------------------------------------
+
+@test "no image: files are named for what they look like" {
+	cd "$tmp" || return
+	tar -C "$dir" -cf tar bin/busybox
+	gzip -k tar
+	zstd -q tar -o tar.zst
+	mkdir -p layout/blobs/sha256
+	echo '{}' | tee layout/oci-layout >layout/index.json
+	tar -C layout -cf oci.tar blobs oci-layout index.json
+	truncate -s 1M ext
+	mke2fs -q -F ext
+	chmod -R a+rX .
+	refused 31 "image '$tmp/tar': not a directory, SquashFS or SIF file, but a tar archive; convert" tar -- true
+	refused 31 "but a gzip file, perhaps a tar archive; convert it" tar.gz -- true
+	refused 31 "but a zstd file, perhaps a tar archive; convert it" tar.zst -- true
+	refused 31 "but an archive of container layers \(Docker or OCI\); convert it" oci.tar -- true
+	refused 31 "image '$tmp/layout': an OCI layout, whose layers are not unpacked; convert it" layout -- true
+	refused 31 "but an ext file system \(2, 3 or 4\); make a SquashFS file" ext -- true
+	refused 31 "but a text file" layout/index.json -- true
+	refused 31 "neither a directory nor a regular file" /dev/null -- true
+}
+
+# ---- where images lie -----------------------------------------------------------------------
+
+@test "noexec: a directory image there is explained, a SquashFS file works" {
+	local m="mkdir '$tmp/m'; mount -t tmpfs -o noexec,mode=755 t '$tmp/m';
+		cp -a '$dir' '$tmp/m/d'; cp '$sqfs' '$tmp/m/s'"
+	local cmd said="it lies on a file system that is mounted noexec on the host; put the image elsewhere"
+
+	for cmd in true /bin/busybox; do
+		rmdir "$tmp/m" 2>/dev/null || true
+		mounted "$m" ch-run "$tmp/m/d" -- "$cmd"
+		assert_equal "$status $output${#stderr_lines[@]}" "49 1"
+		assert_match "$stderr" "error: execute '$cmd' in the container: $said"
+	done
+	rmdir "$tmp/m"
+	mounted "$m" ch-run "$tmp/m/s" -- echo ok
+	assert_equal "$status $output$stderr" "0 ok"
+	# Not executable is something else.
+	rmdir "$tmp/m"
+	mounted "$m" ch-run "$tmp/m/s" -- /etc/passwd
+	assert_equal "$status" 49
+	assert_match "$stderr" "execute '/etc/passwd' in the container: Permission denied \("
+}
+
+@test "mount flags that users may not change do not matter" {
+	local flags m
+
+	for flags in nosuid,nodev nosuid,nodev,noatime ro,nosuid,nodev,nodiratime strictatime relatime,ro; do
+		m="mkdir '$tmp/m'; mount -t tmpfs -o mode=755 t '$tmp/m'; cp -a '$dir' '$tmp/m/d'
+			cp '$sqfs' '$tmp/m/s'; mount -o 'remount,$flags' '$tmp/m'"
+		mounted "$m" ch-run "$tmp/m/d" -- sh -c '! touch /x 2>/dev/null && echo ok'
+		assert_equal "$status $output$stderr" "0 ok"
+		rmdir "$tmp/m"
+		mounted "$m" ch-run -W "$tmp/m/d" -- sh -c 'echo ok >/x && cat /x'
+		assert_equal "$status $output$stderr" "0 ok"
+		rmdir "$tmp/m"
+		mounted "$m" ch-run -b "$tmp/m:/new/place:ro" "$tmp/m/s" -- sh -c 'test -e /new/place/s && echo ok'
+		assert_equal "$status $output$stderr" "0 ok"
+		rmdir "$tmp/m"
+	done
+}
