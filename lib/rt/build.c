@@ -236,7 +236,7 @@ static int make_points(struct build *b, struct ch_err *err)
 		    ch_skel_check(&skel, &b->place, b->plan.ops[i].dst, b->is_dir[i], err) < 0)
 			return err->code;
 	}
-	if (b->plan.ops[0].kind == CH_OP_IMAGE_HOST && fake) {
+	if (fake && ch_mirror_is_needed(&b->place, "")) {
 		if (ch_mirror_fake(&b->place, fake->text, err) < 0)
 			return err->code;
 		return ch_skel_mkdir(&skel, &b->place, err);

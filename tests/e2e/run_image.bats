@@ -393,3 +393,18 @@ default_storage() {
 		rmdir "$tmp/m"
 	done
 }
+
+@test "a directory image in which something is mounted" {
+	local m="mkdir '$tmp/d'; cp -a '$dir/.' '$tmp/d'; mkdir '$tmp/d/data'
+		mount -t tmpfs -o mode=755 t '$tmp/d/data'; echo mounted >'$tmp/d/data/file'"
+
+	mounted "$m" ch-run "$tmp/d" -- cat /data/file
+	assert_equal "$status $output$stderr" "0 mounted"
+	rm -rf "$tmp/d"
+	mounted "$m" ch-run -b "$tmp/d/etc:/new/place" "$tmp/d" -- \
+		sh -c 'cat /data/file; ls -d /new/place/passwd; touch /x /data/x /new/x 2>&1 | grep -c Read-only'
+	assert_equal "$status $output$stderr" $'0 mounted\n/new/place/passwd\n3'
+	rm -rf "$tmp/d"
+	mounted "$m" ch-run -W "$tmp/d" -- sh -c 'cat /data/file; echo 8 >/answer; cat /answer; echo 9 >/data/x; cat /data/x'
+	assert_equal "$status $output$stderr" $'0 mounted\n8\n9'
+}
