@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <pwd.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +21,11 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/path.h"
+#include "fakeroot/fakeroot.h"
 #include "opt/optdoc.h"
+#include "probe/feature.h"
+#include "probe/probe.h"
+#include "rt/command.h"
 #include "rt/enter.h"
 #include "rt/env.h"
 #include "rt/join.h"
@@ -30,18 +35,27 @@
 #include "rt/storage.h"
 #include "run_env.h"
 #include "run_exec.h"
+#include "run_log.h"
 #include "sys/msg.h"
 
 /* Exit codes before the command is executed. */
-enum { EXIT_MISC = 31, EXIT_EXEC = 49, EXIT_USAGE_ = 64 };
+enum { EXIT_MISC = 31, EXIT_EXEC = 49, EXIT_USAGE_ = 64, EXIT_ABSENT = 87 };
 
-enum { START_MS = 60 * 1000, JOIN_TRIES = 5 };
+enum { START_S = 60, START_MAX_S = 86400, JOIN_TRIES = 5 };
+
+#ifdef HAVE_JSON
+enum { HAS_JSON = true };
+#else
+enum { HAS_JSON = false };
+#endif
 
 struct run {
 	struct ch_settings set;
 	struct ch_request req;
 	const char *user;
-	char **argv; /* the command */
+	char **argv; /* the command, or, with by_image, what the image's gets as arguments */
+	bool by_image;
+	long start_s; /* how long a start may take */
 };
 
 static void to_stderr(enum ch_level level, const char *line, void *data)
@@ -61,8 +75,10 @@ static int report(const struct ch_err *err, int code)
 
 static void usage(FILE *out)
 {
-	fputs("Usage: ch-run [OPTION...] IMAGE -- COMMAND [ARG...]\n"
-	      "Run COMMAND in a container made of IMAGE, a directory, SquashFS or SIF file.\n\n",
+	fputs("Usage: ch-run [OPTION...] IMAGE -- [COMMAND [ARG...]]\n"
+	      "       ch-run [OPTION...] IMAGE -- - [ARG...]\n"
+	      "Run COMMAND in a container made of IMAGE, a directory, SquashFS or SIF file.\n"
+	      "Without COMMAND, or with -, run what the image says.\n\n",
 	      out);
 	ch_opt_help(ch_options, CH_OPT_RUN, out);
 }
@@ -90,6 +106,24 @@ static int add_tmp(struct run *run, struct ch_err *err)
 		return 0;
 	run->req.tmp = strdup(tmp && tmp[0] == '/' ? tmp : "/tmp");
 	return run->req.tmp ? 0 : ch_err_set(err, -ENOMEM, "out of memory");
+}
+
+static int find_timeout(struct run *run, struct ch_err *err)
+{
+	const char *text = getenv("CH_START_TIMEOUT");
+	char *end;
+
+	run->start_s = START_S;
+	if (!text || !text[0])
+		return 0;
+	errno = 0;
+	run->start_s = strtol(text, &end, 10);
+	if (errno || *end || run->start_s < 1 || run->start_s > START_MAX_S)
+		return ch_err_set(
+			err, -EINVAL,
+			"CH_START_TIMEOUT: '%.80s' is not a number of seconds from 1 to %d", text,
+			START_MAX_S);
+	return 0;
 }
 
 /* Names are looked for in storage, paths are not. */
@@ -131,6 +165,8 @@ static int make_request(struct run *run, const char *image, struct ch_err *err)
 	for (size_t i = 0; i < s->env.n; i++)
 		if (s->env.list[i].kind == CH_ENV_IMAGE || s->env.list[i].kind == CH_ENV_IMAGE0)
 			r->want_meta = true;
+	if (run->by_image)
+		r->want_meta = true;
 
 	int rc = add_image(run, image, err);
 
@@ -201,17 +237,41 @@ static int ask(int sock, int pidfd, long long deadline, struct ch_entry *entry, 
 	return rc == 0 ? ch_enter_wait(sock, deadline, entry, err) : rc;
 }
 
-static int start_keeper(struct run *run, int door, struct ch_err *err)
+static long long start_deadline(const struct run *run)
+{
+	return ch_msg_deadline((int)run->start_s * 1000);
+}
+
+static const char *keeper_path(void)
 {
 	const char *keeper = getenv("CH_KEEPER");
 
-	return ch_spawn_keeper(keeper ? keeper : KEEPER, &run->req, door, err);
+	return keeper ? keeper : KEEPER;
+}
+
+static int start_keeper(struct run *run, int door, long long deadline, pid_t *ret_pid,
+			struct ch_err *err)
+{
+	return ch_spawn_keeper(keeper_path(), &run->req, door, deadline, ret_pid, err);
+}
+
+/* Too late: which image it is, and what may be done. A keeper that somebody has stopped is
+ * woken, so that it sees us go, and goes, too. */
+static int too_late(const struct run *run, pid_t keeper, struct ch_err *err)
+{
+	if (keeper > 0)
+		kill(keeper, SIGCONT);
+	return ch_err_set(err, -ETIMEDOUT,
+			  "image '%s': no container within %ld s; is its file system slow or "
+			  "gone? More time: CH_START_TIMEOUT",
+			  run->req.image, run->start_s);
 }
 
 /* A container of our own. */
 static int enter_alone(struct run *run, struct ch_entry *entry, struct ch_err *err)
 {
-	long long deadline = ch_msg_deadline(START_MS);
+	long long deadline = start_deadline(run);
+	pid_t keeper = 0;
 	int sv[2];
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv) < 0)
@@ -219,10 +279,12 @@ static int enter_alone(struct run *run, struct ch_entry *entry, struct ch_err *e
 
 	ch_auto(fd) int ours = sv[0];
 	ch_auto(fd) int theirs = sv[1];
-	int rc = start_keeper(run, theirs, err);
+	int rc = start_keeper(run, theirs, deadline, &keeper, err);
 
 	close(ch_take_fd(&theirs));
-	return rc == 0 ? ask(ours, -1, deadline, entry, err) : rc;
+	if (rc == 0)
+		rc = ask(ours, -1, deadline, entry, err);
+	return rc == -ETIMEDOUT ? too_late(run, keeper, err) : rc;
 }
 
 /* Meet the others, and ask. -ECHILD: the keeper went before it answered, perhaps since the
@@ -231,6 +293,7 @@ static int join_once(struct run *run, int pidfd, long long deadline, struct ch_e
 		     struct ch_err *err)
 {
 	struct ch_join join;
+	pid_t keeper = 0;
 	int sock, listener;
 	int rc = ch_join_find(run->set.join_tag, run->set.join_peers, get_variable, &join, err);
 
@@ -244,17 +307,19 @@ static int join_once(struct run *run, int pidfd, long long deadline, struct ch_e
 
 	run->req.peers = join.peers;
 	if (door >= 0)
-		rc = start_keeper(run, door, err);
+		rc = start_keeper(run, door, deadline, &keeper, err);
 	if (door >= 0)
 		close(ch_take_fd(&door));
 	if (rc == 0)
 		rc = ch_enter_tell_cpus(ours, deadline, err);
-	return rc == 0 ? ask(ours, pidfd, deadline, entry, err) : rc;
+	if (rc == 0)
+		rc = ask(ours, pidfd, deadline, entry, err);
+	return rc == -ETIMEDOUT ? too_late(run, keeper, err) : rc;
 }
 
 static int join_others(struct run *run, struct ch_entry *entry, struct ch_err *err)
 {
-	long long deadline = ch_msg_deadline(START_MS);
+	long long deadline = start_deadline(run);
 	ch_auto(fd) int pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);
 	int rc = -ECHILD;
 
@@ -285,23 +350,49 @@ static int enter(struct run *run, struct ch_entry *entry, struct ch_err *err)
 	return rc == 0 ? ch_enter(entry, is_ours && run->req.uid == 0, err) : rc;
 }
 
+/* What the image says shall be run. */
+static int find_command(struct run *run, const struct ch_entry *entry,
+			struct ch_command *ret_command, struct ch_err *err)
+{
+	if (!run->by_image)
+		return 0;
+	if (!HAS_JSON)
+		return ch_err_set(err, -ENOSYS,
+				  "built without JSON, so images cannot say what to run: name a "
+				  "command");
+	if (ch_command_make(entry->meta, entry->answer.meta_len, run->argv, ret_command, err) < 0)
+		return ch_err_in(err, "image '%s'", run->req.image);
+	run->argv = ret_command->argv;
+	return 0;
+}
+
+static int change_dir(const struct run *run, struct ch_err *err)
+{
+	if (run->set.cd && chdir(run->set.cd) < 0)
+		return ch_err_sys(err, "working directory '%s' in the container", run->set.cd);
+	return 0;
+}
+
 static int execute(struct run *run, struct ch_err *err)
 {
 	static struct ch_entry entry;
+	ch_auto(command) struct ch_command command = { 0 };
 	int rc = ch_env_ops_load(&run->set.env, false, err);
 
 	if (rc == 0)
 		rc = enter(run, &entry, err);
 	if (rc == 0)
+		rc = find_command(run, &entry, &command, err);
+	if (rc == 0)
 		rc = change_env(run, &entry, err);
+	if (rc == 0)
+		rc = change_dir(run, err);
+	if (rc == 0 && run->set.verbose > 0)
+		ch_log(CH_INFO, "executing '%s'", run->argv[0]);
+	if (rc == 0 && run->set.seccomp)
+		rc = ch_fakeroot_install(err);
 	if (rc < 0)
 		return report(err, EXIT_MISC);
-	if (run->set.cd && chdir(run->set.cd) < 0) {
-		ch_err_sys(err, "working directory '%s' in the container", run->set.cd);
-		return report(err, EXIT_MISC);
-	}
-	if (run->set.verbose > 0)
-		ch_log(CH_INFO, "executing '%s'", run->argv[0]);
 	ch_run_exec(run->argv, err);
 	return report(err, EXIT_EXEC);
 }
@@ -339,11 +430,37 @@ static int dry_run(struct run *run, struct ch_err *err)
 	print_env(run);
 	printf("ids: user %u, group %u\n", run->req.uid, run->req.gid);
 	printf("working directory: %s\n", run->set.cd ? run->set.cd : "/");
-	printf("command:");
+	printf("command:%s", run->by_image ? " what the image says" : "");
+	if (run->by_image && run->argv[0])
+		printf(", with arguments");
 	for (char **a = run->argv; *a; a++)
 		printf(" '%s'", *a);
 	printf("\n");
 	return fflush(stdout) == 0 ? 0 : EXIT_MISC;
+}
+
+/* ---- --feature ---------------------------------------------------------------------------- */
+
+static int test_feature(const struct ch_settings *set, struct ch_err *err)
+{
+	struct ch_site site = {
+		.keeper = keeper_path(),
+#ifdef HAVE_SERVER
+		.has_server = true,
+#endif
+		.has_json = HAS_JSON,
+		.fakeroot = ch_fakeroot_install,
+	};
+	struct ch_finding f;
+
+	if (ch_feature_try(set->feature, &site, &f, err) < 0)
+		return report(err, EXIT_USAGE_);
+	if (f.verdict != CH_VERDICT_NO)
+		return 0;
+	if (set->verbose > 0)
+		ch_log(CH_INFO, "feature '%s': %s%s%s", set->feature, f.found,
+		       f.remedy[0] ? "; remedy: " : "", f.remedy);
+	return EXIT_ABSENT;
 }
 
 /* ---- main ----------------------------------------------------------------------------------- */
@@ -355,6 +472,15 @@ static enum ch_level level_of(const struct ch_settings *s)
 	if (s->quiet == 1)
 		return CH_WARN;
 	return s->verbose > 2 ? CH_DEBUG : CH_INFO;
+}
+
+/* WORDS: what follows the image. */
+static void take_command(struct run *run, char **words)
+{
+	bool is_dash = words[0] && strcmp(words[0], "-") == 0;
+
+	run->by_image = is_dash || !words[0];
+	run->argv = is_dash ? words + 1 : words;
 }
 
 static int run_it(struct run *run, int argc, char **argv, struct ch_err *err)
@@ -375,14 +501,15 @@ static int run_it(struct run *run, int argc, char **argv, struct ch_err *err)
 		return 0;
 	}
 
-	bool has_image = first < argc && argv[first][0];
-
-	if (!has_image || argc - first < 2) {
-		ch_err_set(err, -EINVAL, "%s; see --help",
-			   has_image ? "no command given" : "no image given");
+	if (run->set.feature)
+		return test_feature(&run->set, err);
+	if (first >= argc || !argv[first][0]) {
+		ch_err_set(err, -EINVAL, "no image given; see --help");
 		return report(err, EXIT_USAGE_);
 	}
-	run->argv = argv + first + 1;
+	take_command(run, argv + first + 1);
+	if (find_timeout(run, err) < 0)
+		return report(err, EXIT_USAGE_);
 	if (make_request(run, argv[first], err) < 0)
 		return report(err, EXIT_MISC);
 	return run->set.dry_run ? dry_run(run, err) : execute(run, err);
@@ -394,6 +521,8 @@ int main(int argc, char **argv)
 	struct ch_err err;
 
 	ch_log_to(to_stderr, NULL, CH_INFO);
+	if (LOG_CALLS)
+		ch_run_log(argc, argv);
 	if (getuid() != geteuid() || getgid() != getegid()) {
 		ch_log(CH_ERROR, "must not be set-user-ID or set-group-ID");
 		return EXIT_MISC;

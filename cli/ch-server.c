@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ch-server - serve a SquashFS image for a FUSE mount; started by the keeper only.
  *
- *	ch-server [OFFSET [SIZE]]	of the file system in the image, in bytes */
+ *	ch-server [OFFSET [SIZE]]	of the file system in the image, in bytes
+ *	ch-server --version		for ch-check */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include "base/err.h"
 #include "base/text.h"
 #include "fs/server.h"
 #include "rt/server_proto.h"
+#include "rt/version.h"
 
 int main(int argc, char **argv)
 {
@@ -18,6 +21,10 @@ int main(int argc, char **argv)
 	int type;
 	socklen_t len = sizeof(type);
 
+	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+		ch_version_print("ch-server");
+		return 0;
+	}
 	if (getsockopt(CH_SERVER_SOCK, SOL_SOCKET, SO_TYPE, &type, &len) < 0 || argc > 3) {
 		fprintf(stderr, "ch-server: is started by the keeper, not by hand\n");
 		return 64;

@@ -5,9 +5,11 @@
  * returns success, whatever happens: see step.h. */
 #include "base/auto.h"
 #include "base/buf.h"
+#include "base/text.h"
 #include "cmdline.h"
 #include "options.h"
 #include "rt/storage.h"
+#include "rt/version.h"
 #include "slurm.h"
 #include "step.h"
 #include "task.h"
@@ -42,6 +44,7 @@ int slurm_spank_init(spank_t sp, int ac, char *av[])
 
 	if (!is_submitting() && !is_on_node())
 		return 0;
+	slurm_debug("charlie: version %s", ch_version);
 	self.pid = getpid();
 	self.step.config = &self.config;
 	ch_options_strict(is_submitting());
@@ -58,7 +61,8 @@ int slurm_spank_init(spank_t sp, int ac, char *av[])
 		ch_step_fail(&self.step, &err);
 		return 0;
 	}
-	slurm_error("charlie: %." CH_SAY_MAX "s", err.msg);
+	ch_text_cut(err.msg, CH_SAY_MAX);
+	slurm_error("charlie: %s", err.msg);
 	return -1;
 }
 
@@ -117,8 +121,8 @@ int slurm_spank_init_post_opt(spank_t sp, int ac, char *av[])
 	if (!is_submitting() || !image || strcmp(image, "none") == 0 || is_inherited(image) ||
 	    is_visible(image))
 		return 0;
-	ch_err_set(&text, 0,
-		   "image '%." CH_SAY_MAX "s' is not visible here; it has to be on the nodes",
+	/* No longer than CH_SAY_MAX, and not without its end. */
+	ch_err_set(&text, 0, "image '%.340s' is not visible here; it has to be on the nodes",
 		   image);
 	slurm_info("charlie: %s", text.msg);
 	return 0;

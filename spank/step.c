@@ -287,6 +287,13 @@ static int start_keeper(struct ch_step *step, spank_t sp, struct ch_err *err)
 	return 0;
 }
 
+/* Does it do for a directory? A job can have any USER, such as "..". */
+static bool is_name(const char *user)
+{
+	return user && user[0] && strlen(user) <= NAME_MAX && !strchr(user, '/') &&
+	       strcmp(user, ".") != 0 && strcmp(user, "..") != 0;
+}
+
 static int prepare(struct ch_step *step, spank_t sp, struct ch_err *err)
 {
 	uint32_t tasks = 1;
@@ -294,7 +301,7 @@ static int prepare(struct ch_step *step, spank_t sp, struct ch_err *err)
 
 	spank_get_item(sp, S_JOB_LOCAL_TASK_COUNT, &tasks);
 	step->tasks = tasks;
-	step->user = strdup(user && !strchr(user, '/') ? user : "user");
+	step->user = strdup(is_name(user) ? user : "user");
 	if (!step->user)
 		return ch_err_set(err, -ENOMEM, "out of memory");
 	if (map_shared(step, err) < 0)

@@ -21,7 +21,7 @@
 #include "fs/report.h"
 #include "fs/supervise.h"
 #include "fs/worker.h"
-#include "rt/server_proto.h"
+#include "rt/hear.h"
 #include "sys/msg.h"
 
 #define INIT_PATIENCE 10000 /* ms; mount(2) has queued it before we get the descriptor */
@@ -42,15 +42,11 @@ static int receive_start(int sock, struct ch_server_start *ret_start, int *ret_f
 		n = ch_msg_recv(sock, ret_start, sizeof(*ret_start), fds, 2,
 				ch_msg_deadline(INT32_MAX));
 	while (n == -ETIMEDOUT);
-	if (n == 0 || n == -ECONNRESET)
-		return 0;
-	if (n < 0)
-		return ch_err_rc(err, (int)n, "receive start message");
-	*ret_fuse = fds[0];
-	*ret_lifeline = fds[1];
-	if (n != sizeof(*ret_start) || ret_start->version != CH_SERVER_VERSION || fds[0] < 0)
-		return ch_err_set(err, -EPROTO, "start message not understood (other version?)");
-	return 1;
+	if (n > 0) {
+		*ret_fuse = fds[0];
+		*ret_lifeline = fds[1];
+	}
+	return ch_hear_start(ret_start, n, n > 0 && fds[0] >= 0, err);
 }
 
 /* The kernel sends INIT first, and once: it is kept for all workers. */

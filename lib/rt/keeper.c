@@ -19,11 +19,11 @@
 #include "base/auto.h"
 #include "base/err.h"
 #include "rt/door.h"
+#include "rt/hear.h"
 #include "rt/keeper_policy.h"
 #include "rt/kid.h"
+#include "rt/opening.h"
 #include "rt/request.h"
-#include "rt/server_proto.h"
-#include "rt/storage.h"
 #include "sys/caps.h"
 #include "sys/msg.h"
 
@@ -37,6 +37,7 @@ enum { BLAME_MS = 300, NESTED_MS = 10000, END_MS = 500, CPUS_MS = 2000, JOIN_CPU
 
 struct keeper {
 	struct ch_request req;
+	struct ch_opening opening;
 	struct ch_image image;
 	const char *server_path;
 	ch_meta_reader *read_meta;
@@ -145,16 +146,11 @@ static void on_server(struct keeper *k)
 	if (n == -ECONNRESET)
 		n = ch_msg_recv(k->server.sock, &r, sizeof(r), NULL, 0, ch_msg_deadline(0));
 	close_fd(&k->server.sock);
-	if (n == (long)sizeof(r) && r.code == 0) {
+	if (ch_hear_report(&r, n, &k->err) == 0) {
 		note_time(k, CH_TIME_SERVER);
 		return;
 	}
-	r.msg[sizeof(r.msg) - 1] = '\0';
-	if (n == (long)sizeof(r))
-		ch_err_set(&k->err, r.code, "image '%s': %s", k->req.image, r.msg);
-	else
-		ch_err_set(&k->err, -EIO, "image '%s': the image server ended unexpectedly",
-			   k->req.image);
+	ch_err_in(&k->err, "image '%s'", k->req.image);
 	fail(k);
 	ch_kid_kill(&k->builder);
 }
@@ -179,11 +175,23 @@ static void server_ended(struct keeper *k)
 	fail(k);
 }
 
-static void on_built(struct keeper *k, const struct ch_build_msg *m, const char *meta, size_t len)
+/* The image is open, or cannot be opened. */
+static void on_image(struct keeper *k)
+{
+	int rc = ch_opening_finish(&k->opening, &k->image, &k->err);
+
+	note_time(k, CH_TIME_IMAGE);
+	if (rc == 0 && k->image.kind == CH_IMAGE_SQUASH)
+		rc = ch_kid_server(&k->server, k->server_path, &k->image, &k->err);
+	if (rc < 0 || fork_builder(k) < 0)
+		fail(k);
+}
+
+static void on_built(struct keeper *k, const struct ch_build_msg *m, const char *meta)
 {
 	k->times[CH_TIME_NAMESPACES] = m->at[0] - k->start;
 	k->times[CH_TIME_MOUNTS] = m->at[1] - k->start;
-	if (m->meta_len && m->meta_len <= len && (k->meta = malloc(m->meta_len))) {
+	if (m->meta_len && (k->meta = malloc(m->meta_len))) {
 		memcpy(k->meta, meta, m->meta_len);
 		k->meta_len = m->meta_len;
 	}
@@ -200,31 +208,26 @@ static void on_built(struct keeper *k, const struct ch_build_msg *m, const char 
 static void on_builder(struct keeper *k)
 {
 	static char packet[sizeof(struct ch_build_msg) + CH_META_MAX];
-	struct ch_build_msg m = { 0 };
+	struct ch_build_msg m;
 	int fds[2] = { -1, -1 };
 	long n = ch_msg_recv(k->builder.sock, packet, sizeof(packet), fds, 2, ch_msg_deadline(0));
+	int kind = ch_hear_builder(packet, n, fds, &m);
 
-	if (n >= (long)sizeof(m)) {
-		memcpy(&m, packet, sizeof(m));
-		m.msg[sizeof(m.msg) - 1] = '\0';
-	}
-	if (n < (long)sizeof(m)) {
+	if (kind == CH_HEAR_END)
 		close_fd(&k->builder.sock);
-		if (k->state == BUILDING) {
-			ch_err_set(&k->err, -ECHILD,
-				   "the builder of the container ended unexpectedly");
-			fail(k);
-		}
-	} else if (m.kind == CH_BUILD_FUSE && fds[0] >= 0) {
+	if (kind == CH_HEAR_END && k->state == BUILDING) {
+		ch_err_set(&k->err, -ECHILD, "the builder of the container ended unexpectedly");
+		fail(k);
+	} else if (kind == CH_BUILD_FUSE && k->fuse < 0) {
 		bool is_joined = k->req.life == CH_LIFE_JOIN;
 
 		k->fuse = ch_take_fd(&fds[0]);
 		k->cpus_deadline = ch_msg_deadline(is_joined ? JOIN_CPUS_MS : CPUS_MS);
-	} else if (m.kind == CH_BUILD_DONE && fds[1] >= 0 && k->state == BUILDING) {
+	} else if (kind == CH_BUILD_DONE && k->state == BUILDING) {
 		k->ns[0] = ch_take_fd(&fds[0]);
 		k->ns[1] = ch_take_fd(&fds[1]);
-		on_built(k, &m, packet + sizeof(m), (size_t)n - sizeof(m));
-	} else if (k->state == BUILDING) {
+		on_built(k, &m, packet + sizeof(m));
+	} else if (kind == CH_BUILD_FAILED && k->state == BUILDING) {
 		blame(k, &m);
 	}
 	close_fd(&fds[0]);
@@ -269,7 +272,8 @@ static bool reap(struct keeper *k)
 /* join=no: namespaces of its own for each who asks, made inside the container. */
 static int make_nested(struct keeper *k)
 {
-	struct ch_build_msg m = { 0 };
+	char packet[sizeof(struct ch_build_msg)];
+	struct ch_build_msg m;
 	int sv[2];
 
 	if (ch_kid_socket(sv, &k->err) < 0)
@@ -284,13 +288,12 @@ static int make_nested(struct keeper *k)
 	close(sv[1]);
 
 	long n = pid < 0 ? 0
-			 : ch_msg_recv(sv[0], &m, sizeof(m), k->nested, 2,
+			 : ch_msg_recv(sv[0], packet, sizeof(packet), k->nested, 2,
 				       ch_msg_deadline(NESTED_MS));
 
 	close(sv[0]);
-	if (n == (long)sizeof(m) && m.kind == CH_BUILD_DONE && k->nested[1] >= 0)
+	if (ch_hear_builder(packet, n, k->nested, &m) == CH_BUILD_DONE)
 		return 0;
-	m.msg[sizeof(m.msg) - 1] = '\0';
 	return ch_err_set(&k->err, m.code ? m.code : -EAGAIN, "namespaces for one process: %s",
 			  m.msg[0] ? m.msg : "their builder ended unexpectedly");
 }
@@ -380,15 +383,15 @@ static void serve(struct keeper *k)
 		start_server(k);
 }
 
-static void on_message(struct keeper *k, struct ch_guest *g, const struct ch_cpus *m, size_t len)
+static void on_message(struct keeper *k, struct ch_guest *g, const struct ch_cpus *m, long n)
 {
-	bool is_known = len >= sizeof(m->go) && m->go.version == CH_PROTO_VERSION;
+	int kind = ch_hear_go(m, n);
 
-	if (is_known && m->go.kind == CH_GO_CPUS && len == sizeof(*m)) {
+	if (kind == CH_GO_CPUS) {
 		add_cpus(k, m);
 		return;
 	}
-	g->is_foreign = g->is_foreign || !is_known || m->go.kind != CH_GO_ENTER;
+	g->is_foreign = g->is_foreign || kind == CH_HEAR_FOREIGN;
 	g->waiting++;
 }
 
@@ -415,7 +418,7 @@ static bool hear(struct keeper *k, struct ch_guest *g)
 			n = 0; /* of no version that we know */
 		else if (n <= 0)
 			return false;
-		on_message(k, g, &m, (size_t)n);
+		on_message(k, g, &m, n);
 	}
 }
 
@@ -473,10 +476,11 @@ static int patience(const struct keeper *k)
 
 static void one_round(struct keeper *k)
 {
-	enum { SIGNALS, BUILDER, SERVER, BOSS, DOOR, GUESTS };
+	enum { SIGNALS, IMAGE, BUILDER, SERVER, BOSS, DOOR, GUESTS };
 	static struct pollfd p[GUESTS + CH_DOOR_GUESTS_MAX];
 
 	p[SIGNALS] = (struct pollfd){ .fd = k->signals, .events = POLLIN };
+	p[IMAGE] = (struct pollfd){ .fd = k->opening.event, .events = POLLIN };
 	p[BUILDER] = (struct pollfd){ .fd = k->builder.sock, .events = POLLIN };
 	p[SERVER] = (struct pollfd){ .fd = k->server.sock, .events = POLLIN };
 	p[BOSS] = (struct pollfd){ .fd = k->boss, .events = POLLIN };
@@ -485,6 +489,8 @@ static void one_round(struct keeper *k)
 
 	if (poll(p, DOOR + n, patience(k)) < 0)
 		return;
+	if (p[IMAGE].revents)
+		on_image(k);
 	if (p[SERVER].revents)
 		on_server(k);
 	if (p[BUILDER].revents && k->builder.sock >= 0)
@@ -548,22 +554,15 @@ static int prepare(struct keeper *k)
 	k->shape = ch_request_shape(&k->req);
 	if (k->req.peers > 0)
 		k->door.expected = k->req.peers;
-	if (k->req.life == CH_LIFE_JOIN)
-		ch_kid_raise_descriptors();
 	if (k->req.life == CH_LIFE_SOCKET)
 		k->boss = ch_kid_maker(CH_KEEPER_SOCK);
-	if (ch_storage_find(&k->req, &k->image, &k->err) < 0)
-		return k->err.code;
-	note_time(k, CH_TIME_IMAGE);
-	if (k->image.kind == CH_IMAGE_SQUASH &&
-	    ch_kid_server(&k->server, k->server_path, &k->image, &k->err) < 0)
-		return k->err.code;
-	return fork_builder(k);
+	return ch_opening_start(&k->opening, &k->req, &k->err);
 }
 
 int ch_keeper_main(const char *server, ch_meta_reader *read_meta, bool is_placed)
 {
 	struct keeper k = {
+		.opening = CH_OPENING_INIT,
 		.image = CH_IMAGE_INIT,
 		.server_path = server,
 		.read_meta = read_meta,
@@ -590,6 +589,9 @@ int ch_keeper_main(const char *server, ch_meta_reader *read_meta, bool is_placed
 	bool has_failed = k.state == FAILED;
 
 	end(&k);
+	/* Its thread is at work in there. */
+	if (k.opening.event >= 0)
+		_exit(has_failed ? 1 : 0);
 	ch_door_done(&k.door);
 	ch_image_done(&k.image);
 	ch_request_done(&k.req);

@@ -27,7 +27,4 @@ void ch_kid_kill(struct ch_kid *kid);
 /* pidfd of the process that made SOCK's other end, or -1. */
 int ch_kid_maker(int sock);
 
-/* Permit ourselves as many descriptors as we may have. */
-void ch_kid_raise_descriptors(void);
-
 #endif

@@ -13,8 +13,7 @@
 #include "base/err.h"
 #include "base/text.h"
 
-/* Changes with every field that is added or means something else. */
-#define FORMAT "3"
+#define FORMAT CH_REQUEST_FORMAT
 
 enum kind { PATH, TEXT, NUMBER, BOOL };
 

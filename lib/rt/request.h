@@ -14,6 +14,9 @@
 
 struct ch_err;
 
+/* Changes with every field that is added or means something else. */
+#define CH_REQUEST_FORMAT "3"
+
 enum ch_write {
 	CH_WRITE_NO,	/* the image is read-only */
 	CH_WRITE_IMAGE, /* changes go to the image directory */

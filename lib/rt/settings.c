@@ -116,6 +116,13 @@ static int set_env_no_expand(void *target, const char *value, struct ch_err *err
 	return 0;
 }
 
+static int set_feature(void *target, const char *value, struct ch_err *err)
+{
+	struct ch_settings *s = target;
+
+	return copy(&s->feature, value, err);
+}
+
 static int set_unsafe(void *target, const char *value, struct ch_err *err)
 {
 	struct ch_settings *s = target;
@@ -265,6 +272,15 @@ static int set_script(void *target, const char *value, struct ch_err *err)
 
 	(void)err;
 	s->script = is_yes(value);
+	return 0;
+}
+
+static int set_seccomp(void *target, const char *value, struct ch_err *err)
+{
+	struct ch_settings *s = target;
+
+	(void)err;
+	s->seccomp = is_yes(value);
 	return 0;
 }
 
@@ -424,7 +440,7 @@ const struct ch_opt ch_options[] = {
 	{ "env", 0, CH_OPT_SPANK, CH_OPT_LIST, "image|VAR=VAL|/FILE",
 	  "set environment variables: from the image, one, or from a file",
 	  "Change the environment, in the given order. image applies what the image says: the "
-	  "environment of its OCI configuration, then its file /ch/environment; variables that "
+	  "environment of its configuration, then its file /ch/environment; variables that "
 	  "start "
 	  "with SLURM, PMI or PMIX are left alone. VAR=VAL sets one variable. "
 	  "/FILE is a file of the host with one VAR=VAL a line. Items of VAL between colons that "
@@ -434,6 +450,13 @@ const struct ch_opt ch_options[] = {
 	  "do not expand $ in values of --set-env",
 	  "Take values of --set-env as they are: items that start with $ are not replaced.",
 	  set_env_no_expand },
+	{ "feature", 0, CH_OPT_RUN, CH_OPT_VALUE, "FEAT", "exit with 0 if FEAT is there, else 87",
+	  "Try whether a feature is there, on this machine and in this build, print nothing, and "
+	  "exit with status 0 if so, else 87; with --verbose one line tells why it is not. FEAT is "
+	  "cdi (never, so far), extglob (extended patterns), fuse (FUSE mounts by users), json "
+	  "(configuration of OCI images), overlayfs (--write-fake), seccomp (root emulation), sif "
+	  "and squash (these images), tmpfs-xattrs, or userns (namespaces). Nothing else is done.",
+	  set_feature },
 	{ "fuse-threads", 0, CH_OPT_RUN, CH_OPT_VALUE, "N", "threads of the image server",
 	  "Serve a SquashFS image with N threads. The default is the number of CPUs that the "
 	  "command may use, at most 8.",
@@ -515,10 +538,16 @@ const struct ch_opt ch_options[] = {
 	  "too. "
 	  "Then srun is available in it only if the image contains Slurm.",
 	  set_script },
+	{ "seccomp", 0, CH_OPT_RUN, CH_OPT_FLAG, NULL,
+	  "let changes of owners and the like seem to work",
+	  "Root emulation, for installing software in a writable image with --uid=0 and --gid=0: "
+	  "system calls that change owners, user and group ids or capabilities, and those that "
+	  "make device files, do nothing and report success.",
+	  set_seccomp },
 	{ "set-env", 0, CH_OPT_RUN, CH_OPT_OPTIONAL, "FILE|VAR=VAL",
 	  "set environment variables (default: /ch/environment of the image)",
 	  "Set environment variables: with VAR=VAL one, with FILE all in that file of the host, "
-	  "one VAR=VAL a line; without an argument those of the image: the environment of its OCI "
+	  "one VAR=VAL a line; without an argument those of the image: the environment of its "
 	  "configuration, then its file /ch/environment. One pair of single quotes around VAL is "
 	  "removed. Items of VAL between colons that start with $ are replaced by that variable's "
 	  "value, and vanish if it is unset or empty. --set-env and --unset-env are carried out in "
@@ -576,6 +605,7 @@ void ch_settings_done(struct ch_settings *s)
 	free(s->image);
 	free(s->cd);
 	free(s->join_tag);
+	free(s->feature);
 	free(s->write_size);
 	free(s->storage);
 	*s = (struct ch_settings){ 0 };

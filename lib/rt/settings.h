@@ -27,6 +27,7 @@ struct ch_settings {
 	struct ch_binds binds;
 	struct ch_env_ops env;
 	char *cd;
+	char *feature; /* a question, not a container */
 	bool has_uid, has_gid;
 	uint32_t uid, gid;
 	enum ch_home home;
@@ -42,6 +43,7 @@ struct ch_settings {
 	pid_t join_pid;	     /* 0: none */
 	bool entrypoint;
 	bool script;
+	bool seccomp; /* root emulation */
 	bool dry_run, help, version;
 	int verbose, quiet;
 	uint32_t threads;

@@ -3,6 +3,8 @@
 #ifndef CH_RT_SPAWN_H
 #define CH_RT_SPAWN_H
 
+#include <sys/types.h>
+
 struct ch_err;
 struct ch_request;
 
@@ -10,8 +12,10 @@ struct ch_request;
  * of its own: no job control, no Ctrl-C reaches it.
  *
  * door: the socket over which it is asked (proto.h); stays the caller's, who should close it
- * Errors: -ENOENT etc. when PROGRAM cannot be executed. */
-int ch_spawn_keeper(const char *program, const struct ch_request *req, int door,
-		    struct ch_err *err);
+ * deadline: when to give up (msg.h)
+ * ret_pid: the keeper's; valid as long as the door is open on its side
+ * Errors: -ENOENT etc. when PROGRAM cannot be executed; -ETIMEDOUT. */
+int ch_spawn_keeper(const char *program, const struct ch_request *req, int door, long long deadline,
+		    pid_t *ret_pid, struct ch_err *err);
 
 #endif

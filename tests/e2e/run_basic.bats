@@ -116,8 +116,6 @@ teardown() { ch_teardown; }
 	refused 64 "no image given" -v
 	refused 64 "no image given" --
 	refused 64 "no image given" '' -- echo no
-	refused 64 "no command given" "$dir"
-	refused 64 "no command given" "$dir" --
 	refused 64 "option --uid: id 'root' is not a number" -u root "$dir" -- echo no
 	refused 64 "option --uid: id '-1' is not between 0 and 4294967294" -u -1 "$dir" -- echo no
 	refused 64 "option --gid: id '4294967295' is not between" -g 4294967295 "$dir" -- echo no

@@ -12,20 +12,6 @@ setup() {
 }
 teardown() { ch_teardown; }
 
-# script TEXT ARGS...: a script of bash as CH_TEST_AS says, TMPDIR unset
-script() {
-	run --separate-stderr as_test env -u TMPDIR timeout -k 5 100 bash -c "$1" script "${@:2}"
-}
-
-# Seconds that CMD took, in hundredths, into $took
-timed() {
-	local start=$EPOCHREALTIME
-
-	"$@"
-	took=$((${EPOCHREALTIME/[.,]/} - ${start/[.,]/}))
-	took=$((took / 10000))
-}
-
 # ---- exit status --------------------------------------------------------------------------
 
 @test "the command's exit status is ours" {

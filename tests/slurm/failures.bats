@@ -15,10 +15,6 @@ teardown_file() { slurm_down; }
 setup() { slurm_setup; }
 teardown() { slurm_teardown; }
 
-lacks() {
-	[[ -e $1 ]] || echo "$1"
-}
-
 # ---- images -------------------------------------------------------------------------
 
 @test "failures: no such image" {
@@ -245,12 +241,7 @@ start() {
 		while [ ! -e /share/end ]; do /opt/bin/only-in-image >/dev/null || exit 3; sleep 0.1; done' \
 		>"$share/log" 2>&1 3>&- &
 	pid=$!
-	wait_until_empty 20 "not started" lacks "$share/started"
-}
-
-# Process ids of ours on the nodes by name
-pids_of() {	# NAME
-	node_processes | awk -v name="$1" '$4 == name { print $3 }'
+	wait_until_empty 20 "not started" missing "$share/started"
 }
 
 @test "failures: the keeper is killed while the application runs: it goes on, nothing is left" {
