@@ -12,13 +12,22 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/text.h"
+#include "rt/version.h"
+
 enum { WORDS_MAX = 128 * 1024, EXIT_EXEC = 49 };
 
 static char words[WORDS_MAX + 1];
 
+/* OBJECT is the image's text, and stderr the user's terminal. */
 static int fail(const char *what, const char *object)
 {
-	fprintf(stderr, "charlie: error: %s '%s': %s\n", what, object, strerror(errno));
+	char text[256];
+	int code = errno;
+
+	snprintf(text, sizeof(text), "%s", object);
+	ch_text_one_line(text);
+	fprintf(stderr, "charlie: error: %s '%s': %s\n", what, text, strerror(code));
 	return EXIT_EXEC;
 }
 
@@ -43,6 +52,10 @@ int main(int argc, char **argv)
 	const char *where = getenv("CH_ENTRY_WORDS");
 	size_t len = where ? read_words(where) : 0, n = 0;
 
+	if (!where && argc == 2 && strcmp(argv[1], "--version") == 0) {
+		ch_version_print("ch-entry");
+		return 0;
+	}
 	if (len == 0) {
 		fprintf(stderr,
 			"ch-entry: error: not for use by hand; the Slurm plugin starts it\n");

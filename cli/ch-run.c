@@ -8,10 +8,13 @@
 #include <errno.h>
 #include <limits.h>
 #include <pwd.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/auto.h"
@@ -20,9 +23,12 @@
 #include "base/path.h"
 #include "fakeroot/fakeroot.h"
 #include "opt/optdoc.h"
+#include "probe/feature.h"
+#include "probe/probe.h"
 #include "rt/command.h"
 #include "rt/enter.h"
 #include "rt/env.h"
+#include "rt/join.h"
 #include "rt/plan.h"
 #include "rt/settings.h"
 #include "rt/spawn.h"
@@ -31,12 +37,14 @@
 #include "sys/msg.h"
 
 /* Exit codes before the command is executed. */
-enum { EXIT_MISC = 31, EXIT_EXEC = 49, EXIT_USAGE_ = 64 };
+enum { EXIT_MISC = 31, EXIT_EXEC = 49, EXIT_USAGE_ = 64, EXIT_ABSENT = 87 };
 
-enum { START_MS = 60 * 1000 };
+enum { START_S = 60, START_MAX_S = 86400, JOIN_TRIES = 5 };
 
-#ifndef HAVE_JSON
-#define HAVE_JSON 0
+#ifdef HAVE_JSON
+enum { HAS_JSON = true };
+#else
+enum { HAS_JSON = false };
 #endif
 
 struct run {
@@ -45,6 +53,7 @@ struct run {
 	const char *user;
 	char **argv; /* the command, or, with by_image, what the image's gets as arguments */
 	bool by_image;
+	long start_s; /* how long a start may take */
 };
 
 static void to_stderr(enum ch_level level, const char *line, void *data)
@@ -66,8 +75,8 @@ static void usage(FILE *out)
 {
 	fputs("Usage: ch-run [OPTION...] IMAGE -- [COMMAND [ARG...]]\n"
 	      "       ch-run [OPTION...] IMAGE -- - [ARG...]\n"
-	      "Run COMMAND in a container made of IMAGE, a directory or SquashFS file. Without\n"
-	      "COMMAND, or with -, run what the image says.\n\n",
+	      "Run COMMAND in a container made of IMAGE, a directory, SquashFS or SIF file.\n"
+	      "Without COMMAND, or with -, run what the image says.\n\n",
 	      out);
 	ch_opt_help(ch_options, CH_OPT_RUN, out);
 }
@@ -97,6 +106,24 @@ static int add_tmp(struct run *run, struct ch_err *err)
 	return run->req.tmp ? 0 : ch_err_set(err, -ENOMEM, "out of memory");
 }
 
+static int find_timeout(struct run *run, struct ch_err *err)
+{
+	const char *text = getenv("CH_START_TIMEOUT");
+	char *end;
+
+	run->start_s = START_S;
+	if (!text || !text[0])
+		return 0;
+	errno = 0;
+	run->start_s = strtol(text, &end, 10);
+	if (errno || *end || run->start_s < 1 || run->start_s > START_MAX_S)
+		return ch_err_set(
+			err, -EINVAL,
+			"CH_START_TIMEOUT: '%.80s' is not a number of seconds from 1 to %d", text,
+			START_MAX_S);
+	return 0;
+}
+
 static int make_request(struct run *run, const char *image, struct ch_err *err)
 {
 	struct ch_settings *s = &run->set;
@@ -110,7 +137,9 @@ static int make_request(struct run *run, const char *image, struct ch_err *err)
 	r->write_size = ch_take(s->write_size);
 	r->no_passwd = s->no_passwd;
 	r->threads = s->threads;
-	r->life = CH_LIFE_INSIDE;
+	r->life = s->join ? CH_LIFE_JOIN : CH_LIFE_INSIDE;
+	r->want_meta = s->join; /* for others who may want it */
+	r->wait_cpus = s->join;
 	for (size_t i = 0; i < s->env.n; i++)
 		if (s->env.list[i].kind == CH_ENV_IMAGE || s->env.list[i].kind == CH_ENV_IMAGE0)
 			r->want_meta = true;
@@ -121,6 +150,9 @@ static int make_request(struct run *run, const char *image, struct ch_err *err)
 
 	if (rc == 0)
 		rc = add_tmp(run, err);
+	/* Where MPI programs meet their launcher. */
+	if (rc == 0)
+		rc = ch_binds_add_named(&r->binds, getenv("PMIX_SERVER_TMPDIR"), err);
 	if (rc == 0)
 		rc = add_home(run, err);
 	return rc == 0 ? ch_binds_copy(&r->binds, &s->binds, err) : rc;
@@ -168,21 +200,130 @@ static void tell_times(const struct ch_entry *e)
 	       t[CH_TIME_SERVER] / 1e3, t[CH_TIME_MOUNTS] / 1e3);
 }
 
-/* Make the container and move into it. */
-static int enter(struct run *run, struct ch_entry *entry, struct ch_err *err)
+static const char *get_variable(const char *name)
 {
-	long long deadline = ch_msg_deadline(START_MS);
+	return getenv(name);
+}
+
+/* Ask the keeper at SOCK to let us in. */
+static int ask(int sock, int pidfd, long long deadline, struct ch_entry *entry, struct ch_err *err)
+{
+	int rc = ch_enter_ask(sock, pidfd, deadline, err);
+
+	return rc == 0 ? ch_enter_wait(sock, deadline, entry, err) : rc;
+}
+
+static long long start_deadline(const struct run *run)
+{
+	return ch_msg_deadline((int)run->start_s * 1000);
+}
+
+static const char *keeper_path(void)
+{
 	const char *keeper = getenv("CH_KEEPER");
-	ch_auto(fd) int sock = -1;
-	int rc = ch_spawn_keeper(keeper ? keeper : KEEPER, &run->req, &sock, err);
+
+	return keeper ? keeper : KEEPER;
+}
+
+static int start_keeper(struct run *run, int door, long long deadline, pid_t *ret_pid,
+			struct ch_err *err)
+{
+	return ch_spawn_keeper(keeper_path(), &run->req, door, deadline, ret_pid, err);
+}
+
+/* Too late: which image it is, and what may be done. A keeper that somebody has stopped is
+ * woken, so that it sees us go, and goes, too. */
+static int too_late(const struct run *run, pid_t keeper, struct ch_err *err)
+{
+	if (keeper > 0)
+		kill(keeper, SIGCONT);
+	return ch_err_set(err, -ETIMEDOUT,
+			  "image '%s': no container within %ld s; is its file system slow or "
+			  "gone? More time: CH_START_TIMEOUT",
+			  run->req.image, run->start_s);
+}
+
+/* A container of our own. */
+static int enter_alone(struct run *run, struct ch_entry *entry, struct ch_err *err)
+{
+	long long deadline = start_deadline(run);
+	pid_t keeper = 0;
+	int sv[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv) < 0)
+		return ch_err_sys(err, "make a socket pair");
+
+	ch_auto(fd) int ours = sv[0];
+	ch_auto(fd) int theirs = sv[1];
+	int rc = start_keeper(run, theirs, deadline, &keeper, err);
+
+	close(ch_take_fd(&theirs));
+	if (rc == 0)
+		rc = ask(ours, -1, deadline, entry, err);
+	return rc == -ETIMEDOUT ? too_late(run, keeper, err) : rc;
+}
+
+/* Meet the others, and ask. -ECHILD: the keeper went before it answered, perhaps since the
+ * last of the others had left. */
+static int join_once(struct run *run, int pidfd, long long deadline, struct ch_entry *entry,
+		     struct ch_err *err)
+{
+	struct ch_join join;
+	pid_t keeper = 0;
+	int sock, listener;
+	int rc = ch_join_find(run->set.join_tag, run->set.join_peers, get_variable, &join, err);
 
 	if (rc == 0)
-		rc = ch_enter_ask(sock, -1, deadline, err);
+		rc = ch_join_meet(&join, deadline, &sock, &listener, err);
+	if (rc < 0)
+		return rc;
+
+	ch_auto(fd) int ours = sock;
+	ch_auto(fd) int door = listener;
+
+	run->req.peers = join.peers;
+	if (door >= 0)
+		rc = start_keeper(run, door, deadline, &keeper, err);
+	if (door >= 0)
+		close(ch_take_fd(&door));
 	if (rc == 0)
-		rc = ch_enter_wait(sock, deadline, entry, err);
+		rc = ch_enter_tell_cpus(ours, deadline, err);
+	if (rc == 0)
+		rc = ask(ours, pidfd, deadline, entry, err);
+	return rc == -ETIMEDOUT ? too_late(run, keeper, err) : rc;
+}
+
+static int join_others(struct run *run, struct ch_entry *entry, struct ch_err *err)
+{
+	long long deadline = start_deadline(run);
+	ch_auto(fd) int pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);
+	int rc = -ECHILD;
+
+	if (pidfd < 0)
+		return ch_err_sys(err, "open a descriptor of our process");
+	for (int i = 0; i < JOIN_TRIES && rc == -ECHILD; i++)
+		rc = join_once(run, pidfd, deadline, entry, err);
+	if (rc == 0 && entry->answer.shape != ch_request_shape(&run->req))
+		ch_log(CH_WARN, "joined a container that was made with other options; those of "
+				"this command that shape a container have no effect");
+	return rc;
+}
+
+/* Make the container, or find it, and move into it. */
+static int enter(struct run *run, struct ch_entry *entry, struct ch_err *err)
+{
+	bool is_ours = !run->set.join && !run->set.join_pid;
+	int rc;
+
+	if (run->set.join_pid)
+		rc = ch_join_process(run->set.join_pid, entry, err);
+	else if (run->set.join)
+		rc = join_others(run, entry, err);
+	else
+		rc = enter_alone(run, entry, err);
 	if (rc == 0 && run->set.verbose > 1)
 		tell_times(entry);
-	return rc == 0 ? ch_enter(entry, run->req.uid == 0, err) : rc;
+	return rc == 0 ? ch_enter(entry, is_ours && run->req.uid == 0, err) : rc;
 }
 
 /* What the image says shall be run. */
@@ -191,7 +332,7 @@ static int find_command(struct run *run, const struct ch_entry *entry,
 {
 	if (!run->by_image)
 		return 0;
-	if (!HAVE_JSON)
+	if (!HAS_JSON)
 		return ch_err_set(err, -ENOSYS,
 				  "built without JSON, so images cannot say what to run: name a "
 				  "command");
@@ -260,7 +401,7 @@ static int dry_run(struct run *run, struct ch_err *err)
 	ch_auto(plan) struct ch_plan plan = { 0 };
 
 	if (ch_image_open(run->req.image, &image, err) < 0 ||
-	    ch_plan_make(&run->req, image.kind, &plan, err) < 0)
+	    ch_plan_make(&run->req, &image, &plan, err) < 0)
 		return report(err, EXIT_MISC);
 	ch_plan_print(&plan, stdout);
 	print_env(run);
@@ -273,6 +414,32 @@ static int dry_run(struct run *run, struct ch_err *err)
 		printf(" '%s'", *a);
 	printf("\n");
 	return fflush(stdout) == 0 ? 0 : EXIT_MISC;
+}
+
+/* ---- --feature ---------------------------------------------------------------------------- */
+
+static int test_feature(const struct ch_settings *set, struct ch_err *err)
+{
+	struct ch_site site = {
+		.keeper = keeper_path(),
+#ifdef HAVE_SERVER
+		.has_server = true,
+#endif
+		.has_json = HAS_JSON,
+#ifdef HAVE_SECCOMP
+		.has_seccomp = true,
+#endif
+	};
+	struct ch_finding f;
+
+	if (ch_feature_try(set->feature, &site, &f, err) < 0)
+		return report(err, EXIT_USAGE_);
+	if (f.verdict != CH_VERDICT_NO)
+		return 0;
+	if (set->verbose > 0)
+		ch_log(CH_INFO, "feature '%s': %s%s%s", set->feature, f.found,
+		       f.remedy[0] ? "; remedy: " : "", f.remedy);
+	return EXIT_ABSENT;
 }
 
 /* ---- main ----------------------------------------------------------------------------------- */
@@ -313,11 +480,15 @@ static int run_it(struct run *run, int argc, char **argv, struct ch_err *err)
 		return 0;
 	}
 
+	if (run->set.feature)
+		return test_feature(&run->set, err);
 	if (first >= argc || !argv[first][0]) {
 		ch_err_set(err, -EINVAL, "no image given; see --help");
 		return report(err, EXIT_USAGE_);
 	}
 	take_command(run, argv + first + 1);
+	if (find_timeout(run, err) < 0)
+		return report(err, EXIT_USAGE_);
 	if (make_request(run, argv[first], err) < 0)
 		return report(err, EXIT_MISC);
 	return run->set.dry_run ? dry_run(run, err) : execute(run, err);

@@ -10,6 +10,7 @@
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/text.h"
 #include "cmdline.h"
 
 enum { MAX_OPTIONS = 64, MAX_GIVEN = 4 };
@@ -125,7 +126,8 @@ static int on_option(int row, const char *value, int remote)
 	if (rc == 0)
 		rc = refuse_twice(o, &self.given[row], &err);
 	if (rc < 0) {
-		slurm_error("charlie: %." CH_SAY_MAX "s", err.msg);
+		ch_text_cut(err.msg, CH_SAY_MAX);
+		slurm_error("charlie: %s", err.msg);
 		return -1;
 	}
 	return 0;

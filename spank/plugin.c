@@ -5,8 +5,10 @@
  * returns success, whatever happens: see step.h. */
 #include "base/auto.h"
 #include "base/buf.h"
+#include "base/text.h"
 #include "cmdline.h"
 #include "options.h"
+#include "rt/version.h"
 #include "slurm.h"
 #include "step.h"
 #include "task.h"
@@ -41,6 +43,7 @@ int slurm_spank_init(spank_t sp, int ac, char *av[])
 
 	if (!is_submitting() && !is_on_node())
 		return 0;
+	slurm_debug("charlie: version %s", ch_version);
 	self.pid = getpid();
 	self.step.config = &self.config;
 	ch_options_strict(is_submitting());
@@ -57,7 +60,8 @@ int slurm_spank_init(spank_t sp, int ac, char *av[])
 		ch_step_fail(&self.step, &err);
 		return 0;
 	}
-	slurm_error("charlie: %." CH_SAY_MAX "s", err.msg);
+	ch_text_cut(err.msg, CH_SAY_MAX);
+	slurm_error("charlie: %s", err.msg);
 	return -1;
 }
 
@@ -99,8 +103,8 @@ int slurm_spank_init_post_opt(spank_t sp, int ac, char *av[])
 	if (!is_submitting() || !image || strcmp(image, "none") == 0 || is_inherited(image) ||
 	    access(image, F_OK) == 0)
 		return 0;
-	ch_err_set(&text, 0,
-		   "image '%." CH_SAY_MAX "s' is not visible here; it has to be on the nodes",
+	/* No longer than CH_SAY_MAX, and not without its end. */
+	ch_err_set(&text, 0, "image '%.340s' is not visible here; it has to be on the nodes",
 		   image);
 	slurm_info("charlie: %s", text.msg);
 	return 0;

@@ -9,7 +9,8 @@
 /* One line to the user's terminal from any context: srun, sbatch, salloc, or a task. */
 #define ch_say(...) slurm_spank_log(__VA_ARGS__)
 
-/* Lines of ours are at most so long: what users or images say is in them. */
-#define CH_SAY_MAX "400"
+/* What users or images say is in our lines: behind "charlie: NODE: ", at most so many
+ * bytes (ch_text_cut). */
+enum { CH_SAY_MAX = 400 };
 
 #endif

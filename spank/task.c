@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -12,6 +14,7 @@
 
 #include "base/auto.h"
 #include "base/buf.h"
+#include "base/text.h"
 #include "job_env.h"
 #include "rt/command.h"
 #include "rt/enter.h"
@@ -20,16 +23,24 @@
 
 /* ---- messages ---------------------------------------------------------------------------- */
 
-static void node_name(spank_t sp, char *out, size_t size)
+/* One line to the user's terminal: what Slurm prints reaches logs, too. */
+__attribute__((format(printf, 2, 3))) static void say(spank_t sp, const char *fmt, ...)
 {
 	const char *name = ch_job_getenv("SLURMD_NODENAME", sp);
+	char node[65] = "?", line[512];
+	va_list ap;
 
 	if (name)
-		snprintf(out, size, "%s", name);
-	else if (gethostname(out, size) < 0)
-		snprintf(out, size, "?");
-	out[size - 1] = '\0';
-	out[strcspn(out, "\n")] = '\0';
+		snprintf(node, sizeof(node), "%s", name);
+	else
+		gethostname(node, sizeof(node) - 1);
+	va_start(ap, fmt);
+	vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	ch_text_one_line(node);
+	ch_text_one_line(line);
+	ch_text_cut(line, CH_SAY_MAX);
+	ch_say("charlie: %s: %s", node, line);
 }
 
 /* Is this the first of the node's tasks that gets here? */
@@ -40,34 +51,26 @@ static bool is_first(atomic_int *flag)
 
 static _Noreturn void fail(struct ch_step *step, spank_t sp)
 {
-	char node[256];
-
-	node_name(sp, node, sizeof(node));
 	if (!step->shared || is_first(&step->shared->has_failed))
-		ch_say("charlie: %s: %." CH_SAY_MAX "s", node, step->err.msg);
+		say(sp, "%s", step->err.msg);
 	_exit(1);
 }
 
 /* Something worth knowing that is no error; once a node. */
 static void note(struct ch_step *step, spank_t sp, const char *what, const char *text)
 {
-	char node[256];
-
-	node_name(sp, node, sizeof(node));
 	if (is_first(&step->shared->has_noted))
-		ch_say("charlie: %s: %s%." CH_SAY_MAX "s", node, what, text);
+		say(sp, "%s%s", what, text);
 }
 
 static void tell_times(spank_t sp, const struct ch_answer *a, long long waited_us)
 {
-	char node[256];
-
-	node_name(sp, node, sizeof(node));
-	ch_say("charlie: %s: container ready in %.1f ms (image %.1f, namespaces %.1f, server %.1f, "
-	       "mounts %.1f); waited %.1f ms for it",
-	       node, a->times[CH_TIME_READY] / 1e3, a->times[CH_TIME_IMAGE] / 1e3,
-	       a->times[CH_TIME_NAMESPACES] / 1e3, a->times[CH_TIME_SERVER] / 1e3,
-	       a->times[CH_TIME_MOUNTS] / 1e3, (double)waited_us / 1e3);
+	say(sp,
+	    "container ready in %.1f ms (image %.1f, namespaces %.1f, server %.1f, mounts %.1f); "
+	    "waited %.1f ms for it",
+	    a->times[CH_TIME_READY] / 1e3, a->times[CH_TIME_IMAGE] / 1e3,
+	    a->times[CH_TIME_NAMESPACES] / 1e3, a->times[CH_TIME_SERVER] / 1e3,
+	    a->times[CH_TIME_MOUNTS] / 1e3, (double)waited_us / 1e3);
 }
 
 /* ---- before -------------------------------------------------------------------------------- */
@@ -220,8 +223,9 @@ static void log_start(struct ch_step *step, spank_t sp)
 
 	struct ch_err text; /* for its cleaning of control characters */
 
-	ch_err_set(&text, 0, "charlie: user %u job %u.%u image '%." CH_SAY_MAX "s'", getuid(), job,
-		   id, step->set.image);
+	/* No longer than CH_SAY_MAX, and not without its end. */
+	ch_err_set(&text, 0, "charlie: user %u job %u.%u image '%.340s'", getuid(), job, id,
+		   step->set.image);
 	ch_syslog_once(LOG_USER | LOG_INFO, text.msg);
 }
 

@@ -2,31 +2,89 @@
 #include "base/text.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/err.h"
 
+static bool is_continued(unsigned char byte)
+{
+	return (byte & 0xc0) == 0x80;
+}
+
+/* The length of a character whose first byte this is, or 0. */
+static size_t announced(unsigned char first)
+{
+	if (first < 0x80)
+		return 1;
+	if (first < 0xc0 || first > 0xf4)
+		return 0;
+	if (first < 0xe0)
+		return 2;
+	return first < 0xf0 ? 3 : 4;
+}
+
+/* The character that begins at P, and its number of bytes; 0 if that is not UTF-8. */
+static size_t decode(const unsigned char *p, uint32_t *ret_char)
+{
+	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	size_t n = announced(p[0]);
+	uint32_t c = n == 1 ? p[0] : p[0] & (0x7fU >> n);
+
+	if (n == 0)
+		return 0;
+	for (size_t i = 1; i < n; i++) {
+		if (!is_continued(p[i]))
+			return 0;
+		c = c << 6 | (p[i] & 0x3f);
+	}
+	if (c < least[n] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
+		return 0;
+	*ret_char = c;
+	return n;
+}
+
+/* A terminal may obey C1 controls (U+009B is ESC [); marks of direction can make a line
+ * look like another one; viewers of logs may begin a line at U+2028. */
+static bool is_harmless(uint32_t c)
+{
+	static const struct {
+		uint32_t first, last;
+	} bad[] = {
+		{ 0x00, 0x1f },	    { 0x7f, 0x9f },	{ 0x61c, 0x61c },
+		{ 0x200e, 0x200f }, { 0x2028, 0x202e }, { 0x2066, 0x2069 },
+	};
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		if (c >= bad[i].first && c <= bad[i].last)
+			return false;
+	return true;
+}
+
 void ch_text_one_line(char *text)
 {
-	for (unsigned char *p = (unsigned char *)text; *p; p++)
-		if (*p < ' ' || *p == 0x7f)
-			*p = '?';
+	for (unsigned char *p = (unsigned char *)text; *p;) {
+		uint32_t c;
+		size_t n = decode(p, &c);
+
+		if (n == 0 || !is_harmless(c))
+			memset(p, '?', n ? n : 1);
+		p += n ? n : 1;
+	}
 }
 
-/* C, or how it is written, into OUT. Returns the length. */
-static size_t escape(char c, char out[5])
+void ch_text_cut(char *text, size_t max)
 {
-	unsigned char u = (unsigned char)c;
-
-	if (u < ' ' || u == 0x7f || c == '\'' || c == '\\')
-		return (size_t)snprintf(out, 5, "\\%03o", u);
-	out[0] = c;
-	return 1;
+	if (strlen(text) <= max)
+		return;
+	while (max > 0 && is_continued((unsigned char)text[max]))
+		max--;
+	text[max] = '\0';
 }
 
-/* Append LEN bytes of TEXT to LINE, which has *POS of SIZE bytes, leaving room for the end.
+/* Append LEN bytes of TEXT to OUT, which has *POS of SIZE bytes, leaving room for the end.
  * Returns false when it does not fit. */
 static bool put(char *out, size_t *pos, size_t size, const char *text, size_t len)
 {
@@ -37,15 +95,33 @@ static bool put(char *out, size_t *pos, size_t size, const char *text, size_t le
 	return true;
 }
 
+/* The character of N bytes at P as it is, or all its bytes as octal numbers. */
+static bool put_char(char *out, size_t *pos, size_t size, const char *p, size_t n, bool plain)
+{
+	bool fits = true;
+
+	if (plain)
+		return put(out, pos, size, p, n);
+	for (size_t i = 0; fits && i < n; i++) {
+		char text[5];
+
+		snprintf(text, sizeof(text), "\\%03o", (unsigned char)p[i]);
+		fits = put(out, pos, size, text, 4);
+	}
+	return fits;
+}
+
 static bool put_word(char *out, size_t *pos, size_t size, const char *word)
 {
 	bool fits = put(out, pos, size, "'", 1);
 
-	for (; fits && *word; word++) {
-		char text[5];
-		size_t len = escape(*word, text);
+	while (fits && *word) {
+		uint32_t c;
+		size_t n = decode((const unsigned char *)word, &c);
+		bool plain = n && is_harmless(c) && c != '\'' && c != '\\';
 
-		fits = put(out, pos, size, text, len);
+		fits = put_char(out, pos, size, word, n ? n : 1, plain);
+		word += n ? n : 1;
 	}
 	return fits && put(out, pos, size, "'", 1);
 }
@@ -106,4 +182,14 @@ int ch_text_yesno(const char *text, const char *name, bool *ret_yes, struct ch_e
 		return ch_err_set(err, -EINVAL, "%s '%s' is neither yes nor no", name, text);
 	*ret_yes = yes;
 	return 0;
+}
+
+uint64_t ch_text_hash(const void *data, size_t len)
+{
+	const unsigned char *p = data;
+	uint64_t hash = 0xcbf29ce484222325U;
+
+	while (len--)
+		hash = (hash ^ *p++) * 0x100000001b3U;
+	return hash;
 }

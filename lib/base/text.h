@@ -5,17 +5,22 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct ch_err;
 
-/* Make TEXT fit for a terminal or a log: bytes below space, and DEL, become '?'. Bytes of
- * UTF-8 sequences are kept. */
+/* Make TEXT fit for a terminal or a log. Each byte becomes '?' of: control characters (with
+ * those that UTF-8 has beyond ASCII), separators of lines, what changes the direction of
+ * writing, and all that is not UTF-8. The length stays. */
 void ch_text_one_line(char *text);
 
-/* WORDS (NULL-terminated) for a log: in single quotes, separated by spaces. Control
- * characters, single quotes and backslashes become \ooo (octal). It is cut to SIZE bytes,
- * NUL included (at least 4), and then ends in "...". */
+/* WORDS (NULL-terminated) for a log: in single quotes, separated by spaces. The bytes of
+ * single quotes, backslashes, and all that ch_text_one_line masks become \ooo (octal). It
+ * is cut to SIZE bytes, NUL included (at least 4), and then ends in "...". */
 void ch_text_quote_words(char *const *words, char *out, size_t size);
+
+/* Cut TEXT to at most MAX bytes, not within a character. */
+void ch_text_cut(char *text, size_t max);
 
 /* Split the next item off a list: up to the first SEP that no backslash precedes. The
  * item is copied with "\SEP" turned into SEP; all other backslashes stay.
@@ -31,5 +36,8 @@ int ch_text_number(const char *text, const char *name, long long min, long long 
 
 /* Is TEXT equal to "yes" or "no"? */
 int ch_text_yesno(const char *text, const char *name, bool *ret_yes, struct ch_err *err);
+
+/* 64 bits that tell texts apart, as long as nobody chooses them to be equal (FNV-1a). */
+uint64_t ch_text_hash(const void *data, size_t len);
 
 #endif

@@ -19,6 +19,9 @@ static const int has_arg[] = {
 	[CH_OPT_LIST] = required_argument,
 };
 
+/* Of ch_opt_take. No command line can have longer words, but a job's request can. */
+enum { VALUE_MAX = 128 * 1024 };
+
 /* getopt's two tables. A long option's value is FIRST + its row. */
 enum { FIRST = 1000 };
 
@@ -129,6 +132,8 @@ int ch_opt_take(const struct ch_opt *opt, const char *value, void *target, struc
 
 	if (!value || !value[0])
 		rc = ch_err_set(err, -EINVAL, "the value is empty");
+	else if (strlen(value) > VALUE_MAX)
+		rc = ch_err_set(err, -E2BIG, "the value is longer than %d bytes", VALUE_MAX);
 	else if (opt->kind == CH_OPT_LIST)
 		rc = take_list(opt, value, target, err);
 	else if (opt->kind != CH_OPT_FLAG)

@@ -12,7 +12,7 @@
 struct ch_err;
 
 enum ch_opt_where {
-	CH_OPT_RUN = 1,	  /* ch-run: --NAME */
+	CH_OPT_RUN = 1,	  /* ch-run, or the program that has the table: --NAME */
 	CH_OPT_SPANK = 2, /* srun, sbatch, salloc: --ch-NAME */
 	CH_OPT_BOTH = 3,
 };
@@ -47,7 +47,7 @@ int ch_opt_parse(const struct ch_opt *table, int argc, char **argv, void *target
 		 struct ch_err *err);
 
 /* Take the VALUE that Slurm forwards for OPT into TARGET: a list is split, a flag must be
- * yes or no, and an empty value is refused. */
+ * yes or no, and an empty value is refused, or one of more than 128 KiB. */
 int ch_opt_take(const struct ch_opt *opt, const char *value, void *target, struct ch_err *err);
 
 #endif

@@ -33,7 +33,8 @@ struct build {
 	int *sources; /* one for each operation: a clone (mnt.h), or negative */
 	bool *is_dir; /* of each source */
 	int devfuse;
-	int ns[2]; /* ours: user, mount */
+	int ns[2];   /* ours: user, mount */
+	dev_t tmpfs; /* the fresh one in the container; 0: none */
 	int sock;
 };
 
@@ -205,15 +206,6 @@ static bool is_covered(const struct build *b, size_t i)
 	return false;
 }
 
-/* The same, but for a fresh tmpfs, in which mount points may be made. */
-static bool is_on_host(const struct build *b, size_t i)
-{
-	for (size_t k = 1; k < i; k++)
-		if (b->plan.ops[k].kind != CH_OP_TMPFS && covers(b, k, i))
-			return true;
-	return false;
-}
-
 static bool wants_point(const struct build *b, size_t i)
 {
 	const struct ch_op *op = &b->plan.ops[i];
@@ -244,18 +236,28 @@ static int make_points(struct build *b, struct ch_err *err)
 
 /* ---- mounts ------------------------------------------------------------------------ */
 
-/* Open the mount point of OP. Below a tmpfs of ours it is made; below other mounts of the
- * host it has to be there. */
+/* Make the mount point of operation I if it is missing in the tmpfs. Where that is, its
+ * device tells: by a link of the image, a path below /tmp may lead to a bind of the host. */
+static int make_in_tmpfs(struct build *b, size_t i, struct ch_err *err)
+{
+	ch_auto(skel) struct ch_skel skel = { .only = b->tmpfs };
+
+	if (!b->tmpfs)
+		return 0;
+	if (ch_skel_check(&skel, &b->place, b->plan.ops[i].dst, b->is_dir[i], err) < 0)
+		return err->code;
+	return ch_skel_mkdir(&skel, &b->place, err);
+}
+
+/* Open the mount point of OP. In the tmpfs it is made; below mounts of the host it has to be
+ * there. */
 static int open_point(struct build *b, size_t i, struct ch_err *err)
 {
 	const struct ch_op *op = &b->plan.ops[i];
 	int fd = ch_open_in_root(b->place.root, op->dst, O_PATH);
 
-	if (fd == -ENOENT && is_covered(b, i) && !is_on_host(b, i)) {
-		ch_auto(skel) struct ch_skel skel = { 0 };
-
-		if (ch_skel_check(&skel, &b->place, op->dst, b->is_dir[i], err) < 0 ||
-		    ch_skel_mkdir(&skel, &b->place, err) < 0)
+	if (fd == -ENOENT) {
+		if (make_in_tmpfs(b, i, err) < 0)
 			return err->code;
 		fd = ch_open_in_root(b->place.root, op->dst, O_PATH);
 	}
@@ -313,6 +315,13 @@ static int do_tmpfs(struct build *b, size_t i, struct ch_err *err)
 		return point;
 	if (mount("tmpfs", ch_fd_path(point, path), "tmpfs", MS_NOSUID | MS_NODEV, op->text) < 0)
 		return ch_err_sys(err, "mount a tmpfs on '%s'", op->dst);
+
+	ch_auto(fd) int top = ch_open_in_root(b->place.root, op->dst, O_PATH);
+	struct stat st;
+
+	if (top < 0 || fstat(top, &st) < 0)
+		return ch_err_rc(err, top < 0 ? top : -errno, "look at the tmpfs on '%s'", op->dst);
+	b->tmpfs = st.st_dev;
 	return 0;
 }
 
@@ -460,7 +469,7 @@ void ch_build_main(const struct ch_request *req, const struct ch_image *image,
 	size_t meta_len = 0;
 	uint32_t at[2] = { 0 };
 	struct ch_err err;
-	int rc = ch_plan_make(req, image->kind, &b.plan, &err);
+	int rc = ch_plan_make(req, image, &b.plan, &err);
 
 	umask(0022);
 	if (rc == 0)

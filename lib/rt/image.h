@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* image.h - what kind of image is this file?
  *
- * Content decides, not the name. Only the first few hundred bytes are looked at, as the
- * user; the file system itself is parsed by the image server. */
+ * Content decides, not the name. Only the first few hundred bytes are looked at, and the
+ * table of a SIF file (sif.h), as the user; the file system itself is parsed by the image
+ * server. */
 #ifndef CH_RT_IMAGE_H
 #define CH_RT_IMAGE_H
 
+#include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct ch_err;
@@ -14,7 +17,9 @@ enum ch_image_kind { CH_IMAGE_DIR, CH_IMAGE_SQUASH };
 
 struct ch_image {
 	enum ch_image_kind kind;
-	int fd; /* owned; open for reading */
+	bool is_sif;	       /* CH_IMAGE_SQUASH: a partition of the file */
+	uint64_t offset, size; /* of the partition, bytes; else 0 */
+	int fd;		       /* owned; open for reading */
 	dev_t dev;
 	ino_t ino;
 };

@@ -116,6 +116,13 @@ static int set_env_no_expand(void *target, const char *value, struct ch_err *err
 	return 0;
 }
 
+static int set_feature(void *target, const char *value, struct ch_err *err)
+{
+	struct ch_settings *s = target;
+
+	return copy(&s->feature, value, err);
+}
+
 static int parse_id(const char *value, uint32_t *id, bool *has, struct ch_err *err)
 {
 	long long n;
@@ -165,6 +172,54 @@ static int set_join(void *target, const char *value, struct ch_err *err)
 	if (strcmp(value, "step") != 0 && strcmp(value, "no") != 0)
 		return ch_err_set(err, -EINVAL, "'%s' is neither step nor no", value);
 	s->each = strcmp(value, "no") == 0;
+	return 0;
+}
+
+static int set_join_flag(void *target, const char *value, struct ch_err *err)
+{
+	struct ch_settings *s = target;
+
+	(void)value;
+	s->join = true;
+	if (s->join_pid)
+		return ch_err_set(err, -EINVAL, "--join-pid excludes the other ways to join");
+	return 0;
+}
+
+static int set_join_ct(void *target, const char *value, struct ch_err *err)
+{
+	struct ch_settings *s = target;
+	long long n;
+	int rc = ch_text_number(value, "number of processes", 1, INT32_MAX, &n, err);
+
+	if (rc < 0)
+		return rc;
+	s->join_peers = (uint32_t)n;
+	return set_join_flag(target, value, err);
+}
+
+static int set_join_tag(void *target, const char *value, struct ch_err *err)
+{
+	struct ch_settings *s = target;
+
+	if (!value[0])
+		return ch_err_set(err, -EINVAL, "the tag is empty");
+	if (copy(&s->join_tag, value, err) < 0)
+		return err->code;
+	return set_join_flag(target, value, err);
+}
+
+static int set_join_pid(void *target, const char *value, struct ch_err *err)
+{
+	struct ch_settings *s = target;
+	long long n;
+	int rc = ch_text_number(value, "process id", 1, INT32_MAX, &n, err);
+
+	if (rc < 0)
+		return rc;
+	s->join_pid = (pid_t)n;
+	if (s->join)
+		return ch_err_set(err, -EINVAL, "it excludes the other ways to join");
 	return 0;
 }
 
@@ -377,6 +432,13 @@ const struct ch_opt ch_options[] = {
 	  "do not expand $ in values of --set-env",
 	  "Take values of --set-env as they are: items that start with $ are not replaced.",
 	  set_env_no_expand },
+	{ "feature", 0, CH_OPT_RUN, CH_OPT_VALUE, "FEAT", "exit with 0 if FEAT is there, else 87",
+	  "Try whether a feature is there, on this machine and in this build, print nothing, and "
+	  "exit with status 0 if so, else 87; with --verbose one line tells why it is not. FEAT is "
+	  "cdi (never, so far), extglob (extended patterns), fuse (FUSE mounts by users), json "
+	  "(configuration of OCI images), overlayfs (--write-fake), seccomp (root emulation), sif "
+	  "and squash (these images), tmpfs-xattrs, or userns (namespaces). Nothing else is done.",
+	  set_feature },
 	{ "fuse-threads", 0, CH_OPT_RUN, CH_OPT_VALUE, "N", "threads of the image server",
 	  "Serve a SquashFS image with N threads. The default is the number of CPUs that the "
 	  "command may use, at most 8.",
@@ -395,7 +457,8 @@ const struct ch_opt ch_options[] = {
 	  set_home },
 	{ "image", 0, CH_OPT_SPANK, CH_OPT_VALUE, "IMAGE|none",
 	  "run tasks in the container image IMAGE",
-	  "Run the tasks of every step in IMAGE: a SquashFS file or a directory, opened on the "
+	  "Run the tasks of every step in IMAGE: a SquashFS or SIF file, or a directory, opened on "
+	  "the "
 	  "node "
 	  "as the user. A relative path is taken against the directory of submission when it was "
 	  "inherited from the job, else against the step's working directory. none switches off "
@@ -407,6 +470,27 @@ const struct ch_opt ch_options[] = {
 	  "other's memory (CMA), as MPI libraries do. With no each rank gets namespaces of its own "
 	  "over the same image server; this is for debugging.",
 	  set_join },
+	{ "join", 'j', CH_OPT_RUN, CH_OPT_FLAG, NULL,
+	  "share one container with other ch-run of the same tag",
+	  "Run in the same container as other ch-run that are given this option and have the same "
+	  "tag, so that the processes can access each other's memory (CMA), as MPI libraries do. "
+	  "The first one makes the container, with its image, binds and ids; the others enter it. "
+	  "It lasts as long as a process in it, whichever.",
+	  set_join_flag },
+	{ "join-ct", 0, CH_OPT_RUN, CH_OPT_VALUE, "N", "--join, expecting N processes",
+	  "As --join, with N processes expected on this machine. It is only a hint: the container "
+	  "waits for those that are missing, up to five seconds while it is empty; more than N may "
+	  "join as well. The default is what a launcher's environment says.",
+	  set_join_ct },
+	{ "join-pid", 0, CH_OPT_RUN, CH_OPT_VALUE, "PID", "enter the container of process PID",
+	  "Run in the container of the running process PID of the same user, to debug it, say. "
+	  "IMAGE and the options that shape a container have no effect.",
+	  set_join_pid },
+	{ "join-tag", 0, CH_OPT_RUN, CH_OPT_VALUE, "TAG", "--join, by the tag TAG",
+	  "As --join, by the tag TAG. The default is the PMIx namespace, else Slurm's step, else "
+	  "the process that started ch-run. Processes of other users, or of other Slurm jobs, are "
+	  "never met.",
+	  set_join_tag },
 	{ "mount", 'm', CH_OPT_RUN, CH_OPT_VALUE, "DIR",
 	  "accepted for compatibility, without effect",
 	  "Accepted for compatibility. The image is mounted inside the container's own mount "
@@ -494,6 +578,8 @@ void ch_settings_done(struct ch_settings *s)
 	ch_env_ops_done(&s->env);
 	free(s->image);
 	free(s->cd);
+	free(s->join_tag);
+	free(s->feature);
 	free(s->write_size);
 	*s = (struct ch_settings){ 0 };
 }

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "opt/opt.h"
 #include "rt/bind.h"
@@ -26,13 +27,18 @@ struct ch_settings {
 	struct ch_binds binds;
 	struct ch_env_ops env;
 	char *cd;
+	char *feature; /* a question, not a container */
 	bool has_uid, has_gid;
 	uint32_t uid, gid;
 	enum ch_home home;
 	enum ch_write write;
 	char *write_size;
 	bool private_tmp, no_passwd;
-	bool each; /* join=no */
+	bool each; /* Slurm: join=no */
+	bool join; /* ch-run: any --join of a tag */
+	char *join_tag;
+	uint32_t join_peers; /* 0: as the environment says */
+	pid_t join_pid;	     /* 0: none */
 	bool entrypoint;
 	bool script;
 	bool seccomp; /* root emulation */

@@ -86,25 +86,23 @@ int ch_skel_check(struct ch_skel *skel, const struct ch_place *place, const char
 	}
 }
 
-/* The mode of PATH in directory DIR, or 0755 if it is not there. */
+/* The mode of PATH in directory DIR, or 0755 if it is not there. By ch_open_in_root: what
+ * was a directory when it was looked at may be a link to the host by now. */
 static mode_t mode_of(int dir, const char *path)
 {
+	ch_auto(fd) int fd = ch_open_in_root(dir, path, O_PATH | O_NOFOLLOW);
 	struct stat st;
 
-	if (fstatat(dir, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode))
+	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISDIR(st.st_mode))
 		return st.st_mode & 07777;
 	return 0755;
 }
 
-/* An empty file NAME in directory DIR, if there is none. */
+/* An empty file NAME in directory DIR, if there is none. Nothing is opened: a FIFO that
+ * somebody puts there meanwhile would make us wait. */
 static int make_file(int dir, const char *name)
 {
-	int fd = openat(dir, name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
-
-	if (fd < 0)
-		return -errno;
-	close(fd);
-	return 0;
+	return mknodat(dir, name, S_IFREG | 0644, 0) < 0 && errno != EEXIST ? -errno : 0;
 }
 
 /* Directory NAME in DIR, made if it is not there; links are not followed. Returns a
@@ -301,9 +299,12 @@ int ch_skel_mkdir(const struct ch_skel *skel, const struct ch_place *place, stru
 		const struct ch_missing *m = &skel->list[i];
 		ch_auto(fd) int dir = ch_open_in_root(place->root, *m->anchor ? m->anchor : "/",
 						      O_RDONLY | O_DIRECTORY);
+		struct stat st;
 
 		if (dir < 0)
 			return ch_err_rc(err, dir, "open '%s' in the image", m->anchor);
+		if (skel->only && (fstat(dir, &st) < 0 || st.st_dev != skel->only))
+			continue;
 		if (make_path(dir, -1, m->rest, m->is_dir, err) < 0)
 			return ch_err_in(err, "image directory '%s'", *m->anchor ? m->anchor : "/");
 	}

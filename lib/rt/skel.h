@@ -10,6 +10,7 @@
 #define CH_RT_SKEL_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 struct ch_err;
 struct ch_op;
@@ -29,6 +30,7 @@ struct ch_missing {
 struct ch_skel {
 	struct ch_missing *list;
 	unsigned n;
+	dev_t only; /* for ch_skel_mkdir: leave alone what is on other devices; 0: nothing */
 };
 
 /* Is DST there? If not, note it in SKEL. IS_DIR: what to make. Returns 0, or an error, such

@@ -180,6 +180,24 @@ static void values_of_slurm_are_taken(void **state)
 	}
 }
 
+static void a_value_that_is_too_long_is_refused(void **state)
+{
+	(void)state;
+	enum { MAX = 128 * 1024 };
+	ch_auto(buf) struct ch_buf buf = CH_BUF_INIT(2 * MAX);
+	ch_auto(mem) char *value = calloc(1, MAX + 2);
+	struct ch_err err;
+
+	memset(value, 'x', MAX);
+
+	assert_int_equal(ch_opt_take(&table[5], value, &buf, &err), 0);
+
+	value[MAX] = 'x';
+
+	assert_int_equal(ch_opt_take(&table[5], value, &buf, &err), -E2BIG);
+	assert_string_equal(err.msg, "option --ch-value: the value is longer than 131072 bytes");
+}
+
 /* ---- what a table says about itself ----------------------------------------------------- */
 
 static void options_are_shown_as_they_are_typed(void **state)
@@ -287,6 +305,7 @@ int main(void)
 		cmocka_unit_test(command_lines_are_parsed),
 		cmocka_unit_test(faulty_command_lines_are_refused),
 		cmocka_unit_test(values_of_slurm_are_taken),
+		cmocka_unit_test(a_value_that_is_too_long_is_refused),
 		cmocka_unit_test(options_are_shown_as_they_are_typed),
 		cmocka_unit_test(help_is_in_two_columns),
 		cmocka_unit_test(names_are_listed),

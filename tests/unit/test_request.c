@@ -15,7 +15,7 @@
 
 /* Text with the NUL at its end that every field has. */
 #define RECORDS(text) (text), sizeof(text)
-#define HEAD	      "format=1\0image=/i\0"
+#define HEAD	      "format=2\0image=/i\0"
 
 static void fill(struct ch_request *req)
 {
@@ -121,10 +121,10 @@ static void other_formats_are_refused_with_advice(void **state)
 		{ "", 0 },
 		{ RECORDS("") },
 		{ RECORDS("format=0\0image=/i") },
-		{ RECORDS("format=11\0image=/i") },
+		{ RECORDS("format=22\0image=/i") },
 		{ RECORDS("format=\0image=/i") },
-		{ RECORDS("image=/i\0format=1") },
-		{ "format=1", 8 },
+		{ RECORDS("image=/i\0format=2") },
+		{ "format=2", 8 },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -147,12 +147,12 @@ static void hostile_requests_are_refused(void **state)
 		size_t len;
 		int code;
 	} cases[] = {
-		{ RECORDS("format=1"), -EINVAL },	   /* no image */
-		{ RECORDS("format=1\0image=i"), -EINVAL }, /* relative */
-		{ RECORDS("format=1\0image="), -EINVAL },
+		{ RECORDS("format=2"), -EINVAL },	   /* no image */
+		{ RECORDS("format=2\0image=i"), -EINVAL }, /* relative */
+		{ RECORDS("format=2\0image="), -EINVAL },
 		{ RECORDS(HEAD "tmp=x"), -EINVAL },
 		{ RECORDS(HEAD "unknown=1"), -EINVAL },
-		{ RECORDS(HEAD "format=1"), -EINVAL },
+		{ RECORDS(HEAD "format=2"), -EINVAL },
 		{ RECORDS(HEAD "uid"), -EINVAL },
 		{ RECORDS(HEAD "uid="), -EINVAL },
 		{ RECORDS(HEAD "uid=x"), -EINVAL },
@@ -160,7 +160,7 @@ static void hostile_requests_are_refused(void **state)
 		{ RECORDS(HEAD "uid=4294967295"), -ERANGE },
 		{ RECORDS(HEAD "gid=99999999999999999999999"), -ERANGE },
 		{ RECORDS(HEAD "write=3"), -ERANGE },
-		{ RECORDS(HEAD "life=2"), -ERANGE },
+		{ RECORDS(HEAD "life=3"), -ERANGE },
 		{ RECORDS(HEAD "each=2"), -ERANGE },
 		{ RECORDS(HEAD "threads=1025"), -ERANGE },
 		{ RECORDS(HEAD "threads=1 "), -EINVAL },

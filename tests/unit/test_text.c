@@ -21,13 +21,63 @@ static void control_characters_are_masked(void **state)
 		{ "plain text", "plain text" },
 		{ "a\nb\r\tc", "a?b??c" },
 		{ "\x01\x1f\x7f\x20\x7e", "??? ~" },
-		{ "\xe2\x82\xac \xff\x80", "\xe2\x82\xac \xff\x80" },
+		/* UTF-8 is kept, from the first to the last character ... */
+		{ "\xe2\x82\xac \xc2\xa0\xf0\x9f\x90\xa7",
+		  "\xe2\x82\xac \xc2\xa0\xf0\x9f\x90\xa7" },
+		{ "\xdf\xbf\xe0\xa0\x80\xef\xbf\xbf\xf0\x90\x80\x80\xf4\x8f\xbf\xbf",
+		  "\xdf\xbf\xe0\xa0\x80\xef\xbf\xbf\xf0\x90\x80\x80\xf4\x8f\xbf\xbf" },
+		/* ... and nothing else: cut, overlong, surrogates, too large */
+		{ "\xff\x80\xe9t\xe9", "???t?" },
+		{ "\xe2\x82", "??" },
+		{ "\xc0\x80\xc1\xbf\xe0\x9f\xbf\xf0\x8f\xbf\xbf", "???????????" },
+		{ "\xed\xa0\x80\xed\xbf\xbf\xf4\x90\x80\x80", "??????????" },
+		/* C1 controls: CSI in UTF-8, and as a byte */
+		{ "a\xc2\x9b"
+		  "31mb\xc2\x80\xc2\x9f",
+		  "a??31mb????" },
+		{ "a\x9b"
+		  "31m",
+		  "a?31m" },
+		/* directions, and separators of lines and paragraphs */
+		{ "\xe2\x80\xaa\xe2\x80\xae\xe2\x81\xa6\xe2\x81\xa9", "????????????" },
+		{ "\xe2\x80\xa8\xe2\x80\xa9\xe2\x80\x8e\xe2\x80\x8f\xd8\x9c", "??????????????" },
+		{ "\xe2\x80\x8d\xe2\x80\xa7\xe2\x80\xaf\xe2\x81\xa5\xe2\x81\xaa",
+		  "\xe2\x80\x8d\xe2\x80\xa7\xe2\x80\xaf\xe2\x81\xa5\xe2\x81\xaa" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		ch_auto(str) char *text = strdup(cases[i].in);
 
 		ch_text_one_line(text);
+
+		assert_string_equal(text, cases[i].out);
+	}
+}
+
+static void a_text_is_not_cut_within_a_character(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *in;
+		size_t max;
+		const char *out;
+	} cases[] = {
+		{ "", 0, "" },
+		{ "abc", 0, "" },
+		{ "abc", 2, "ab" },
+		{ "abc", 3, "abc" },
+		{ "abc", 4, "abc" },
+		{ "a\xe2\x82\xac", 4, "a\xe2\x82\xac" },
+		{ "a\xe2\x82\xac", 3, "a" },
+		{ "a\xe2\x82\xac", 2, "a" },
+		{ "a\xe2\x82\xac", 1, "a" },
+		{ "\x80\x80\x80", 2, "" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		ch_auto(str) char *text = strdup(cases[i].in);
+
+		ch_text_cut(text, cases[i].max);
 
 		assert_string_equal(text, cases[i].out);
 	}
@@ -219,6 +269,9 @@ static void words_are_quoted_for_a_log(void **state)
 		{ { "a\nb\t\x1b[31m\x7f" }, "'a\\012b\\011\\033[31m\\177'", 100 },
 		{ { "it's", "\\n", "\"" }, "'it\\047s' '\\134n' '\"'", 100 },
 		{ { "\xc3\xa4" }, "'\xc3\xa4'", 100 },
+		{ { "\xc2\x9b[m\xe4", "\xe2\x80\xa8" },
+		  "'\\302\\233[m\\344' '\\342\\200\\250'",
+		  100 },
 		{ { "12345" }, "'12345'", 11 },
 		{ { "12345" }, "'12345...", 10 },
 		{ { "12345" }, "'12...", 7 },
@@ -245,6 +298,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(words_are_quoted_for_a_log),
 		cmocka_unit_test(control_characters_are_masked),
+		cmocka_unit_test(a_text_is_not_cut_within_a_character),
 		cmocka_unit_test(lists_are_split_and_unescaped),
 		cmocka_unit_test(the_rest_of_a_list_stays_as_it_was),
 		cmocka_unit_test(numbers_within_limits_are_read),
