@@ -33,6 +33,7 @@
 #include "rt/plan.h"
 #include "rt/settings.h"
 #include "rt/spawn.h"
+#include "rt/storage.h"
 #include "run_env.h"
 #include "run_log.h"
 #include "sys/msg.h"
@@ -142,6 +143,26 @@ static int find_timeout(struct run *run, struct ch_err *err)
 	return 0;
 }
 
+/* Names are looked for in storage, paths are not. */
+static int add_image(struct run *run, const char *image, struct ch_err *err)
+{
+	struct ch_request *r = &run->req;
+	const char *storage = run->set.storage ? run->set.storage : getenv("CH_IMAGE_STORAGE");
+	struct stat st;
+	int rc = ch_path_absolute(image, run->set.cwd, &r->image, err);
+
+	r->unsafe = run->set.unsafe;
+	if (rc == 0 && ch_storage_may_name(image) && !(r->name = strdup(image)))
+		rc = ch_err_set(err, -ENOMEM, "out of memory");
+	if (rc < 0 || !storage || !storage[0])
+		return rc;
+	if (ch_path_absolute(storage, run->set.cwd, &r->storage, err) < 0)
+		return err->code;
+	if (lstat(r->storage, &st) < 0 && errno == ENOENT)
+		ch_log(CH_WARN, "storage '%s': %s", r->storage, strerrordesc_np(ENOENT));
+	return 0;
+}
+
 static int make_request(struct run *run, const char *image, struct ch_err *err)
 {
 	struct ch_settings *s = &run->set;
@@ -164,7 +185,7 @@ static int make_request(struct run *run, const char *image, struct ch_err *err)
 	if (run->by_image)
 		r->want_meta = true;
 
-	int rc = ch_path_absolute(image, s->cwd, &r->image, err);
+	int rc = add_image(run, image, err);
 
 	if (rc == 0)
 		rc = add_tmp(run, err);
@@ -419,7 +440,7 @@ static int dry_run(struct run *run, struct ch_err *err)
 	ch_auto(image) struct ch_image image = CH_IMAGE_INIT;
 	ch_auto(plan) struct ch_plan plan = { 0 };
 
-	if (ch_image_open(run->req.image, &image, err) < 0 ||
+	if (ch_storage_find(&run->req, &image, err) < 0 ||
 	    ch_plan_make(&run->req, &image, &plan, err) < 0)
 		return report(err, EXIT_MISC);
 	ch_plan_print(&plan, stdout);
@@ -445,9 +466,7 @@ static int test_feature(const struct ch_settings *set, struct ch_err *err)
 		.has_server = true,
 #endif
 		.has_json = HAS_JSON,
-#ifdef HAVE_SECCOMP
-		.has_seccomp = true,
-#endif
+		.fakeroot = ch_fakeroot_install,
 	};
 	struct ch_finding f;
 

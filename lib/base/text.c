@@ -84,7 +84,18 @@ void ch_text_cut(char *text, size_t max)
 	text[max] = '\0';
 }
 
-/* Append LEN bytes of TEXT to OUT, which has *POS of SIZE bytes, leaving room for the end.
+/* C, or how it is written, into OUT. Returns the length. */
+static size_t escape(char c, char out[5])
+{
+	unsigned char u = (unsigned char)c;
+
+	if (u < ' ' || u == 0x7f || c == '\'' || c == '\\')
+		return (size_t)snprintf(out, 5, "\\%03o", u);
+	out[0] = c;
+	return 1;
+}
+
+/* Append LEN bytes of TEXT to LINE, which has *POS of SIZE bytes, leaving room for the end.
  * Returns false when it does not fit. */
 static bool put(char *out, size_t *pos, size_t size, const char *text, size_t len)
 {
@@ -95,33 +106,15 @@ static bool put(char *out, size_t *pos, size_t size, const char *text, size_t le
 	return true;
 }
 
-/* The character of N bytes at P as it is, or all its bytes as octal numbers. */
-static bool put_char(char *out, size_t *pos, size_t size, const char *p, size_t n, bool plain)
-{
-	bool fits = true;
-
-	if (plain)
-		return put(out, pos, size, p, n);
-	for (size_t i = 0; fits && i < n; i++) {
-		char text[5];
-
-		snprintf(text, sizeof(text), "\\%03o", (unsigned char)p[i]);
-		fits = put(out, pos, size, text, 4);
-	}
-	return fits;
-}
-
 static bool put_word(char *out, size_t *pos, size_t size, const char *word)
 {
 	bool fits = put(out, pos, size, "'", 1);
 
-	while (fits && *word) {
-		uint32_t c;
-		size_t n = decode((const unsigned char *)word, &c);
-		bool plain = n && is_harmless(c) && c != '\'' && c != '\\';
+	for (; fits && *word; word++) {
+		char text[5];
+		size_t len = escape(*word, text);
 
-		fits = put_char(out, pos, size, word, n ? n : 1, plain);
-		word += n ? n : 1;
+		fits = put(out, pos, size, text, len);
 	}
 	return fits && put(out, pos, size, "'", 1);
 }
@@ -135,6 +128,7 @@ void ch_text_quote_words(char *const *words, char *out, size_t size)
 		fits = (i == 0 || put(out, &pos, size, " ", 1)) &&
 		       put_word(out, &pos, size, words[i]);
 	snprintf(out + pos, size - pos, "%s", fits ? "" : "...");
+	ch_text_one_line(out);
 }
 
 int ch_text_next(const char **list, char sep, char **ret_item, struct ch_err *err)
