@@ -219,6 +219,8 @@ static int change_env(struct run *run, const struct ch_entry *entry, struct ch_e
 	int rc = set_home(run, err);
 
 	unsetenv("TMPDIR");
+	if (!getenv("PATH"))
+		ch_log(CH_WARN, "PATH is not set");
 	if (rc == 0)
 		rc = ch_env_path(&ch_run_env, err);
 	if (rc == 0)
