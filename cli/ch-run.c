@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/auto.h"
+#include "base/color.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "base/path.h"
@@ -39,7 +40,7 @@
 #include "sys/msg.h"
 
 /* Exit codes before the command is executed. */
-enum { EXIT_MISC = 31, EXIT_EXEC = 49, EXIT_USAGE_ = 64, EXIT_ABSENT = 87 };
+enum { EXIT_MISC = 31, EXIT_EXEC = 49, EXIT_USAGE_ = 64, EXIT_GONE = 84, EXIT_ABSENT = 87 };
 
 enum { START_S = 60, START_MAX_S = 86400, JOIN_TRIES = 5 };
 
@@ -58,19 +59,36 @@ struct run {
 	long start_s; /* how long a start may take */
 };
 
+/* DATA: the settings. Errors and warnings in colour, so that they are seen. */
 static void to_stderr(enum ch_level level, const char *line, void *data)
 {
 	static const char *const names[] = { "error", "warning", "info", "debug" };
+	const struct ch_settings *set = data;
+	const char *on = "", *off = "";
 
-	(void)data;
-	fprintf(stderr, "ch-run[%d]: %s: %s\n", (int)getpid(), names[level], line);
+	if (level <= CH_WARN && ch_color_is_wanted(set->color, STDERR_FILENO)) {
+		on = level == CH_ERROR ? CH_COLOR_RED : CH_COLOR_YELLOW;
+		off = CH_COLOR_OFF;
+	}
+	fprintf(stderr, "%sch-run[%d]: %s: %s%s\n", on, (int)getpid(), names[level], line, off);
 }
 
-/* Print ERR, with the place in our sources for bug reports; returns CODE. */
+/* Print ERR, with the place in our sources for bug reports; returns CODE, unless the keeper
+ * says that the image server has gone. */
 static int report(const struct ch_err *err, int code)
 {
+	if (err->code == -EOWNERDEAD)
+		code = EXIT_GONE;
 	ch_log(CH_ERROR, "%s (%s:%u %d)", err->msg, err->file, err->line, -err->code);
 	return code;
+}
+
+/* The same inside, where files of an image whose server has gone give these errors. */
+static int report_inside(const struct ch_err *err, int code)
+{
+	bool is_gone = err->code == -ENOTCONN || err->code == -ECONNABORTED;
+
+	return report(err, is_gone ? EXIT_GONE : code);
 }
 
 static void usage(FILE *out)
@@ -204,6 +222,8 @@ static int change_env(struct run *run, const struct ch_entry *entry, struct ch_e
 
 	if (!is_host)
 		unsetenv("TMPDIR");
+	if (!getenv("PATH"))
+		ch_log(CH_WARN, "PATH is not set");
 	if (rc == 0 && !is_host)
 		rc = ch_env_path(&ch_run_env, err);
 	if (rc == 0)
@@ -381,8 +401,9 @@ static int execute(struct run *run, struct ch_err *err)
 
 	if (rc == 0)
 		rc = enter(run, &entry, err);
-	if (rc == 0)
-		rc = find_command(run, &entry, &command, err);
+	if (rc < 0)
+		return report(err, EXIT_MISC);
+	rc = find_command(run, &entry, &command, err);
 	if (rc == 0)
 		rc = change_env(run, &entry, err);
 	if (rc == 0)
@@ -392,9 +413,9 @@ static int execute(struct run *run, struct ch_err *err)
 	if (rc == 0 && run->set.seccomp)
 		rc = ch_fakeroot_install(err);
 	if (rc < 0)
-		return report(err, EXIT_MISC);
+		return report_inside(err, EXIT_MISC);
 	ch_run_exec(run->argv, err);
-	return report(err, EXIT_EXEC);
+	return report_inside(err, EXIT_EXEC);
 }
 
 /* ---- --dry-run --------------------------------------------------------------------------- */
@@ -491,7 +512,7 @@ static int run_it(struct run *run, int argc, char **argv, struct ch_err *err)
 	run->set.cwd = getcwd(cwd, sizeof(cwd)) ? cwd : "/";
 	if (ch_opt_parse(ch_options, argc, argv, &run->set, &first, err) < 0)
 		return report(err, EXIT_USAGE_);
-	ch_log_to(to_stderr, NULL, level_of(&run->set));
+	ch_log_to(to_stderr, &run->set, level_of(&run->set));
 	if (run->set.help) {
 		usage(stdout);
 		return 0;
@@ -520,7 +541,7 @@ int main(int argc, char **argv)
 	struct run run = { 0 };
 	struct ch_err err;
 
-	ch_log_to(to_stderr, NULL, CH_INFO);
+	ch_log_to(to_stderr, &run.set, CH_INFO);
 	if (LOG_CALLS)
 		ch_run_log(argc, argv);
 	if (getuid() != geteuid() || getgid() != getegid()) {
@@ -534,6 +555,7 @@ int main(int argc, char **argv)
 
 	int code = run_it(&run, argc, argv, &err);
 
+	ch_log_to(NULL, NULL, CH_ERROR);
 	ch_settings_done(&run.set);
 	ch_request_done(&run.req);
 	return code;
