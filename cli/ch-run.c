@@ -275,12 +275,12 @@ static int start_keeper(struct run *run, int door, long long deadline, pid_t *re
 	return ch_spawn_keeper(keeper_path(), &run->req, door, deadline, ret_pid, err);
 }
 
-/* Too late: which image it is, and what may be done. A keeper that somebody has stopped is
- * woken, so that it sees us go, and goes, too. */
+/* Too late: which image it is, and what may be done. If somebody has stopped the keeper, or
+ * what it started, they are woken, see us go, and go, too. */
 static int too_late(const struct run *run, pid_t keeper, struct ch_err *err)
 {
 	if (keeper > 0)
-		kill(keeper, SIGCONT);
+		kill(-keeper, SIGCONT);
 	return ch_err_set(err, -ETIMEDOUT,
 			  "image '%s': no container within %ld s; is its file system slow or "
 			  "gone? More time: CH_START_TIMEOUT",

@@ -9,6 +9,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -25,6 +26,9 @@
 #include "sys/userns.h"
 
 enum { SEND_MS = 10000 };
+
+/* Of /dev/fuse: linux/major.h, linux/miscdevice.h */
+enum { FUSE_MAJOR = 10, FUSE_MINOR = 229 };
 
 struct build {
 	const struct ch_request *req;
@@ -422,6 +426,22 @@ static _Noreturn void finish(int sock, const int ns[2], const uint32_t at[2], co
 
 /* ---- the whole ------------------------------------------------------------------------ */
 
+/* To be opened inside the user namespace, or it cannot be mounted there: EINVAL. */
+static int open_devfuse(struct build *b, struct ch_err *err)
+{
+	struct stat st;
+
+	b->devfuse = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+	if (b->devfuse < 0)
+		return ch_err_set(err, -errno, "open '/dev/fuse': %s", fuse_refused(errno));
+	if (fstat(b->devfuse, &st) < 0 || !S_ISCHR(st.st_mode) ||
+	    st.st_rdev != makedev(FUSE_MAJOR, FUSE_MINOR))
+		return ch_err_set(err, -ENODEV,
+				  "'/dev/fuse' is not the device of FUSE, character device %d:%d",
+				  FUSE_MAJOR, FUSE_MINOR);
+	return 0;
+}
+
 static int make_namespaces(struct build *b, struct ch_err *err)
 {
 	if (b->req->allowed && ch_image_check_allowed(b->image, b->req->allowed, err) < 0)
@@ -433,12 +453,8 @@ static int make_namespaces(struct build *b, struct ch_err *err)
 	 * the one that is used, whatever its path leads to by now. */
 	if (b->image->kind == CH_IMAGE_DIR && fchdir(b->image->fd) < 0)
 		return ch_err_sys(err, "image '%s'", b->req->image);
-	/* Opened outside the namespace it could not be mounted inside: EINVAL. */
-	if (b->image->kind == CH_IMAGE_SQUASH) {
-		b->devfuse = open("/dev/fuse", O_RDWR | O_CLOEXEC);
-		if (b->devfuse < 0)
-			return ch_err_set(err, -errno, "open '/dev/fuse': %s", fuse_refused(errno));
-	}
+	if (b->image->kind == CH_IMAGE_SQUASH && open_devfuse(b, err) < 0)
+		return err->code;
 	return ch_mntns_new(err);
 }
 
