@@ -180,17 +180,10 @@ lacks() {
 }
 
 @test "plugstack: syslog=yes writes a line for each step" {
-	# No system log on a test node: here is one, in a /dev of its own.
-	on_node n1 sh -c 'mkdir /tmp/dev && mount -t tmpfs dev /tmp/dev && cd /dev &&
-		cp -a null zero full random urandom tty ptmx fuse /tmp/dev && mkdir /tmp/dev/pts /tmp/dev/shm &&
-		mount --bind pts /tmp/dev/pts && mount --bind shm /tmp/dev/shm && mount --rbind /tmp/dev /dev &&
-		umount -R /tmp/dev && rmdir /tmp/dev'
-	on_node n1 python3 "$top/tests/slurm/syslogd" "$share/log" 3>&- &
-	wait_until_empty 10 "not started" lacks "$share/log"
+	syslog_up n1 "$share/log"
 	plugstack required syslog=yes
 	run -0 user srun -n2 --ch-image="$IMG" true
-	kill "$(node_processes | grep -F "syslogd $share/log" | cut -d' ' -f3)"
-	on_node n1 umount --recursive --lazy /dev
+	syslog_down n1 "$share/log"
 	assert_equal "$(grep -c charlie: "$share/log")" 1
 	assert_match "$(<"$share/log")" "charlie: user $(id -u "$test_user") job [0-9]+\\.0 image '$IMG'"
 }
