@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "rt/version.h"
 
 enum { WORDS_MAX = 128 * 1024, EXIT_EXEC = 49 };
 
@@ -51,6 +52,10 @@ int main(int argc, char **argv)
 	const char *where = getenv("CH_ENTRY_WORDS");
 	size_t len = where ? read_words(where) : 0, n = 0;
 
+	if (!where && argc == 2 && strcmp(argv[1], "--version") == 0) {
+		ch_version_print("ch-entry");
+		return 0;
+	}
 	if (len == 0) {
 		fprintf(stderr,
 			"ch-entry: error: not for use by hand; the Slurm plugin starts it\n");

@@ -13,6 +13,7 @@
 #endif
 #include "rt/keeper.h"
 #include "rt/proto.h"
+#include "rt/version.h"
 
 /* The image server lives beside us. */
 static int server_path(char *out, size_t size)
@@ -50,7 +51,11 @@ int main(int argc, char **argv)
 	char server[PATH_MAX];
 	struct stat st;
 
-	/* A person at a terminal has nothing to say here. */
+	/* For ch-check; otherwise a person at a terminal has nothing to say here. */
+	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+		ch_version_print("ch-keeper");
+		return 0;
+	}
 	if (fstat(CH_KEEPER_SOCK, &st) < 0 || !S_ISSOCK(st.st_mode)) {
 		fprintf(stderr,
 			"ch-keeper: error: not for use by hand; ch-run and Slurm start it\n");

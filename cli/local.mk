@@ -1,8 +1,34 @@
 # SPDX-License-Identifier: Apache-2.0
 bin_PROGRAMS += ch-run
-ch_run_SOURCES = %D%/ch-run.c %D%/run_env.c %D%/run_env.h
-ch_run_CPPFLAGS = $(AM_CPPFLAGS) -DKEEPER='"$(libexecdir)/ch-keeper"'
-ch_run_LDADD = libchrt.la
+ch_run_SOURCES = %D%/ch-run.c %D%/run_env.c %D%/run_env.h %D%/run_log.c %D%/run_log.h
+ch_run_CPPFLAGS = $(AM_CPPFLAGS) $(BUILT_CPPFLAGS) -DKEEPER='"$(libexecdir)/ch-keeper"'
+ch_run_LDADD = libchprobe.la libchfakeroot.la libchrt.la
+
+bin_PROGRAMS += ch-check
+ch_check_SOURCES = \
+	%D%/ch-check.c \
+	%D%/check_job.c %D%/check_job.h \
+	%D%/check_options.c %D%/check_options.h \
+	%D%/check_report.c %D%/check_report.h
+ch_check_CPPFLAGS = $(AM_CPPFLAGS) $(BUILT_CPPFLAGS) \
+	-DKEEPER='"$(libexecdir)/ch-keeper"' -DCH_RUN='"$(bindir)/ch-run"' \
+	-DPLUGIN='"$(libdir)/slurm/spank_charlie.so"'
+ch_check_LDADD = libchprobe.la libchrt.la libchjsonout.la
+if PMIX
+ch_check_LDADD += libchpmix.la
+endif
+
+# What the programs can say of the others
+BUILT_CPPFLAGS =
+if JSON
+BUILT_CPPFLAGS += -DHAVE_JSON
+endif
+if SERVER
+BUILT_CPPFLAGS += -DHAVE_SERVER
+endif
+if PMIX
+BUILT_CPPFLAGS += -DHAVE_PMIX
+endif
 
 libexec_PROGRAMS += ch-keeper
 ch_keeper_SOURCES = %D%/ch-keeper.c
@@ -15,7 +41,7 @@ endif
 # Static: it has to run in any image. Sanitizers cannot do that, so what it needs of the
 # libraries is compiled apart.
 libexec_PROGRAMS += ch-entry
-ch_entry_SOURCES = %D%/ch-entry.c lib/base/err.c lib/base/text.c
+ch_entry_SOURCES = %D%/ch-entry.c lib/base/err.c lib/base/text.c lib/rt/version.c lib/rt/version.h
 ch_entry_CFLAGS = -std=gnu17 $(WARN_CFLAGS) $(HARDEN_CFLAGS)
 ch_entry_LDFLAGS = -all-static
 ch_entry_LDADD =
@@ -23,8 +49,20 @@ ch_entry_LDADD =
 if SERVER
 libexec_PROGRAMS += ch-server
 ch_server_SOURCES = %D%/ch-server.c
-ch_server_LDADD = libchfs.la libchsys.la libchbase.la
+ch_server_LDADD = libchfs.la libchrt.la
 endif
+
+# Only here: the plugin is in a process of somebody else's.
+if SANITIZERS
+reports = $(libexecdir)/sanitizer-reports
+AM_CPPFLAGS += -DREPORTS='"$(reports)"'
+ch_run_SOURCES += %D%/sanitize.c
+ch_keeper_SOURCES += %D%/sanitize.c
+if SERVER
+ch_server_SOURCES += %D%/sanitize.c
+endif
+endif
+EXTRA_DIST += %D%/sanitize.c
 
 # Not readable for ordinary users: so the kernel lets nobody trace them from their first
 # instruction on (PR_SET_DUMPABLE would come a moment later), see execve(2), ptrace(2).
@@ -32,4 +70,15 @@ install-exec-hook:
 	chmod 0711 $(DESTDIR)$(libexecdir)/ch-keeper
 if SERVER
 	chmod 0711 $(DESTDIR)$(libexecdir)/ch-server
+endif
+	cd $(DESTDIR)$(bindir) && rm -f ch-checkns && $(LN_S) ch-check ch-checkns
+if SANITIZERS
+	: >$(DESTDIR)$(reports)
+	chmod 0666 $(DESTDIR)$(reports)
+endif
+
+uninstall-local:
+	rm -f $(DESTDIR)$(bindir)/ch-checkns $(DESTDIR)$(bashcompdir)/ch-check
+if SANITIZERS
+	rm -f $(DESTDIR)$(reports)
 endif

@@ -2,11 +2,12 @@
 /* optgen - prints what the table of options yields: text for man pages, lists for tests,
  * and what shell completion has to know
  *
- * Usage: optgen man|help|list|complete run|spank */
+ * Usage: optgen man|help|list|complete TABLE */
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/check_options.h"
 #include "opt/optdoc.h"
 #include "rt/settings.h"
 
@@ -72,15 +73,29 @@ static const struct {
 	{ "complete", complete },
 };
 
+/* By the names that man pages and tests use: "ch-run" is "run". */
+static const struct {
+	const char *name;
+	const struct ch_opt *table;
+	enum ch_opt_where where;
+} tables[] = {
+	{ "check", ch_check_options, CH_OPT_RUN },
+	{ "run", ch_options, CH_OPT_RUN },
+	{ "spank", ch_options, CH_OPT_SPANK },
+};
+
+enum { FORMS = sizeof(forms) / sizeof(forms[0]), TABLES = sizeof(tables) / sizeof(tables[0]) };
+
 int main(int argc, char **argv)
 {
-	for (size_t i = 0; argc == 3 && i < sizeof(forms) / sizeof(forms[0]); i++) {
-		if (strcmp(argv[1], forms[i].name) != 0)
+	for (size_t i = 0; argc == 3 && i < FORMS * TABLES; i++) {
+		size_t f = i / TABLES, t = i % TABLES;
+
+		if (strcmp(argv[1], forms[f].name) != 0 || strcmp(argv[2], tables[t].name) != 0)
 			continue;
-		forms[i].print(ch_options,
-			       strcmp(argv[2], "spank") == 0 ? CH_OPT_SPANK : CH_OPT_RUN, stdout);
+		forms[f].print(tables[t].table, tables[t].where, stdout);
 		return fflush(stdout) == 0 ? 0 : 1;
 	}
-	fputs("Usage: optgen man|help|list|complete run|spank\n", stderr);
+	fputs("Usage: optgen man|help|list|complete check|run|spank\n", stderr);
 	return 64;
 }

@@ -20,6 +20,7 @@
 #include "job_env.h"
 #include "options.h"
 #include "rt/request.h"
+#include "rt/storage.h"
 #include "sys/msg.h"
 
 enum { END_MS = 1000 };
@@ -112,28 +113,18 @@ static int resolve_image(const struct ch_step *step, spank_t sp, char **ret_path
 	return ch_path_absolute(image, dir, ret_path, err);
 }
 
-/* Would PATH of the host, bound at its own place, hide a part of the image's system? */
-static bool is_system_path(const char *path)
+/* Names of images are looked for on the node, in the user's storage. */
+static int name_image(const struct ch_step *step, spank_t sp, struct ch_request *r,
+		      struct ch_err *err)
 {
-	static const char *const trees[] = { "/bin", "/sbin", "/usr", "/lib", "/lib64", "/etc",
-					     "/dev", "/proc", "/sys", "/tmp", "/ch" };
-	static const char *const tops[] = { "/", "/run", "/var", "/opt", "/home", "/nonexistent" };
+	const char *image = step->set.image;
+	const char *storage = ch_job_getenv("CH_IMAGE_STORAGE", sp);
 
-	for (size_t i = 0; i < sizeof(trees) / sizeof(trees[0]); i++)
-		if (ch_path_is_below(path, trees[i]))
-			return true;
-	for (size_t i = 0; i < sizeof(tops) / sizeof(tops[0]); i++)
-		if (strcmp(path, tops[i]) == 0)
-			return true;
-	return path[0] != '/' || strstr(path, "/..") || strstr(path, "//");
-}
-
-/* Bind the directory PATH at its own place, where it exists. */
-static int bind_named(struct ch_request *r, const char *path, struct ch_err *err)
-{
-	if (!path || is_system_path(path))
+	if (ch_storage_may_name(image) && !(r->name = strdup(image)))
+		return ch_err_set(err, -ENOMEM, "out of memory");
+	if (!storage || !storage[0])
 		return 0;
-	return ch_binds_add(&r->binds, path, path, CH_BIND_MAYBE, err);
+	return ch_path_absolute(storage, step->cwd, &r->storage, err);
 }
 
 static int bind_home(const struct ch_step *step, const char *home, struct ch_request *r,
@@ -144,7 +135,7 @@ static int bind_home(const struct ch_step *step, const char *home, struct ch_req
 	if (step->set.home == CH_HOME_NO)
 		return 0;
 	if (step->set.home == CH_HOME_DEFAULT)
-		return bind_named(r, home, err);
+		return ch_binds_add_named(&r->binds, home, err);
 	if (!home || home[0] != '/')
 		return ch_err_set(err, -EINVAL, "--ch-home: HOME is not set to an absolute path");
 	snprintf(inside, sizeof(inside), "/home/%s", step->user);
@@ -160,7 +151,7 @@ static int bind_launcher(const struct ch_step *step, spank_t sp, struct ch_reque
 		ch_job_getenv("SLURM_TASK_PROLOG", sp),
 		ch_job_getenv(CH_PROLOG_VARIABLE, sp),
 	};
-	int argc = 0, rc = bind_named(r, getenv("PMIX_SERVER_TMPDIR"), err);
+	int argc = 0, rc = ch_binds_add_named(&r->binds, getenv("PMIX_SERVER_TMPDIR"), err);
 	uint32_t id = SLURM_PENDING_STEP;
 	char **argv = NULL;
 
@@ -205,11 +196,13 @@ static int fill_request(struct ch_step *step, spank_t sp, struct ch_request *r, 
 			(allowed && !r->allowed)))
 		rc = ch_err_set(err, -ENOMEM, "out of memory");
 	if (rc == 0)
+		rc = name_image(step, sp, r, err);
+	if (rc == 0)
 		rc = ch_binds_copy(&r->binds, &step->config->binds, err);
 	if (rc == 0)
 		rc = bind_home(step, ch_job_getenv("HOME", sp), r, err);
 	if (rc == 0)
-		rc = bind_named(r, ch_job_getenv("TMPDIR", sp), err);
+		rc = ch_binds_add_named(&r->binds, ch_job_getenv("TMPDIR", sp), err);
 	if (rc == 0)
 		rc = bind_launcher(step, sp, r, err);
 	return rc == 0 ? ch_binds_copy(&r->binds, &s->binds, err) : rc;

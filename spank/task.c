@@ -16,9 +16,10 @@
 #include "base/buf.h"
 #include "base/text.h"
 #include "job_env.h"
+#include "rt/command.h"
 #include "rt/enter.h"
-#include "rt/meta.h"
 #include "sys/msg.h"
+#include "sys/syslog.h"
 
 /* ---- messages ---------------------------------------------------------------------------- */
 
@@ -155,11 +156,9 @@ static bool is_multi_prog(int argc, char **argv)
 static int write_words(const struct ch_entry *entry, const char *arg0, struct ch_err *err)
 {
 	ch_auto(buf) struct ch_buf words = CH_BUF_INIT(CH_META_MAX);
-	const char *word;
-	size_t pos = 0;
 
-	while ((word = ch_meta_next(entry->meta, entry->answer.meta_len, "entry", &pos)))
-		ch_buf_add(&words, word, strlen(word) + 1);
+	if (ch_command_entry(entry->meta, entry->answer.meta_len, &words, err) < 0)
+		return ch_err_in(err, "--ch-entrypoint");
 	if (words.len == 0)
 		return ch_err_set(err, -ENOENT, "--ch-entrypoint: the image names no entry point");
 	ch_buf_add(&words, arg0, strlen(arg0) + 1);
@@ -214,8 +213,7 @@ static int change_dir(struct ch_step *step, spank_t sp, struct ch_err *err)
 	return 0;
 }
 
-/* One line for the administrator, who asked for it (syslog=yes). This process is about to
- * exec the application: nothing of syslog(3) stays in slurmstepd. */
+/* One line for the administrator, who asked for it (syslog=yes). */
 static void log_start(struct ch_step *step, spank_t sp)
 {
 	uint32_t job = 0, id = 0;
@@ -226,11 +224,9 @@ static void log_start(struct ch_step *step, spank_t sp)
 	struct ch_err text; /* for its cleaning of control characters */
 
 	/* No longer than CH_SAY_MAX, and not without its end. */
-	ch_err_set(&text, 0, "user %u job %u.%u image '%.340s'", getuid(), job, id,
+	ch_err_set(&text, 0, "charlie: user %u job %u.%u image '%.340s'", getuid(), job, id,
 		   step->set.image);
-	openlog("charlie", LOG_NDELAY, LOG_USER);
-	syslog(LOG_INFO, "%s", text.msg);
-	closelog();
+	ch_syslog_once(LOG_USER | LOG_INFO, text.msg);
 }
 
 static long long now_us(void)

@@ -9,7 +9,10 @@ unit_tests = \
 	%D%/unit/test_buf \
 	%D%/unit/test_env \
 	%D%/unit/test_err \
+	%D%/unit/test_hear \
 	%D%/unit/test_image \
+	%D%/unit/test_join \
+	%D%/unit/test_json_write \
 	%D%/unit/test_keeper \
 	%D%/unit/test_log \
 	%D%/unit/test_meta \
@@ -18,9 +21,12 @@ unit_tests = \
 	%D%/unit/test_msg \
 	%D%/unit/test_opt \
 	%D%/unit/test_plan \
+	%D%/unit/test_probe_slurm \
+	%D%/unit/test_probe_stamp \
 	%D%/unit/test_request \
 	%D%/unit/test_seccomp \
 	%D%/unit/test_settings \
+	%D%/unit/test_sif \
 	%D%/unit/test_text
 
 # Those that need the image server's libraries: unit/test_fs_X.c.
@@ -30,7 +36,12 @@ unit_tests_fs = \
 	%D%/unit/test_fs_node
 
 # Those that need the JSON library.
-unit_tests_json = %D%/unit/test_oci_config
+unit_tests_json = \
+	%D%/unit/test_command \
+	%D%/unit/test_oci_config
+
+# Those that need libseccomp.
+unit_tests_seccomp = %D%/unit/test_fakeroot
 
 # Parsers of foreign data: fuzz/fuzz_X.c, replaying fuzz/corpus/X/.
 fuzz_targets = \
@@ -39,7 +50,9 @@ fuzz_targets = \
 	%D%/fuzz/fuzz_meta \
 	%D%/fuzz/fuzz_mountinfo \
 	%D%/fuzz/fuzz_options \
+	%D%/fuzz/fuzz_proto \
 	%D%/fuzz/fuzz_request \
+	%D%/fuzz/fuzz_sif \
 	%D%/fuzz/fuzz_text
 
 if JSON
@@ -68,8 +81,10 @@ dist_check_SCRIPTS += $(lint_tests)
 check_LTLIBRARIES = %D%/libtest.la
 %C%_libtest_la_SOURCES = %D%/unit/torture.c %D%/unit/torture.h %D%/unit/unit.h
 # In a library, the driver's main() is taken only by programs that have none.
-%C%_libtest_la_LIBADD = libchrt.la
+%C%_libtest_la_LIBADD = libchfakeroot.la libchrt.la libchprobe.la libchjsonout.la
 EXTRA_DIST += %D%/fuzz/driver.c
+# It reads a symbol of its own file.
+%C%_unit_test_probe_stamp_LDFLAGS = $(AM_LDFLAGS) -export-dynamic
 LDADD = %D%/libtest.la $(WRAP_LDFLAGS) $(CMOCKA_LIBS)
 if SERVER
 %C%_libtest_la_LIBADD += libchfs.la
@@ -93,6 +108,9 @@ check_PROGRAMS += $(unit_tests_fs)
 endif
 if JSON
 check_PROGRAMS += $(unit_tests_json)
+endif
+if SECCOMP
+check_PROGRAMS += $(unit_tests_seccomp)
 endif
 endif
 endif

@@ -4,6 +4,7 @@ libchbase_la_SOURCES = \
 	%D%/auto.h \
 	%D%/buf.c %D%/buf.h \
 	%D%/err.c %D%/err.h \
+	%D%/le.h \
 	%D%/log.c %D%/log.h \
 	%D%/path.c %D%/path.h \
 	%D%/text.c %D%/text.h

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct ch_err;
 
@@ -15,6 +16,12 @@ void ch_text_one_line(char *text);
 
 /* Cut TEXT to at most MAX bytes, not within a character. */
 void ch_text_cut(char *text, size_t max);
+
+/* WORDS (NULL-terminated) for a log: in single quotes, separated by spaces. Control
+ * characters, single quotes and backslashes become \ooo (octal); the rest is as of
+ * ch_text_one_line(). It is cut to SIZE bytes, NUL included (at least 4), and then ends in
+ * "...". */
+void ch_text_quote_words(char *const *words, char *out, size_t size);
 
 /* Split the next item off a list: up to the first SEP that no backslash precedes. The
  * item is copied with "\SEP" turned into SEP; all other backslashes stay.
@@ -30,5 +37,8 @@ int ch_text_number(const char *text, const char *name, long long min, long long 
 
 /* Is TEXT equal to "yes" or "no"? */
 int ch_text_yesno(const char *text, const char *name, bool *ret_yes, struct ch_err *err);
+
+/* 64 bits that tell texts apart, as long as nobody chooses them to be equal (FNV-1a). */
+uint64_t ch_text_hash(const void *data, size_t len);
 
 #endif

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/le.h"
 #include "fs/squash.h"
 #include "fs/inode.h"
-#include "fs/le.h"
 #include "fs/meta.h"
 
 #define FILES 8

@@ -7,11 +7,11 @@
 #include <sys/stat.h>
 
 #include "base/err.h"
+#include "base/le.h"
 #include "fs/blockmap.h"
 #include "fs/blocks.h"
 #include "fs/squash.h"
 #include "fs/inode.h"
-#include "fs/le.h"
 
 #define FRAGMENT_SIZE 16 /* entry of the fragment table */
 

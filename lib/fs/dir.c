@@ -7,9 +7,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/le.h"
 #include "fs/squash.h"
 #include "fs/inode.h"
-#include "fs/le.h"
 
 #define HEADER_SIZE 12
 #define ENTRY_SIZE  8

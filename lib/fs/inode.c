@@ -5,8 +5,8 @@
 #include <limits.h>
 #include <sys/stat.h>
 
+#include "base/le.h"
 #include "fs/squash.h"
-#include "fs/le.h"
 
 /* Types in the image; the extended ones are 7 more. */
 enum { DIR = 1, REG, LINK, BLK, CHR, FIFO, SOCK, EXTENDED = 7 };

@@ -10,7 +10,6 @@ libchfs_la_SOURCES = \
 	%D%/squash.c %D%/squash.h \
 	%D%/inode.c %D%/inode.h \
 	%D%/journal.c %D%/journal.h \
-	%D%/le.h \
 	%D%/meta.c %D%/meta.h \
 	%D%/node.h \
 	%D%/note.c %D%/note.h \

@@ -8,8 +8,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "base/le.h"
 #include "fs/squash.h"
-#include "fs/le.h"
 #include "fs/unpack.h"
 
 /* 4 MiB of blocks, in sets of four; memory is taken as it is used. */

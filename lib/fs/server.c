@@ -21,7 +21,7 @@
 #include "fs/report.h"
 #include "fs/supervise.h"
 #include "fs/worker.h"
-#include "rt/server_proto.h"
+#include "rt/hear.h"
 #include "sys/msg.h"
 
 #define INIT_PATIENCE 10000 /* ms; mount(2) has queued it before we get the descriptor */
@@ -42,15 +42,11 @@ static int receive_start(int sock, struct ch_server_start *ret_start, int *ret_f
 		n = ch_msg_recv(sock, ret_start, sizeof(*ret_start), fds, 2,
 				ch_msg_deadline(INT32_MAX));
 	while (n == -ETIMEDOUT);
-	if (n == 0 || n == -ECONNRESET)
-		return 0;
-	if (n < 0)
-		return ch_err_rc(err, (int)n, "receive start message");
-	*ret_fuse = fds[0];
-	*ret_lifeline = fds[1];
-	if (n != sizeof(*ret_start) || ret_start->version != CH_SERVER_VERSION || fds[0] < 0)
-		return ch_err_set(err, -EPROTO, "start message not understood (other version?)");
-	return 1;
+	if (n > 0) {
+		*ret_fuse = fds[0];
+		*ret_lifeline = fds[1];
+	}
+	return ch_hear_start(ret_start, n, n > 0 && fds[0] >= 0, err);
 }
 
 /* The kernel sends INIT first, and once: it is kept for all workers. */
@@ -119,7 +115,7 @@ static int begin(const struct ch_server_start *start, const struct ch_squash *im
 }
 
 /* The image is looked at before the start message arrives, while the keeper mounts. */
-static int run(uint64_t offset, struct ch_err *err)
+static int run(uint64_t offset, uint64_t size, struct ch_err *err)
 {
 	ch_auto(squash) struct ch_squash image = { 0 };
 	struct ch_server_start start = { 0 };
@@ -132,17 +128,11 @@ static int run(uint64_t offset, struct ch_err *err)
 	ch_note_open();
 	rc = ch_confine_supervisor(err);
 	if (rc == 0)
-		rc = ch_squash_open(CH_SERVER_IMAGE, offset, &image, err);
+		rc = ch_squash_open(CH_SERVER_IMAGE, offset, size, &image, err);
 	if (rc == 0)
 		rc = receive_start(CH_SERVER_SOCK, &start, &fuse, &lifeline, err);
 	if (rc <= 0)
 		return rc;
-	if (start.offset != offset) {
-		ch_squash_done(&image);
-		rc = ch_squash_open(CH_SERVER_IMAGE, start.offset, &image, err);
-		if (rc < 0)
-			return rc;
-	}
 	return begin(&start, &image, fuse, lifeline, err);
 }
 
@@ -160,11 +150,11 @@ static void stop_listening(void)
 	while (n > 0 || n == -EMSGSIZE);
 }
 
-int ch_server_run(uint64_t offset)
+int ch_server_run(uint64_t offset, uint64_t size)
 {
 	struct ch_err err;
 
-	if (run(offset, &err) == 0)
+	if (run(offset, size, &err) == 0)
 		return EXIT_SUCCESS;
 	stop_listening();
 	ch_report(CH_SERVER_SOCK, err.code, err.msg);

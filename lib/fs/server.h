@@ -12,7 +12,8 @@
 
 #include <stdint.h>
 
-/* Serve the file system at OFFSET of CH_SERVER_IMAGE. Returns the exit status. */
-int ch_server_run(uint64_t offset);
+/* Serve the file system at OFFSET of CH_SERVER_IMAGE, which has SIZE bytes at most (0: up to
+ * the end of the file). Returns the exit status. */
+int ch_server_run(uint64_t offset, uint64_t size);
 
 #endif

@@ -8,8 +8,8 @@
 
 #include "base/auto.h"
 #include "base/err.h"
+#include "base/le.h"
 #include "fs/inode.h"
-#include "fs/le.h"
 #include "fs/meta.h"
 #include "fs/unpack.h"
 
@@ -89,7 +89,7 @@ static int check_super(const uint8_t *sb, struct ch_err *err)
 }
 
 /* Is all of it there? Block devices have no size to compare. */
-static int check_size(const struct ch_squash *image, struct ch_err *err)
+static int check_size(const struct ch_squash *image, uint64_t limit, struct ch_err *err)
 {
 	struct stat st;
 
@@ -98,6 +98,11 @@ static int check_size(const struct ch_squash *image, struct ch_err *err)
 	if (image->size < SUPER_SIZE || image->size > INT64_MAX / 2 ||
 	    image->offset > INT64_MAX / 2)
 		return ch_err_set(err, -EPROTO, "damaged: size %" PRIu64, image->size);
+	if (limit && image->size > limit)
+		return ch_err_set(err, -EPROTO,
+				  "truncated: its partition has %" PRIu64
+				  " bytes, superblock says %" PRIu64,
+				  limit, image->size);
 	if (S_ISREG(st.st_mode) && image->offset + image->size > (uint64_t)st.st_size) {
 		uint64_t have = (uint64_t)st.st_size - image->offset;
 
@@ -121,7 +126,8 @@ static int read_xattr_header(struct ch_squash *image, struct ch_err *err)
 	return 0;
 }
 
-int ch_squash_open(int fd, uint64_t offset, struct ch_squash *ret_image, struct ch_err *err)
+int ch_squash_open(int fd, uint64_t offset, uint64_t limit, struct ch_squash *ret_image,
+		   struct ch_err *err)
 {
 	uint8_t sb[SUPER_SIZE];
 	struct ch_inode root;
@@ -148,7 +154,7 @@ int ch_squash_open(int fd, uint64_t offset, struct ch_squash *ret_image, struct 
 		.dir_table = ch_le64(sb + 72),
 		.frag_table = ch_le64(sb + 80),
 	};
-	rc = check_size(&image, err);
+	rc = check_size(&image, limit, err);
 	if (rc == 0)
 		rc = read_xattr_header(&image, err);
 	if (rc < 0)

@@ -36,9 +36,11 @@ struct ch_squash {
 };
 
 /* Open the file system at OFFSET of FD (which must stay open), and check it: superblock,
- * compressor, size, root inode. Messages do not name the image.
+ * compressor, size, root inode. LIMIT: bytes that it may have; 0: up to the end of the file.
+ * Messages do not name the image.
  * Errors: -EPROTO it is none, or damaged; -ENOTSUP compressor or version; -EIO; -ENOMEM. */
-int ch_squash_open(int fd, uint64_t offset, struct ch_squash *ret_image, struct ch_err *err);
+int ch_squash_open(int fd, uint64_t offset, uint64_t limit, struct ch_squash *ret_image,
+		   struct ch_err *err);
 
 void ch_squash_done(struct ch_squash *image);
 

@@ -6,9 +6,9 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/le.h"
 #include "fs/squash.h"
 #include "fs/inode.h"
-#include "fs/le.h"
 #include "fs/meta.h"
 
 #define ID_SIZE	    16

@@ -45,6 +45,27 @@ const struct ch_json *ch_json_get(const struct ch_json *value, const char *key)
 	return wrap(json_object_get(unwrap(value), key));
 }
 
+bool ch_json_is_given(const struct ch_json *value)
+{
+	return value && !json_is_null(unwrap(value));
+}
+
+bool ch_json_is_list(const struct ch_json *value)
+{
+	return json_is_array(unwrap(value));
+}
+
+const struct ch_json *ch_json_next(const struct ch_json *value, void **iter, const char **ret_key)
+{
+	json_t *object = unwrap(value);
+
+	*iter = *iter ? json_object_iter_next(object, *iter) : json_object_iter(object);
+	if (!*iter)
+		return NULL;
+	*ret_key = json_object_iter_key(*iter);
+	return wrap(json_object_iter_value(*iter));
+}
+
 size_t ch_json_count(const struct ch_json *value)
 {
 	return json_array_size(unwrap(value));

@@ -6,6 +6,7 @@
 #ifndef CH_JSON_JSON_H
 #define CH_JSON_JSON_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct ch_err;
@@ -24,6 +25,16 @@ static inline void ch_auto_json(struct ch_json **doc)
 
 /* Member KEY of object VALUE. */
 const struct ch_json *ch_json_get(const struct ch_json *value, const char *key);
+
+/* Is VALUE there, and not null? */
+bool ch_json_is_given(const struct ch_json *value);
+
+/* Is VALUE an array? */
+bool ch_json_is_list(const struct ch_json *value);
+
+/* The member of object VALUE behind *ITER (NULL: the first one), and its KEY; NULL: none
+ * is left. */
+const struct ch_json *ch_json_next(const struct ch_json *value, void **iter, const char **ret_key);
 
 /* Number of items of array VALUE, and the I-th. */
 size_t ch_json_count(const struct ch_json *value);

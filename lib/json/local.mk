@@ -5,3 +5,7 @@ libchjson_la_SOURCES = %D%/json.c %D%/json.h
 libchjson_la_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 libchjson_la_LIBADD = $(JANSSON_LIBS)
 endif
+
+# Writing needs no library.
+noinst_LTLIBRARIES += libchjsonout.la
+libchjsonout_la_SOURCES = %D%/write.c %D%/write.h

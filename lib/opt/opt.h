@@ -12,7 +12,7 @@
 struct ch_err;
 
 enum ch_opt_where {
-	CH_OPT_RUN = 1,	  /* ch-run: --NAME */
+	CH_OPT_RUN = 1,	  /* ch-run, or the program that has the table: --NAME */
 	CH_OPT_SPANK = 2, /* srun, sbatch, salloc: --ch-NAME */
 	CH_OPT_BOTH = 3,
 };

@@ -118,6 +118,29 @@ int ch_binds_add(struct ch_binds *binds, const char *src, const char *dst, unsig
 	return ch_binds_take(binds, &b, err);
 }
 
+/* Would PATH of the host, bound at its own place, hide a part of the image's system? */
+static bool is_system_path(const char *path)
+{
+	static const char *const trees[] = { "/bin", "/sbin", "/usr", "/lib", "/lib64", "/etc",
+					     "/dev", "/proc", "/sys", "/tmp", "/ch" };
+	static const char *const tops[] = { "/", "/run", "/var", "/opt", "/home", "/nonexistent" };
+
+	for (size_t i = 0; i < sizeof(trees) / sizeof(trees[0]); i++)
+		if (ch_path_is_below(path, trees[i]))
+			return true;
+	for (size_t i = 0; i < sizeof(tops) / sizeof(tops[0]); i++)
+		if (strcmp(path, tops[i]) == 0)
+			return true;
+	return path[0] != '/' || strstr(path, "/..") || strstr(path, "//");
+}
+
+int ch_binds_add_named(struct ch_binds *binds, const char *path, struct ch_err *err)
+{
+	if (!path || is_system_path(path))
+		return 0;
+	return ch_binds_add(binds, path, path, CH_BIND_MAYBE, err);
+}
+
 int ch_binds_copy(struct ch_binds *binds, const struct ch_binds *more, struct ch_err *err)
 {
 	for (size_t i = 0; i < more->n; i++) {

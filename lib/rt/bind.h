@@ -49,6 +49,10 @@ int ch_binds_take(struct ch_binds *binds, struct ch_bind *bind, struct ch_err *e
 int ch_binds_add(struct ch_binds *binds, const char *src, const char *dst, unsigned flags,
 		 struct ch_err *err);
 
+/* Append a bind of PATH, which a variable of the environment names, at its own place: if it
+ * exists then, and unless it would hide a part of the image's system. PATH may be NULL. */
+int ch_binds_add_named(struct ch_binds *binds, const char *path, struct ch_err *err);
+
 /* Append copies of all of MORE. */
 int ch_binds_copy(struct ch_binds *binds, const struct ch_binds *more, struct ch_err *err);
 

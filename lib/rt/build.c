@@ -16,6 +16,7 @@
 #include "base/err.h"
 #include "base/path.h"
 #include "rt/ident.h"
+#include "rt/meta.h"
 #include "rt/plan.h"
 #include "rt/skel.h"
 #include "sys/mnt.h"
@@ -77,7 +78,7 @@ static int clone_source(struct build *b, size_t i, struct ch_err *err)
 	b->is_dir[i] = op->kind != CH_OP_PASSWD && op->kind != CH_OP_GROUP;
 	if (op->kind != CH_OP_BIND && op->kind != CH_OP_IMAGE_DIR)
 		return 0;
-	b->sources[i] = ch_mnt_clone(AT_FDCWD, op->src);
+	b->sources[i] = ch_mnt_clone(AT_FDCWD, op->kind == CH_OP_BIND ? op->src : ".");
 	if (b->sources[i] < 0 && op->flags & CH_BIND_MAYBE)
 		return 0;
 	if (b->sources[i] < 0)
@@ -86,10 +87,6 @@ static int clone_source(struct build *b, size_t i, struct ch_err *err)
 	if (fstat(b->sources[i], &st) < 0)
 		return ch_err_sys(err, "look at '%s'", op->src);
 	b->is_dir[i] = S_ISDIR(st.st_mode);
-	if (op->kind == CH_OP_IMAGE_DIR &&
-	    (st.st_dev != b->image->dev || st.st_ino != b->image->ino))
-		return ch_err_set(err, -ESTALE, "image '%s' was replaced while it was opened",
-				  op->src);
 	return 0;
 }
 
@@ -421,6 +418,11 @@ static int make_namespaces(struct build *b, struct ch_err *err)
 		return err->code;
 	if (ch_userns_new(b->req->uid, b->req->gid, err) < 0)
 		return err->code;
+	/* The kernel clones no mount by a descriptor from another mount namespace. But the
+	 * working directory comes along into the new one: the directory that was looked at is
+	 * the one that is used, whatever its path leads to by now. */
+	if (b->image->kind == CH_IMAGE_DIR && fchdir(b->image->fd) < 0)
+		return ch_err_sys(err, "image '%s'", b->req->image);
 	/* Opened outside the namespace it could not be mounted inside: EINVAL. */
 	if (b->image->kind == CH_IMAGE_SQUASH) {
 		b->devfuse = open("/dev/fuse", O_RDWR | O_CLOEXEC);
@@ -447,6 +449,17 @@ static int make_mounts(struct build *b, struct ch_err *err)
 	return rc == 0 ? pivot(b, err) : rc;
 }
 
+/* Metadata that cannot be read harm only those who want them: the reason is handed on. */
+static void read_metadata(ch_meta_reader *read_meta, char **ret_meta, size_t *ret_len)
+{
+	struct ch_err err;
+
+	if (read_meta(ret_meta, ret_len, &err) == 0)
+		return;
+	*ret_meta = malloc(sizeof(err));
+	*ret_len = *ret_meta ? ch_meta_put_error(&err, *ret_meta, sizeof(err)) : 0;
+}
+
 void ch_build_main(const struct ch_request *req, const struct ch_image *image,
 		   ch_meta_reader *read_meta, int sock)
 {
@@ -457,7 +470,7 @@ void ch_build_main(const struct ch_request *req, const struct ch_image *image,
 	size_t meta_len = 0;
 	uint32_t at[2] = { 0 };
 	struct ch_err err;
-	int rc = ch_plan_make(req, image->kind, &b.plan, &err);
+	int rc = ch_plan_make(req, image, &b.plan, &err);
 
 	umask(0022);
 	if (rc == 0)
@@ -467,7 +480,7 @@ void ch_build_main(const struct ch_request *req, const struct ch_image *image,
 		rc = make_mounts(&b, &err);
 	at[1] = ch_build_now();
 	if (rc == 0 && req->want_meta)
-		rc = read_meta(&meta, &meta_len, &err);
+		read_metadata(read_meta, &meta, &meta_len);
 	finish(sock, b.ns, at, meta, meta_len, rc, &err);
 }
 

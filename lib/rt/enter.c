@@ -4,18 +4,18 @@
 #include <errno.h>
 #include <sched.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/auto.h"
 #include "base/err.h"
+#include "rt/hear.h"
 #include "sys/caps.h"
 #include "sys/msg.h"
 
-int ch_enter_ask(int sock, int mntns, long long deadline, struct ch_err *err)
+/* What the result RC of sending to the keeper means. */
+static int check_sent(int rc, struct ch_err *err)
 {
-	struct ch_go go = { .version = CH_PROTO_VERSION, .kind = CH_GO_ENTER };
-	int rc = ch_msg_send(sock, &go, sizeof(go), &mntns, mntns >= 0 ? 1 : 0, deadline);
-
 	if (rc == -EPIPE || rc == -ECONNRESET)
 		return ch_err_set(err, -ECHILD, "the keeper of the container ended unexpectedly");
 	if (rc == -ETIMEDOUT)
@@ -23,23 +23,21 @@ int ch_enter_ask(int sock, int mntns, long long deadline, struct ch_err *err)
 	return rc < 0 ? ch_err_rc(err, rc, "ask the keeper of the container") : 0;
 }
 
-static int check(const struct ch_entry *e, long n, struct ch_err *err)
+int ch_enter_ask(int sock, int fd, long long deadline, struct ch_err *err)
 {
-	if (n == 0 || n == -ECONNRESET)
-		return ch_err_set(err, -ECHILD, "the keeper of the container ended unexpectedly");
-	if (n == -ETIMEDOUT)
-		return ch_err_set(err, -ETIMEDOUT,
-				  "the keeper of the container gave no answer in time");
-	if (n < 0)
-		return ch_err_rc(err, (int)n, "wait for the keeper of the container");
-	if (n < (long)sizeof(e->answer) || e->answer.version != CH_PROTO_VERSION)
-		return ch_err_set(err, -EPROTO, "the keeper is not of our version");
-	if (e->answer.code != 0)
-		return ch_err_set(err, e->answer.code < 0 ? e->answer.code : -EPROTO, "%s",
-				  e->answer.msg);
-	if (e->userns < 0 || e->mntns < 0 || e->answer.meta_len > (size_t)n - sizeof(e->answer))
-		return ch_err_set(err, -EPROTO, "the keeper's answer is incomplete");
-	return 0;
+	struct ch_go go = { .version = CH_PROTO_VERSION, .kind = CH_GO_ENTER };
+
+	return check_sent(ch_msg_send(sock, &go, sizeof(go), &fd, fd >= 0 ? 1 : 0, deadline), err);
+}
+
+int ch_enter_tell_cpus(int sock, long long deadline, struct ch_err *err)
+{
+	struct ch_cpus m = { .go = { CH_PROTO_VERSION, CH_GO_CPUS } };
+
+	/* It fails on machines with more CPUs than the mask has bits. */
+	if (syscall(SYS_sched_getaffinity, 0, sizeof(m.mask), m.mask) < 0)
+		memset(m.mask, 0xff, sizeof(m.mask));
+	return check_sent(ch_msg_send(sock, &m, sizeof(m), NULL, 0, deadline), err);
 }
 
 static void close_both(struct ch_entry *e)
@@ -64,8 +62,7 @@ int ch_enter_wait(int sock, long long deadline, struct ch_entry *ret_entry, stru
 
 	e->userns = fds[0];
 	e->mntns = fds[1];
-	e->answer.msg[sizeof(e->answer.msg) - 1] = '\0';
-	if (check(e, n, err) < 0)
+	if (ch_hear_answer(&e->answer, n, fds[0] >= 0 && fds[1] >= 0, err) < 0)
 		close_both(e);
 	else
 		return 0;

@@ -12,8 +12,12 @@
 
 struct ch_err;
 
-/* Ask the keeper at SOCK to be let in. MNTNS: mount namespace of the asking task, or -1. */
-int ch_enter_ask(int sock, int mntns, long long deadline, struct ch_err *err);
+/* Ask the keeper at SOCK to be let in. FD goes along, unless it is -1: the mount namespace
+ * of a task, or the pidfd of a process that joins. */
+int ch_enter_ask(int sock, int fd, long long deadline, struct ch_err *err);
+
+/* Tell the keeper at SOCK on which CPUs we may run, before asking. */
+int ch_enter_tell_cpus(int sock, long long deadline, struct ch_err *err);
 
 struct ch_entry {
 	struct ch_answer answer;

@@ -297,6 +297,8 @@ static int apply_image(const struct ch_env *env, bool expand, char sep, const ch
 	size_t pos = 0;
 	const char *item;
 
+	if (ch_meta_check(meta, meta_len, "error", err) < 0)
+		return err->code;
 	while ((item = ch_meta_next(meta, meta_len, "env", &pos)))
 		if (set_literally(env, item, keep, err) < 0)
 			return ch_err_in(err, "image configuration");

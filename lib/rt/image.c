@@ -14,6 +14,7 @@
 #include "base/err.h"
 #include "base/path.h"
 #include "base/text.h"
+#include "rt/sif.h"
 #include "sys/mnt.h"
 
 /* What users take for images, and what to do about it. */
@@ -35,7 +36,6 @@ static const struct {
 	      "7zXZ",
 	      "an xz file, perhaps a tar archive; convert it with ch-convert"),
 	MAGIC(257, "ustar", "a tar archive; convert it with ch-convert"),
-	MAGIC(32, "SIF_MAGIC", "a SIF image, which this version cannot run; extract its SquashFS"),
 	MAGIC(0, "sqsh", "a big-endian SquashFS file, which is not supported"),
 	MAGIC(0,
 	      "\x7f"
@@ -64,6 +64,20 @@ static const char *looks_like(const char *data, size_t len)
 	return is_text(data, len) ? "a text file" : "something unknown";
 }
 
+/* The partition of a SIF file is used where it is. */
+static int use_sif(struct ch_image *image, struct ch_err *err)
+{
+	struct ch_sif sif;
+
+	if (ch_sif_find(image->fd, &sif, err) < 0)
+		return err->code;
+	image->kind = CH_IMAGE_SQUASH;
+	image->is_sif = true;
+	image->offset = sif.offset;
+	image->size = sif.size;
+	return 0;
+}
+
 static int classify(struct ch_image *image, mode_t mode, struct ch_err *err)
 {
 	char head[512];
@@ -79,29 +93,36 @@ static int classify(struct ch_image *image, mode_t mode, struct ch_err *err)
 
 	if (len < 0)
 		return ch_err_sys(err, "read");
+	if (ch_sif_is(head, (size_t)len))
+		return use_sif(image, err);
 	if (len < 4 || memcmp(head, "hsqs", 4) != 0)
-		return ch_err_set(err, -EINVAL, "not a directory or SquashFS file, but %s",
+		return ch_err_set(err, -EINVAL, "not a directory, SquashFS or SIF file, but %s",
 				  looks_like(head, (size_t)len));
 	image->kind = CH_IMAGE_SQUASH;
 	return 0;
 }
 
-int ch_image_open(const char *path, struct ch_image *ret_image, struct ch_err *err)
+int ch_image_take(int fd, const char *path, struct ch_image *ret_image, struct ch_err *err)
 {
-	ch_auto(image) struct ch_image image = CH_IMAGE_INIT;
+	ch_auto(image) struct ch_image image = { .fd = fd };
 	struct stat st;
 
-	/* O_NONBLOCK: do not wait for the writer of a FIFO. */
-	image.fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	if (image.fd < 0 || fstat(image.fd, &st) < 0)
+	if (fstat(fd, &st) < 0)
 		return ch_err_sys(err, "image '%s'", path);
 	if (classify(&image, st.st_mode, err) < 0)
 		return ch_err_in(err, "image '%s'", path);
-	image.dev = st.st_dev;
-	image.ino = st.st_ino;
 	*ret_image = image;
 	image.fd = -1;
 	return 0;
+}
+
+int ch_image_open(const char *path, struct ch_image *ret_image, struct ch_err *err)
+{
+	int fd = open(path, CH_IMAGE_OPEN);
+
+	if (fd < 0)
+		return ch_err_sys(err, "image '%s'", path);
+	return ch_image_take(fd, path, ret_image, err);
 }
 
 /* Is PATH below DIR, wherever links lead DIR to? */

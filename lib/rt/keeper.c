@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,9 +18,12 @@
 
 #include "base/auto.h"
 #include "base/err.h"
+#include "rt/door.h"
+#include "rt/hear.h"
 #include "rt/keeper_policy.h"
+#include "rt/kid.h"
+#include "rt/opening.h"
 #include "rt/request.h"
-#include "rt/server_proto.h"
 #include "sys/caps.h"
 #include "sys/msg.h"
 
@@ -31,33 +33,28 @@ enum state {
 	FAILED, /* everybody who asks is told why */
 };
 
-enum { BLAME_MS = 300, NESTED_MS = 10000, END_MS = 500, CPUS_MS = 2000 };
-
-struct child {
-	pid_t pid;   /* 0: none, or reaped */
-	pid_t group; /* which it leads, if it makes one; 0: none */
-	int sock;    /* -1: closed */
-};
+enum { BLAME_MS = 300, NESTED_MS = 10000, END_MS = 500, CPUS_MS = 2000, JOIN_CPUS_MS = 20 };
 
 struct keeper {
 	struct ch_request req;
+	struct ch_opening opening;
 	struct ch_image image;
 	const char *server_path;
 	ch_meta_reader *read_meta;
 	enum state state;
 	struct ch_err err; /* FAILED */
-	int ctl;	   /* those who want to enter; -1: closed */
-	int boss;	   /* pidfd of who made CTL; -1: none */
-	int signals;	   /* signalfd: SIGCHLD */
-	struct child builder, server;
-	int ns[2];	  /* user, mount */
-	int nested[2];	  /* join=no: made for the next answer */
-	unsigned waiting; /* asked, and not yet answered */
-	bool has_answered;
+	struct ch_door door;
+	int boss;    /* pidfd of who made the other end of the door's socket; -1: none */
+	int signals; /* signalfd: SIGCHLD */
+	struct ch_kid builder, server;
+	int ns[2];     /* user, mount */
+	int nested[2]; /* join=no: made for the next answer */
 	long long cpus_deadline;
-	int fuse;	/* kept until it is known where to work; -1: none */
-	bool is_placed; /* on the CPUs of the tasks */
+	int fuse;			   /* kept until it is known where to work; -1: none */
+	bool is_placed;			   /* on the CPUs of the tasks */
+	unsigned char cpus[CH_CPUS_BYTES]; /* of the tasks, as far as told */
 	uint32_t start, times[5];
+	uint64_t shape; /* of the request (request.h) */
 	char *meta;
 	uint32_t meta_len;
 };
@@ -87,48 +84,11 @@ static void note_time(struct keeper *k, int what)
 
 /* ---- children ------------------------------------------------------------------------ */
 
-static int socket_pair(int sv[2], struct ch_err *err)
-{
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv) < 0)
-		return ch_err_sys(err, "make a socket pair");
-	return 0;
-}
-
-/* The server is exec'd: a fork of ours would keep our copies of the namespaces open, and
- * the mount would never end. Descriptors 3 and 4 are taken here, so the sources of the
- * dup2s are others. */
-static int spawn_server(struct keeper *k)
-{
-	char *argv[] = { (char[]){ "ch-server" }, NULL };
-	char *env[] = { NULL };
-	posix_spawn_file_actions_t fa;
-	int sv[2];
-
-	if (socket_pair(sv, &k->err) < 0)
-		return k->err.code;
-	posix_spawn_file_actions_init(&fa);
-	posix_spawn_file_actions_adddup2(&fa, sv[1], CH_SERVER_SOCK);
-	posix_spawn_file_actions_adddup2(&fa, k->image.fd, CH_SERVER_IMAGE);
-
-	int rc = -posix_spawn(&k->server.pid, k->server_path, &fa, NULL, argv, env);
-
-	posix_spawn_file_actions_destroy(&fa);
-	close(sv[1]);
-	if (rc < 0) {
-		close(sv[0]);
-		k->server.pid = 0;
-		return ch_err_rc(&k->err, rc, "start the image server '%s'", k->server_path);
-	}
-	k->server.sock = sv[0];
-	k->server.group = k->server.pid;
-	return 0;
-}
-
 /* In a fork: let go of our ends of sockets, whose closing at our death has to be noticed,
  * and PEER, our end of the child's own. */
 static void close_ends(struct keeper *k, int peer)
 {
-	close_fd(&k->ctl);
+	ch_door_done(&k->door);
 	close_fd(&k->server.sock);
 	close(peer);
 }
@@ -137,7 +97,7 @@ static int fork_builder(struct keeper *k)
 {
 	int sv[2];
 
-	if (socket_pair(sv, &k->err) < 0)
+	if (ch_kid_socket(sv, &k->err) < 0)
 		return k->err.code;
 	k->builder.pid = fork();
 	if (k->builder.pid == 0) {
@@ -151,16 +111,6 @@ static int fork_builder(struct keeper *k)
 		return ch_err_sys(&k->err, "fork the builder");
 	}
 	return 0;
-}
-
-/* With all that it started: a server's worker goes on when only its parent dies. */
-static void kill_child(struct child *c)
-{
-	if (c->group > 0)
-		kill(-c->group, SIGKILL);
-	if (c->pid > 0)
-		kill(c->pid, SIGKILL);
-	close_fd(&c->sock);
 }
 
 /* ---- what children say ------------------------------------------------------------------ */
@@ -196,18 +146,13 @@ static void on_server(struct keeper *k)
 	if (n == -ECONNRESET)
 		n = ch_msg_recv(k->server.sock, &r, sizeof(r), NULL, 0, ch_msg_deadline(0));
 	close_fd(&k->server.sock);
-	if (n == (long)sizeof(r) && r.code == 0) {
+	if (ch_hear_report(&r, n, &k->err) == 0) {
 		note_time(k, CH_TIME_SERVER);
 		return;
 	}
-	r.msg[sizeof(r.msg) - 1] = '\0';
-	if (n == (long)sizeof(r))
-		ch_err_set(&k->err, r.code, "image '%s': %s", k->req.image, r.msg);
-	else
-		ch_err_set(&k->err, -EIO, "image '%s': the image server ended unexpectedly",
-			   k->req.image);
+	ch_err_in(&k->err, "image '%s'", k->req.image);
 	fail(k);
-	kill_child(&k->builder);
+	ch_kid_kill(&k->builder);
 }
 
 /* The builder failed. If the server has something to say about it, that is the reason. */
@@ -230,11 +175,23 @@ static void server_ended(struct keeper *k)
 	fail(k);
 }
 
-static void on_built(struct keeper *k, const struct ch_build_msg *m, const char *meta, size_t len)
+/* The image is open, or cannot be opened. */
+static void on_image(struct keeper *k)
+{
+	int rc = ch_opening_finish(&k->opening, &k->image, &k->err);
+
+	note_time(k, CH_TIME_IMAGE);
+	if (rc == 0 && k->image.kind == CH_IMAGE_SQUASH)
+		rc = ch_kid_server(&k->server, k->server_path, &k->image, &k->err);
+	if (rc < 0 || fork_builder(k) < 0)
+		fail(k);
+}
+
+static void on_built(struct keeper *k, const struct ch_build_msg *m, const char *meta)
 {
 	k->times[CH_TIME_NAMESPACES] = m->at[0] - k->start;
 	k->times[CH_TIME_MOUNTS] = m->at[1] - k->start;
-	if (m->meta_len && m->meta_len <= len && (k->meta = malloc(m->meta_len))) {
+	if (m->meta_len && (k->meta = malloc(m->meta_len))) {
 		memcpy(k->meta, meta, m->meta_len);
 		k->meta_len = m->meta_len;
 	}
@@ -244,38 +201,33 @@ static void on_built(struct keeper *k, const struct ch_build_msg *m, const char 
 		server_ended(k);
 		return;
 	}
-	if (ch_keeper_confine(k->req.each, &k->err) < 0)
+	if (ch_keeper_confine(k->req.each, k->req.life == CH_LIFE_JOIN, &k->err) < 0)
 		fail(k);
 }
 
 static void on_builder(struct keeper *k)
 {
 	static char packet[sizeof(struct ch_build_msg) + CH_META_MAX];
-	struct ch_build_msg m = { 0 };
+	struct ch_build_msg m;
 	int fds[2] = { -1, -1 };
 	long n = ch_msg_recv(k->builder.sock, packet, sizeof(packet), fds, 2, ch_msg_deadline(0));
+	int kind = ch_hear_builder(packet, n, fds, &m);
 
-	if (n >= (long)sizeof(m)) {
-		memcpy(&m, packet, sizeof(m));
-		m.msg[sizeof(m.msg) - 1] = '\0';
-	}
-	if (n < (long)sizeof(m)) {
+	if (kind == CH_HEAR_END)
 		close_fd(&k->builder.sock);
-		if (k->state == BUILDING) {
-			ch_err_set(&k->err, -ECHILD,
-				   "the builder of the container ended unexpectedly");
-			fail(k);
-		}
-	} else if (m.kind == CH_BUILD_FUSE && fds[0] >= 0) {
+	if (kind == CH_HEAR_END && k->state == BUILDING) {
+		ch_err_set(&k->err, -ECHILD, "the builder of the container ended unexpectedly");
+		fail(k);
+	} else if (kind == CH_BUILD_FUSE && k->fuse < 0) {
+		bool is_joined = k->req.life == CH_LIFE_JOIN;
+
 		k->fuse = ch_take_fd(&fds[0]);
-		k->cpus_deadline = ch_msg_deadline(CPUS_MS);
-		if (k->is_placed || !k->req.wait_cpus)
-			start_server(k);
-	} else if (m.kind == CH_BUILD_DONE && fds[1] >= 0 && k->state == BUILDING) {
+		k->cpus_deadline = ch_msg_deadline(is_joined ? JOIN_CPUS_MS : CPUS_MS);
+	} else if (kind == CH_BUILD_DONE && k->state == BUILDING) {
 		k->ns[0] = ch_take_fd(&fds[0]);
 		k->ns[1] = ch_take_fd(&fds[1]);
-		on_built(k, &m, packet + sizeof(m), (size_t)n - sizeof(m));
-	} else if (k->state == BUILDING) {
+		on_built(k, &m, packet + sizeof(m));
+	} else if (kind == CH_BUILD_FAILED && k->state == BUILDING) {
 		blame(k, &m);
 	}
 	close_fd(&fds[0]);
@@ -320,10 +272,11 @@ static bool reap(struct keeper *k)
 /* join=no: namespaces of its own for each who asks, made inside the container. */
 static int make_nested(struct keeper *k)
 {
-	struct ch_build_msg m = { 0 };
+	char packet[sizeof(struct ch_build_msg)];
+	struct ch_build_msg m;
 	int sv[2];
 
-	if (socket_pair(sv, &k->err) < 0)
+	if (ch_kid_socket(sv, &k->err) < 0)
 		return k->err.code;
 
 	pid_t pid = fork();
@@ -335,22 +288,14 @@ static int make_nested(struct keeper *k)
 	close(sv[1]);
 
 	long n = pid < 0 ? 0
-			 : ch_msg_recv(sv[0], &m, sizeof(m), k->nested, 2,
+			 : ch_msg_recv(sv[0], packet, sizeof(packet), k->nested, 2,
 				       ch_msg_deadline(NESTED_MS));
 
 	close(sv[0]);
-	if (n == (long)sizeof(m) && m.kind == CH_BUILD_DONE && k->nested[1] >= 0)
+	if (ch_hear_builder(packet, n, k->nested, &m) == CH_BUILD_DONE)
 		return 0;
-	m.msg[sizeof(m.msg) - 1] = '\0';
 	return ch_err_set(&k->err, m.code ? m.code : -EAGAIN, "namespaces for one process: %s",
 			  m.msg[0] ? m.msg : "their builder ended unexpectedly");
-}
-
-/* Room may come: the socket is full, the kernel short of memory, or too many descriptors
- * are in flight. Any other error means that nobody is there to be answered. */
-static bool is_temporary(int rc)
-{
-	return rc == -ETIMEDOUT || rc == -ENOBUFS || rc == -ENOMEM;
 }
 
 /* The namespaces for the next answer. */
@@ -363,28 +308,31 @@ static const int *choose_namespaces(struct keeper *k)
 	return k->nested;
 }
 
-/* Send one answer. Returns 0, or -EAGAIN: later. */
-static int answer(struct keeper *k)
+static void fill_answer(const struct keeper *k, const struct ch_guest *g, struct ch_answer *a)
 {
-	static char packet[sizeof(struct ch_answer) + CH_META_MAX];
-	struct ch_answer a = { .version = CH_PROTO_VERSION };
-	const int *fds = choose_namespaces(k);
-
+	*a = (struct ch_answer){ .version = CH_PROTO_VERSION };
 	if (k->state == FAILED) {
-		a.code = k->err.code;
-		snprintf(a.msg, sizeof(a.msg), "%s", k->err.msg);
+		a->code = k->err.code;
+		snprintf(a->msg, sizeof(a->msg), "%s", k->err.msg);
+	} else if (g->is_foreign) {
+		a->code = -EPROTO;
+		snprintf(a->msg, sizeof(a->msg),
+			 "keeper and plugin or ch-run are not of one version");
 	} else {
-		a.meta_len = k->meta_len;
-		memcpy(a.times, k->times, sizeof(a.times));
+		a->meta_len = k->meta_len;
+		a->shape = k->shape;
+		memcpy(a->times, k->times, sizeof(a->times));
 	}
-	memcpy(packet, &a, sizeof(a));
-	if (a.meta_len)
-		memcpy(packet + sizeof(a), k->meta, a.meta_len);
+}
 
-	int rc = ch_msg_send(k->ctl, packet, sizeof(a) + a.meta_len, fds, a.code ? 0 : 2,
-			     ch_msg_deadline(0));
+/* Answer one question of G. Returns 0, or -EAGAIN: later. */
+static int answer(struct keeper *k, struct ch_guest *g)
+{
+	const int *fds = choose_namespaces(k);
+	struct ch_answer a;
 
-	if (is_temporary(rc))
+	fill_answer(k, g, &a);
+	if (ch_door_answer(&k->door, g, &a, k->meta, fds) < 0)
 		return -EAGAIN;
 	close_fd(&k->nested[0]);
 	close_fd(&k->nested[1]);
@@ -393,110 +341,169 @@ static int answer(struct keeper *k)
 
 static void answer_all(struct keeper *k)
 {
-	while (k->ctl >= 0 && k->waiting > 0) {
-		if (answer(k) < 0)
-			return;
-		k->waiting--;
-		k->has_answered = true;
+	for (size_t i = 0; i < k->door.n; i++) {
+		struct ch_guest *g = &k->door.guests[i];
+
+		while (g->sock >= 0 && g->waiting > 0)
+			if (answer(k, g) < 0)
+				return;
 	}
 }
 
 /* Work where the tasks do. The server has one thread as long as it has not begun; those
  * it makes later on inherit. */
-static void place(struct keeper *k, const struct ch_cpus *cpus)
+static void place(struct keeper *k)
 {
 	k->is_placed = true;
-	syscall(SYS_sched_setaffinity, 0, sizeof(cpus->mask), cpus->mask);
+	syscall(SYS_sched_setaffinity, 0, sizeof(k->cpus), k->cpus);
 	if (k->server.pid > 0)
-		syscall(SYS_sched_setaffinity, k->server.pid, sizeof(cpus->mask), cpus->mask);
-	if (k->fuse >= 0)
+		syscall(SYS_sched_setaffinity, k->server.pid, sizeof(k->cpus), k->cpus);
+}
+
+static void add_cpus(struct keeper *k, const struct ch_cpus *m)
+{
+	for (size_t i = 0; i < sizeof(k->cpus); i++)
+		k->cpus[i] |= m->mask[i];
+	/* Those who join tell of themselves only. */
+	if (k->req.life != CH_LIFE_JOIN)
+		place(k);
+}
+
+/* Serve the image, if it is known where, or nobody tells. */
+static void serve(struct keeper *k)
+{
+	bool is_late = ch_msg_left(k->cpus_deadline) == 0;
+
+	if (k->req.life == CH_LIFE_JOIN && !k->is_placed && !is_late &&
+	    ch_door_asking(&k->door) < k->door.expected)
+		return;
+	if (k->req.life == CH_LIFE_JOIN && !k->is_placed)
+		place(k);
+	if (k->is_placed || !k->req.wait_cpus || is_late)
 		start_server(k);
 }
 
-static void on_message(struct keeper *k, const struct ch_cpus *m, size_t len)
+static void on_message(struct keeper *k, struct ch_guest *g, const struct ch_cpus *m, long n)
 {
-	bool is_known = len >= sizeof(m->go) && m->go.version == CH_PROTO_VERSION;
+	int kind = ch_hear_go(m, n);
 
-	if (is_known && m->go.kind == CH_GO_CPUS && len == sizeof(*m)) {
-		place(k, m);
+	if (kind == CH_GO_CPUS) {
+		add_cpus(k, m);
 		return;
 	}
-	if ((!is_known || m->go.kind != CH_GO_ENTER) && k->state != FAILED) {
-		ch_err_set(&k->err, -EPROTO, "keeper and plugin are not of one version");
-		fail(k);
-	}
-	k->waiting++;
+	g->is_foreign = g->is_foreign || kind == CH_HEAR_FOREIGN;
+	g->waiting++;
 }
 
 /* Returns false when the other end is closed. */
-static bool hear(struct keeper *k)
+static bool hear(struct keeper *k, struct ch_guest *g)
 {
+	/* A process that joins sends its pidfd. Of others' descriptors we want none: the
+	 * kernel drops those for which there is no room. */
+	bool is_joining = k->door.listener >= 0;
 	struct ch_cpus m = { 0 };
 
 	for (;;) {
-		/* No room for descriptors: the kernel drops those that come along. */
-		long n = ch_msg_recv(k->ctl, &m, sizeof(m), NULL, 0, ch_msg_deadline(0));
+		int fd = -1;
+		long n = ch_msg_recv(g->sock, &m, sizeof(m), is_joining ? &fd : NULL, is_joining,
+				     ch_msg_deadline(0));
 
+		if (fd >= 0) {
+			close_fd(&g->pidfd);
+			g->pidfd = fd;
+		}
 		if (n == -ETIMEDOUT)
 			return true;
 		if (n == -EMSGSIZE)
 			n = 0; /* of no version that we know */
 		else if (n <= 0)
 			return false;
-		on_message(k, &m, (size_t)n);
+		on_message(k, g, &m, n);
+	}
+}
+
+/* Look at each guest whose entry in P says that there is something to see. Backwards:
+ * who leaves gives its place to one that was looked at. */
+static void attend(struct keeper *k, const struct pollfd *p, size_t n)
+{
+	for (size_t i = n; i-- > 0;) {
+		struct ch_guest *g = &k->door.guests[i];
+
+		if (p[i].revents && (g->sock < 0 || !hear(k, g)))
+			ch_door_leave(&k->door, i);
 	}
 }
 
 /* ---- life ------------------------------------------------------------------------------ */
 
+/* Does anybody hold, or want, what we hold? */
+static bool is_needed(const struct keeper *k)
+{
+	/* Who joins is told once; others may try for themselves. */
+	if (k->state == FAILED)
+		return ch_door_is_asked(&k->door);
+	if (k->req.life == CH_LIFE_INSIDE && k->door.let_in > 0)
+		return false;
+	return ch_door_is_busy(&k->door);
+}
+
 /* Is there nothing left to do? */
 static bool is_over(struct keeper *k)
 {
-	if (k->ctl < 0 && k->state == BUILDING)
-		return true; /* nobody is waiting for it any more */
-	if (k->req.life == CH_LIFE_SOCKET && k->state != FAILED)
-		return k->ctl < 0;
-	if (k->ctl >= 0 && !(k->req.life == CH_LIFE_INSIDE && k->has_answered))
+	if (is_needed(k))
 		return false;
+	if (k->state == BUILDING || k->req.life == CH_LIFE_SOCKET)
+		return true;
 	/* Those inside hold the namespaces; without them the server ends by itself. */
-	close_fd(&k->ctl);
+	ch_door_shut(&k->door);
 	drop_namespaces(k);
 	return k->state == FAILED || k->server.pid == 0;
 }
 
 /* Answers that do not fit now (socket full, too many descriptors in flight): there is no
- * event for all of that, so look again soon. Nor for CPUs that nobody tells. */
+ * event for all of that, so look again soon. Nor for CPUs that nobody tells, or for guests
+ * that do not come. */
 static int patience(const struct keeper *k)
 {
-	if (k->state != BUILDING && k->waiting)
-		return 1;
+	if (k->state != BUILDING)
+		for (size_t i = 0; i < k->door.n; i++)
+			if (k->door.guests[i].waiting)
+				return 1;
+	if (k->door.listener >= 0 && k->door.n == 0)
+		return ch_msg_left(k->door.deadline);
 	return k->fuse >= 0 ? ch_msg_left(k->cpus_deadline) : -1;
 }
 
 static void one_round(struct keeper *k)
 {
-	struct pollfd p[] = {
-		{ .fd = k->signals, .events = POLLIN },
-		{ .fd = k->builder.sock, .events = POLLIN },
-		{ .fd = k->server.sock, .events = POLLIN },
-		{ .fd = k->boss, .events = POLLIN },
-		{ .fd = k->ctl, .events = POLLIN },
-	};
+	enum { SIGNALS, IMAGE, BUILDER, SERVER, BOSS, DOOR, GUESTS };
+	static struct pollfd p[GUESTS + CH_DOOR_GUESTS_MAX];
 
-	if (poll(p, sizeof(p) / sizeof(p[0]), patience(k)) < 0)
+	p[SIGNALS] = (struct pollfd){ .fd = k->signals, .events = POLLIN };
+	p[IMAGE] = (struct pollfd){ .fd = k->opening.event, .events = POLLIN };
+	p[BUILDER] = (struct pollfd){ .fd = k->builder.sock, .events = POLLIN };
+	p[SERVER] = (struct pollfd){ .fd = k->server.sock, .events = POLLIN };
+	p[BOSS] = (struct pollfd){ .fd = k->boss, .events = POLLIN };
+
+	size_t n = ch_door_poll(&k->door, p + DOOR);
+
+	if (poll(p, DOOR + n, patience(k)) < 0)
 		return;
-	if (k->fuse >= 0 && ch_msg_left(k->cpus_deadline) == 0)
-		start_server(k);
-	if (p[2].revents)
+	if (p[IMAGE].revents)
+		on_image(k);
+	if (p[SERVER].revents)
 		on_server(k);
-	if (p[1].revents && k->builder.sock >= 0)
+	if (p[BUILDER].revents && k->builder.sock >= 0)
 		on_builder(k);
-	if (p[0].revents)
+	if (p[SIGNALS].revents)
 		reap(k);
-	if (p[4].revents && !hear(k))
-		close_fd(&k->ctl);
-	if (p[3].revents)
-		close_fd(&k->ctl);
+	attend(k, p + GUESTS, n - 1);
+	if (p[DOOR].revents)
+		ch_door_accept(&k->door);
+	if (p[BOSS].revents)
+		ch_door_shut(&k->door);
+	if (k->fuse >= 0)
+		serve(k);
 	if (k->state != BUILDING)
 		answer_all(k);
 }
@@ -509,24 +516,13 @@ static void end(struct keeper *k)
 
 	drop_namespaces(k);
 	close_fd(&k->fuse);
-	kill_child(&k->builder);
-	kill_child(&k->server);
+	ch_kid_kill(&k->builder);
+	ch_kid_kill(&k->server);
 	while (reap(k) && ch_msg_left(deadline) > 0) {
 		struct pollfd p = { .fd = k->signals, .events = POLLIN };
 
 		poll(&p, 1, ch_msg_left(deadline));
 	}
-}
-
-/* pidfd of the process that made the socket pair. */
-static int open_boss(int sock)
-{
-	struct ucred cred;
-	socklen_t len = sizeof(cred);
-
-	if (getsockopt(sock, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0 || cred.pid <= 0)
-		return -1;
-	return (int)syscall(SYS_pidfd_open, cred.pid, 0);
 }
 
 static int prepare(struct keeper *k)
@@ -546,27 +542,31 @@ static int prepare(struct keeper *k)
 		return ch_err_sys(&k->err, "make a signalfd");
 	fcntl(CH_KEEPER_SOCK, F_SETFD, FD_CLOEXEC);
 	fcntl(CH_KEEPER_REQUEST, F_SETFD, FD_CLOEXEC);
+	if (ch_door_open(&k->door, CH_KEEPER_SOCK) < 0)
+		return ch_err_set(&k->err, -ENOMEM, "out of memory");
+	/* Who made us has connected already, if it joins. */
+	ch_door_accept(&k->door);
+	k->door.expected = 1;
 	if (ch_request_read(CH_KEEPER_REQUEST, &k->req, &k->err) < 0) {
 		k->req.life = CH_LIFE_SOCKET; /* how many there are to be told is unknown */
 		return k->err.code;
 	}
+	k->shape = ch_request_shape(&k->req);
+	if (k->req.peers > 0)
+		k->door.expected = k->req.peers;
 	if (k->req.life == CH_LIFE_SOCKET)
-		k->boss = open_boss(k->ctl);
-	if (ch_image_open(k->req.image, &k->image, &k->err) < 0)
-		return k->err.code;
-	note_time(k, CH_TIME_IMAGE);
-	if (k->image.kind == CH_IMAGE_SQUASH && spawn_server(k) < 0)
-		return k->err.code;
-	return fork_builder(k);
+		k->boss = ch_kid_maker(CH_KEEPER_SOCK);
+	return ch_opening_start(&k->opening, &k->req, &k->err);
 }
 
 int ch_keeper_main(const char *server, ch_meta_reader *read_meta, bool is_placed)
 {
 	struct keeper k = {
+		.opening = CH_OPENING_INIT,
 		.image = CH_IMAGE_INIT,
 		.server_path = server,
 		.read_meta = read_meta,
-		.ctl = CH_KEEPER_SOCK,
+		.door = { .listener = -1 },
 		.boss = -1,
 		.signals = -1,
 		.ns = { -1, -1 },
@@ -589,6 +589,10 @@ int ch_keeper_main(const char *server, ch_meta_reader *read_meta, bool is_placed
 	bool has_failed = k.state == FAILED;
 
 	end(&k);
+	/* Its thread is at work in there. */
+	if (k.opening.event >= 0)
+		_exit(has_failed ? 1 : 0);
+	ch_door_done(&k.door);
 	ch_image_done(&k.image);
 	ch_request_done(&k.req);
 	free(k.meta);

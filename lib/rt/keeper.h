@@ -2,9 +2,10 @@
 /* keeper.h - the keeper: makes one container, and lets in who asks
  *
  * Protocol: proto.h. It stays outside the container's mount namespace, never touches the
- * container's file system, and does not wait for one once the image is open: builder and
- * image server are processes of their own. With CH_LIFE_SOCKET it ends when the other end of its
- * socket is closed or whoever made the socket has died, and takes the image server with it. */
+ * container's file system, and does not wait for any: the image is opened by a thread
+ * (opening.h), and builder and image server are processes of their own. With
+ * CH_LIFE_SOCKET it ends when the other end of its socket is closed or whoever made the
+ * socket has died, and takes the image server with it. */
 #ifndef CH_RT_KEEPER_H
 #define CH_RT_KEEPER_H
 

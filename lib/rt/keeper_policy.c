@@ -38,19 +38,26 @@ static const int each_calls[] = {
 #endif
 };
 
-static const int each_kill[] = { __NR_execve, __NR_execveat, __NR_ptrace, __NR_socket,
-				 __NR_process_vm_writev };
+/* The same, and taking connections on a socket that is there. */
+static const int join_calls[] = {
+#ifdef __NR_poll
+	__NR_poll,
+#endif
+	LOOP_CALLS, __NR_accept4, __NR_getsockopt, __NR_geteuid,
+};
 
 #define LIST(array)                                                                                \
 	{                                                                                          \
 		(array), sizeof(array) / sizeof((array)[0])                                        \
 	}
 
-int ch_keeper_confine(bool each, struct ch_err *err)
+int ch_keeper_confine(bool each, bool join, struct ch_err *err)
 {
-	struct ch_seccomp_policy loop = { .allow = LIST(loop_calls), .kill = ch_seccomp_never };
-	struct ch_seccomp_policy each_policy = { .allow = LIST(each_calls),
-						 .kill = LIST(each_kill) };
+	struct ch_seccomp_policy policy = { .allow = LIST(loop_calls), .kill = ch_seccomp_never };
 
-	return ch_seccomp_install(each ? &each_policy : &loop, err);
+	if (each)
+		policy.allow = (struct ch_seccomp_list)LIST(each_calls);
+	else if (join)
+		policy.allow = (struct ch_seccomp_list)LIST(join_calls);
+	return ch_seccomp_install(&policy, err);
 }

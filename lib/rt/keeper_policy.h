@@ -8,7 +8,8 @@
 struct ch_err;
 
 /* Filter our system calls for good: no exec, no ptrace, no new sockets. EACH: builders of
- * more namespaces (join=no) will be forked, which need to unshare and mount. */
-int ch_keeper_confine(bool each, struct ch_err *err);
+ * more namespaces (join=no) will be forked, which need to unshare and mount. JOIN: others
+ * will connect. */
+int ch_keeper_confine(bool each, bool join, struct ch_err *err);
 
 #endif

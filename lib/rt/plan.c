@@ -38,52 +38,55 @@ static void add(struct ch_plan *plan, struct ch_op op)
 	plan->ops[plan->n++] = op;
 }
 
-static void add_root(struct ch_plan *plan, const struct ch_request *req, enum ch_image_kind kind)
+static void add_root(struct ch_plan *plan, const struct ch_request *req,
+		     const struct ch_image *image)
 {
-	if (kind == CH_IMAGE_SQUASH)
-		add(plan, (struct ch_op){ CH_OP_IMAGE_SQUASH, req->image, "/", NULL, CH_BIND_RO });
+	if (image->kind == CH_IMAGE_SQUASH)
+		add(plan, (struct ch_op){ CH_OP_IMAGE_SQUASH, req->image, "/", NULL, CH_BIND_RO,
+					  image->offset });
 	else
 		add(plan, (struct ch_op){ CH_OP_IMAGE_DIR, req->image, "/", NULL,
-					  req->write == CH_WRITE_IMAGE ? 0 : CH_BIND_RO });
+					  req->write == CH_WRITE_IMAGE ? 0 : CH_BIND_RO, 0 });
 	if (req->write == CH_WRITE_FAKE)
 		add(plan, (struct ch_op){ CH_OP_FAKE, NULL, "/",
-					  req->write_size ? req->write_size : "12%", 0 });
+					  req->write_size ? req->write_size : "12%", 0, 0 });
 }
 
 static void add_tmp(struct ch_plan *plan, const struct ch_request *req)
 {
 	if (req->tmp)
-		add(plan, (struct ch_op){ CH_OP_BIND, req->tmp, "/tmp", NULL, 0 });
+		add(plan, (struct ch_op){ CH_OP_BIND, req->tmp, "/tmp", NULL, 0, 0 });
 	else
-		add(plan, (struct ch_op){ CH_OP_TMPFS, NULL, "/tmp", "mode=1777", 0 });
+		add(plan, (struct ch_op){ CH_OP_TMPFS, NULL, "/tmp", "mode=1777", 0, 0 });
 }
 
-int ch_plan_make(const struct ch_request *req, enum ch_image_kind kind, struct ch_plan *ret_plan,
-		 struct ch_err *err)
+int ch_plan_make(const struct ch_request *req, const struct ch_image *image,
+		 struct ch_plan *ret_plan, struct ch_err *err)
 {
-	if (req->write == CH_WRITE_IMAGE && kind != CH_IMAGE_DIR)
+	if (req->write == CH_WRITE_IMAGE && image->kind != CH_IMAGE_DIR)
 		return ch_err_set(err, -EROFS,
-				  "image '%s' is a SquashFS file and cannot be written to; "
+				  "image '%s' is a %s file and cannot be written to; "
 				  "changes that are lost in the end: --write-fake",
-				  req->image);
+				  req->image, image->is_sif ? "SIF" : "SquashFS");
 
 	struct ch_plan plan = { .ops = calloc(N_HOST_BINDS + req->binds.n + 8, sizeof(*plan.ops)) };
 
 	if (!plan.ops)
 		return ch_err_set(err, -ENOMEM, "out of memory");
-	add_root(&plan, req, kind);
+	add_root(&plan, req, image);
 	for (size_t i = 0; i < N_HOST_BINDS; i++)
 		add(&plan, (struct ch_op){ CH_OP_BIND, host_binds[i].path, host_binds[i].path, NULL,
-					   host_binds[i].flags });
+					   host_binds[i].flags, 0 });
 	if (!req->no_passwd) {
-		add(&plan, (struct ch_op){ CH_OP_PASSWD, NULL, "/etc/passwd", NULL, CH_BIND_RO });
-		add(&plan, (struct ch_op){ CH_OP_GROUP, NULL, "/etc/group", NULL, CH_BIND_RO });
+		add(&plan,
+		    (struct ch_op){ CH_OP_PASSWD, NULL, "/etc/passwd", NULL, CH_BIND_RO, 0 });
+		add(&plan, (struct ch_op){ CH_OP_GROUP, NULL, "/etc/group", NULL, CH_BIND_RO, 0 });
 	}
 	add_tmp(&plan, req);
 	for (size_t i = 0; i < req->binds.n; i++) {
 		const struct ch_bind *b = &req->binds.list[i];
 
-		add(&plan, (struct ch_op){ CH_OP_BIND, b->src, b->dst, NULL, b->flags });
+		add(&plan, (struct ch_op){ CH_OP_BIND, b->src, b->dst, NULL, b->flags, 0 });
 	}
 	*ret_plan = plan;
 	return 0;
@@ -105,7 +108,11 @@ static void print_op(const struct ch_op *op, FILE *out)
 			op->flags & CH_BIND_RO ? " read-only" : "");
 		return;
 	case CH_OP_IMAGE_SQUASH:
-		fprintf(out, "root: SquashFS '%s' read-only\n", op->src);
+		if (op->offset)
+			fprintf(out, "root: SquashFS at byte %llu of SIF file '%s' read-only\n",
+				(unsigned long long)op->offset, op->src);
+		else
+			fprintf(out, "root: SquashFS '%s' read-only\n", op->src);
 		return;
 	case CH_OP_FAKE:
 		fprintf(out, "writable layer in memory, size %s\n", op->text);

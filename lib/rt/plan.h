@@ -26,6 +26,7 @@ struct ch_op {
 	enum ch_op_kind kind;
 	const char *src, *dst, *text; /* borrowed from the request, or static */
 	unsigned flags;		      /* CH_BIND_* */
+	uint64_t offset;	      /* CH_OP_IMAGE_SQUASH: in a SIF file; else 0 */
 };
 
 struct ch_plan {
@@ -34,8 +35,8 @@ struct ch_plan {
 };
 
 /* REQ must outlive the plan. Errors: -ENOMEM; -EINVAL for what does not go together. */
-int ch_plan_make(const struct ch_request *req, enum ch_image_kind kind, struct ch_plan *ret_plan,
-		 struct ch_err *err);
+int ch_plan_make(const struct ch_request *req, const struct ch_image *image,
+		 struct ch_plan *ret_plan, struct ch_err *err);
 
 /* One line an operation. */
 void ch_plan_print(const struct ch_plan *plan, FILE *out);

@@ -2,17 +2,18 @@
 /* proto.h - what the keeper and those who want to enter say to each other
  *
  * The keeper is exec'd with at most one argument, a fixed environment and these
- * descriptors, and no others: 0, 1, 2 /dev/null; CH_KEEPER_SOCK, one end of a
- * SOCK_SEQPACKET pair; CH_KEEPER_REQUEST (request.h). Whoever wants to enter sends a
- * struct ch_go, and gets one struct ch_answer: with code 0 and two descriptors (user
- * namespace, mount namespace), or with an error. All answers are equal, so that the tasks
- * of a step may share one socket. Messages with another version are refused. */
+ * descriptors, and no others: 0, 1, 2 /dev/null; CH_KEEPER_SOCK, a SOCK_SEQPACKET socket,
+ * which is one end of a pair, or listens (door.h); CH_KEEPER_REQUEST (request.h). Whoever
+ * wants to enter sends a struct ch_go, over a connection of its own with its pidfd, and
+ * gets one struct ch_answer: with code 0 and two descriptors (user namespace, mount
+ * namespace), or with an error. All answers are equal, so that the tasks of a step may
+ * share one socket. Messages with another version are refused. */
 #ifndef CH_RT_PROTO_H
 #define CH_RT_PROTO_H
 
 #include <stdint.h>
 
-#define CH_PROTO_VERSION  1
+#define CH_PROTO_VERSION  2
 #define CH_KEEPER_SOCK	  3
 #define CH_KEEPER_REQUEST 4
 
@@ -43,6 +44,7 @@ struct ch_answer {
 	int32_t code;	   /* negative errno, or 0 */
 	uint32_t meta_len; /* bytes of image metadata behind this header (meta.h) */
 	uint32_t times[5]; /* microseconds from the keeper's start: CH_TIME_* */
+	uint64_t shape;	   /* of the container: ch_request_shape() */
 	char msg[488];	   /* one line, NUL-terminated; empty when code is 0 */
 };
 

@@ -13,8 +13,7 @@
 #include "base/err.h"
 #include "base/text.h"
 
-/* Changes with every field that is added or means something else. */
-#define FORMAT "1"
+#define FORMAT CH_REQUEST_FORMAT
 
 enum kind { PATH, TEXT, NUMBER, BOOL };
 
@@ -30,6 +29,9 @@ static const struct field {
 		key, kind, offsetof(struct ch_request, member), max                                \
 	}
 	FIELD("image", PATH, image, 0),
+	FIELD("name", TEXT, name, 0),
+	FIELD("storage", PATH, storage, 0),
+	FIELD("unsafe", BOOL, unsafe, 1),
 	FIELD("uid", NUMBER, uid, UINT32_MAX - 1),
 	FIELD("gid", NUMBER, gid, UINT32_MAX - 1),
 	FIELD("write", NUMBER, write, CH_WRITE_FAKE),
@@ -38,7 +40,8 @@ static const struct field {
 	FIELD("no_passwd", BOOL, no_passwd, 1),
 	FIELD("each", BOOL, each, 1),
 	FIELD("want_meta", BOOL, want_meta, 1),
-	FIELD("life", NUMBER, life, CH_LIFE_SOCKET),
+	FIELD("life", NUMBER, life, CH_LIFE_JOIN),
+	FIELD("peers", NUMBER, peers, INT32_MAX),
 	FIELD("wait_cpus", BOOL, wait_cpus, 1),
 	FIELD("threads", NUMBER, threads, 1024),
 	FIELD("allowed", TEXT, allowed, 0),
@@ -98,6 +101,21 @@ int ch_request_encode(const struct ch_request *req, char **ret_text, size_t *ret
 		return ch_err_set(err, -ENOMEM, "the request is too long");
 	*ret_len = len;
 	return 0;
+}
+
+uint64_t ch_request_shape(const struct ch_request *req)
+{
+	struct ch_request same = *req; /* borrows all */
+	ch_auto(str) char *text = NULL;
+	struct ch_err err;
+	size_t len;
+
+	same.life = CH_LIFE_INSIDE;
+	same.peers = same.threads = 0;
+	same.want_meta = same.wait_cpus = false;
+	if (ch_request_encode(&same, &text, &len, &err) < 0)
+		return 0;
+	return ch_text_hash(text, len);
 }
 
 /* Is TEXT "KEY=VALUE"? Returns VALUE or NULL. */
@@ -261,6 +279,8 @@ void ch_request_done(struct ch_request *req)
 {
 	ch_binds_done(&req->binds);
 	free(req->image);
+	free(req->name);
+	free(req->storage);
 	free(req->write_size);
 	free(req->tmp);
 	free(req->allowed);

@@ -14,6 +14,9 @@
 
 struct ch_err;
 
+/* Changes with every field that is added or means something else. */
+#define CH_REQUEST_FORMAT "3"
+
 enum ch_write {
 	CH_WRITE_NO,	/* the image is read-only */
 	CH_WRITE_IMAGE, /* changes go to the image directory */
@@ -23,10 +26,14 @@ enum ch_write {
 enum ch_life {
 	CH_LIFE_INSIDE, /* answer once; the container lasts as long as a process in it */
 	CH_LIFE_SOCKET, /* answer everybody until the other end of the socket is closed */
+	CH_LIFE_JOIN,	/* answer who connects, as long as a process that was let in lives */
 };
 
 struct ch_request {
-	char *image;	       /* absolute path */
+	char *image;	       /* absolute path, unless it is a name */
+	char *name;	       /* of an image in storage, perhaps (storage.h); NULL: it is a path */
+	char *storage;	       /* absolute path; NULL: the user's default */
+	bool unsafe;	       /* images in storage may be written to */
 	struct ch_binds binds; /* of the user and the front end, in order */
 	uint32_t uid, gid;     /* inside */
 	enum ch_write write;
@@ -36,6 +43,7 @@ struct ch_request {
 	bool each;	  /* a pair of namespaces for each process that enters */
 	bool want_meta;	  /* answer with the image's environment and entry point, too */
 	enum ch_life life;
+	uint32_t peers;	  /* CH_LIFE_JOIN: how many will come; only a hint; 0: unknown */
 	bool wait_cpus;	  /* the image server starts when a CH_GO_CPUS has come (proto.h) */
 	uint32_t threads; /* of the image server; 0: as many as make sense */
 	char *allowed;	  /* directories that may hold images, separated by ':'; NULL: all */
@@ -49,6 +57,11 @@ int ch_request_encode(const struct ch_request *req, char **ret_text, size_t *ret
 
 /* Decode LEN bytes. Checks all that the keeper relies on: absolute paths, sane numbers. */
 int ch_request_decode(const char *text, size_t len, struct ch_request *ret_req, struct ch_err *err);
+
+/* A number that is the same for requests whose containers are the same: images, binds, ids
+ * and so on count, but not who is answered, or how many threads serve the image. 0 stands
+ * for what is too long to tell. */
+uint64_t ch_request_shape(const struct ch_request *req);
 
 /* Put REQ into an anonymous file. Returns the descriptor (the caller's, at offset 0). */
 int ch_request_file(const struct ch_request *req, struct ch_err *err);

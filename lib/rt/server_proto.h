@@ -2,9 +2,10 @@
 /* server_proto.h - what the keeper and the image server say to each other
  *
  * The keeper execs the server with an empty environment and these descriptors, and no
- * others: 0, 1, 2 /dev/null; CH_SERVER_SOCK; CH_SERVER_IMAGE. Its only argument is the
- * offset of the file system in the image file, decimal (none: 0): the server looks at the
- * image at once, before the start message. The keeper sends one struct
+ * others: 0, 1, 2 /dev/null; CH_SERVER_SOCK; CH_SERVER_IMAGE. Its arguments, decimal, are
+ * the offset of the file system in the image file (none: 0), and the bytes that it may take
+ * there (none, or 0: up to the file's end): the server looks at the image at once, before
+ * the start message. The keeper sends one struct
  * ch_server_start with the mounted /dev/fuse descriptor, from which nothing has been read
  * yet, and perhaps a lifeline: a pidfd with whose process the server ends, too.
  *
@@ -17,7 +18,7 @@
 
 #include <stdint.h>
 
-#define CH_SERVER_VERSION 1
+#define CH_SERVER_VERSION 2
 #define CH_SERVER_SOCK	  3
 #define CH_SERVER_IMAGE	  4
 
@@ -26,7 +27,6 @@ struct ch_server_start {
 	uint32_t threads; /* serving threads; 0: as many as make sense */
 	uint32_t uid;	  /* reported as owner of every inode (ids of the server's namespace) */
 	uint32_t gid;
-	uint64_t offset; /* of the file system in the image file, bytes */
 };
 
 struct ch_server_report {

@@ -116,6 +116,22 @@ static int set_env_no_expand(void *target, const char *value, struct ch_err *err
 	return 0;
 }
 
+static int set_feature(void *target, const char *value, struct ch_err *err)
+{
+	struct ch_settings *s = target;
+
+	return copy(&s->feature, value, err);
+}
+
+static int set_unsafe(void *target, const char *value, struct ch_err *err)
+{
+	struct ch_settings *s = target;
+
+	(void)err;
+	s->unsafe = is_yes(value);
+	return 0;
+}
+
 static int parse_id(const char *value, uint32_t *id, bool *has, struct ch_err *err)
 {
 	long long n;
@@ -168,6 +184,54 @@ static int set_join(void *target, const char *value, struct ch_err *err)
 	return 0;
 }
 
+static int set_join_flag(void *target, const char *value, struct ch_err *err)
+{
+	struct ch_settings *s = target;
+
+	(void)value;
+	s->join = true;
+	if (s->join_pid)
+		return ch_err_set(err, -EINVAL, "--join-pid excludes the other ways to join");
+	return 0;
+}
+
+static int set_join_ct(void *target, const char *value, struct ch_err *err)
+{
+	struct ch_settings *s = target;
+	long long n;
+	int rc = ch_text_number(value, "number of processes", 1, INT32_MAX, &n, err);
+
+	if (rc < 0)
+		return rc;
+	s->join_peers = (uint32_t)n;
+	return set_join_flag(target, value, err);
+}
+
+static int set_join_tag(void *target, const char *value, struct ch_err *err)
+{
+	struct ch_settings *s = target;
+
+	if (!value[0])
+		return ch_err_set(err, -EINVAL, "the tag is empty");
+	if (copy(&s->join_tag, value, err) < 0)
+		return err->code;
+	return set_join_flag(target, value, err);
+}
+
+static int set_join_pid(void *target, const char *value, struct ch_err *err)
+{
+	struct ch_settings *s = target;
+	long long n;
+	int rc = ch_text_number(value, "process id", 1, INT32_MAX, &n, err);
+
+	if (rc < 0)
+		return rc;
+	s->join_pid = (pid_t)n;
+	if (s->join)
+		return ch_err_set(err, -EINVAL, "it excludes the other ways to join");
+	return 0;
+}
+
 /* A mount point on the host was needed by others; ours is inside the container. */
 static int set_mount(void *target, const char *value, struct ch_err *err)
 {
@@ -209,6 +273,24 @@ static int set_script(void *target, const char *value, struct ch_err *err)
 	(void)err;
 	s->script = is_yes(value);
 	return 0;
+}
+
+static int set_seccomp(void *target, const char *value, struct ch_err *err)
+{
+	struct ch_settings *s = target;
+
+	(void)err;
+	s->seccomp = is_yes(value);
+	return 0;
+}
+
+static int set_storage(void *target, const char *value, struct ch_err *err)
+{
+	struct ch_settings *s = target;
+
+	if (!value[0])
+		return ch_err_set(err, -EINVAL, "the directory is empty");
+	return copy(&s->storage, value, err);
 }
 
 static int set_threads(void *target, const char *value, struct ch_err *err)
@@ -358,7 +440,7 @@ const struct ch_opt ch_options[] = {
 	{ "env", 0, CH_OPT_SPANK, CH_OPT_LIST, "image|VAR=VAL|/FILE",
 	  "set environment variables: from the image, one, or from a file",
 	  "Change the environment, in the given order. image applies what the image says: the "
-	  "environment of its OCI configuration, then its file /ch/environment; variables that "
+	  "environment of its configuration, then its file /ch/environment; variables that "
 	  "start "
 	  "with SLURM, PMI or PMIX are left alone. VAR=VAL sets one variable. "
 	  "/FILE is a file of the host with one VAR=VAL a line. Items of VAL between colons that "
@@ -368,6 +450,13 @@ const struct ch_opt ch_options[] = {
 	  "do not expand $ in values of --set-env",
 	  "Take values of --set-env as they are: items that start with $ are not replaced.",
 	  set_env_no_expand },
+	{ "feature", 0, CH_OPT_RUN, CH_OPT_VALUE, "FEAT", "exit with 0 if FEAT is there, else 87",
+	  "Try whether a feature is there, on this machine and in this build, print nothing, and "
+	  "exit with status 0 if so, else 87; with --verbose one line tells why it is not. FEAT is "
+	  "cdi (never, so far), extglob (extended patterns), fuse (FUSE mounts by users), json "
+	  "(configuration of OCI images), overlayfs (--write-fake), seccomp (root emulation), sif "
+	  "and squash (these images), tmpfs-xattrs, or userns (namespaces). Nothing else is done.",
+	  set_feature },
 	{ "fuse-threads", 0, CH_OPT_RUN, CH_OPT_VALUE, "N", "threads of the image server",
 	  "Serve a SquashFS image with N threads. The default is the number of CPUs that the "
 	  "command may use, at most 8.",
@@ -386,11 +475,10 @@ const struct ch_opt ch_options[] = {
 	  set_home },
 	{ "image", 0, CH_OPT_SPANK, CH_OPT_VALUE, "IMAGE|none",
 	  "run tasks in the container image IMAGE",
-	  "Run the tasks of every step in IMAGE: a SquashFS file or a directory, opened on the "
-	  "node "
-	  "as the user. A relative path is taken against the directory of submission when it was "
-	  "inherited from the job, else against the step's working directory. none switches off "
-	  "what was inherited.",
+	  "Run the tasks of every step in IMAGE: a SquashFS or SIF file, a directory, or the name "
+	  "of an image in ch-image's storage, opened on the node as the user. A relative path is "
+	  "taken against the directory of submission when it was inherited from the job, else "
+	  "against the step's working directory. none switches off what was inherited.",
 	  set_image },
 	{ "join", 0, CH_OPT_SPANK, CH_OPT_VALUE, "step|no",
 	  "one container for all local ranks, or one each (default step)",
@@ -398,6 +486,27 @@ const struct ch_opt ch_options[] = {
 	  "other's memory (CMA), as MPI libraries do. With no each rank gets namespaces of its own "
 	  "over the same image server; this is for debugging.",
 	  set_join },
+	{ "join", 'j', CH_OPT_RUN, CH_OPT_FLAG, NULL,
+	  "share one container with other ch-run of the same tag",
+	  "Run in the same container as other ch-run that are given this option and have the same "
+	  "tag, so that the processes can access each other's memory (CMA), as MPI libraries do. "
+	  "The first one makes the container, with its image, binds and ids; the others enter it. "
+	  "It lasts as long as a process in it, whichever.",
+	  set_join_flag },
+	{ "join-ct", 0, CH_OPT_RUN, CH_OPT_VALUE, "N", "--join, expecting N processes",
+	  "As --join, with N processes expected on this machine. It is only a hint: the container "
+	  "waits for those that are missing, up to five seconds while it is empty; more than N may "
+	  "join as well. The default is what a launcher's environment says.",
+	  set_join_ct },
+	{ "join-pid", 0, CH_OPT_RUN, CH_OPT_VALUE, "PID", "enter the container of process PID",
+	  "Run in the container of the running process PID of the same user, to debug it, say. "
+	  "IMAGE and the options that shape a container have no effect.",
+	  set_join_pid },
+	{ "join-tag", 0, CH_OPT_RUN, CH_OPT_VALUE, "TAG", "--join, by the tag TAG",
+	  "As --join, by the tag TAG. The default is the PMIx namespace, else Slurm's step, else "
+	  "the process that started ch-run. Processes of other users, or of other Slurm jobs, are "
+	  "never met.",
+	  set_join_tag },
 	{ "mount", 'm', CH_OPT_RUN, CH_OPT_VALUE, "DIR",
 	  "accepted for compatibility, without effect",
 	  "Accepted for compatibility. The image is mounted inside the container's own mount "
@@ -429,10 +538,16 @@ const struct ch_opt ch_options[] = {
 	  "too. "
 	  "Then srun is available in it only if the image contains Slurm.",
 	  set_script },
+	{ "seccomp", 0, CH_OPT_RUN, CH_OPT_FLAG, NULL,
+	  "let changes of owners and the like seem to work",
+	  "Root emulation, for installing software in a writable image with --uid=0 and --gid=0: "
+	  "system calls that change owners, user and group ids or capabilities, and those that "
+	  "make device files, do nothing and report success.",
+	  set_seccomp },
 	{ "set-env", 0, CH_OPT_RUN, CH_OPT_OPTIONAL, "FILE|VAR=VAL",
 	  "set environment variables (default: /ch/environment of the image)",
 	  "Set environment variables: with VAR=VAL one, with FILE all in that file of the host, "
-	  "one VAR=VAL a line; without an argument those of the image: the environment of its OCI "
+	  "one VAR=VAL a line; without an argument those of the image: the environment of its "
 	  "configuration, then its file /ch/environment. One pair of single quotes around VAL is "
 	  "removed. Items of VAL between colons that start with $ are replaced by that variable's "
 	  "value, and vanish if it is unset or empty. --set-env and --unset-env are carried out in "
@@ -441,9 +556,19 @@ const struct ch_opt ch_options[] = {
 	{ "set-env0", 0, CH_OPT_RUN, CH_OPT_OPTIONAL, "FILE|VAR=VAL",
 	  "as --set-env, for files with NUL-terminated records",
 	  "As --set-env, but the records of the file end in a NUL byte.", set_set_env0 },
+	{ "storage", 's', CH_OPT_RUN, CH_OPT_VALUE, "DIR",
+	  "directory of ch-image that holds images by name",
+	  "Look for images by name in the storage directory DIR of ch-image. Default: what "
+	  "$CH_IMAGE_STORAGE says, else /var/tmp/USER.ch. DIR has to be a directory, not a link, "
+	  "which belongs to the caller, and to which nobody else may write.",
+	  set_storage },
 	{ "uid", 'u', CH_OPT_BOTH, CH_OPT_VALUE, "UID", "user id in the container",
 	  "Appear as user UID in the container. It is the caller in truth, and has its rights.",
 	  set_uid },
+	{ "unsafe", 0, CH_OPT_RUN, CH_OPT_FLAG, NULL, "let --write change images in storage",
+	  "Permit --write with an image in the storage directory of ch-image, which is refused "
+	  "otherwise: ch-image would take the changed image for what it built.",
+	  set_unsafe },
 	{ "unset-env", 0, CH_OPT_BOTH, CH_OPT_LIST, "GLOB", "remove environment variables",
 	  "Remove all environment variables whose names match the shell pattern GLOB; extended "
 	  "patterns such as !(A_*|B_*) are understood.",
@@ -479,6 +604,9 @@ void ch_settings_done(struct ch_settings *s)
 	ch_env_ops_done(&s->env);
 	free(s->image);
 	free(s->cd);
+	free(s->join_tag);
+	free(s->feature);
 	free(s->write_size);
+	free(s->storage);
 	*s = (struct ch_settings){ 0 };
 }

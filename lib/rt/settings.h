@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "opt/opt.h"
 #include "rt/bind.h"
@@ -26,15 +27,23 @@ struct ch_settings {
 	struct ch_binds binds;
 	struct ch_env_ops env;
 	char *cd;
+	char *feature; /* a question, not a container */
 	bool has_uid, has_gid;
 	uint32_t uid, gid;
 	enum ch_home home;
 	enum ch_write write;
 	char *write_size;
+	char *storage; /* as given; NULL: not */
+	bool unsafe;
 	bool private_tmp, no_passwd;
-	bool each; /* join=no */
+	bool each; /* Slurm: join=no */
+	bool join; /* ch-run: any --join of a tag */
+	char *join_tag;
+	uint32_t join_peers; /* 0: as the environment says */
+	pid_t join_pid;	     /* 0: none */
 	bool entrypoint;
 	bool script;
+	bool seccomp; /* root emulation */
 	bool dry_run, help, version;
 	int verbose, quiet;
 	uint32_t threads;

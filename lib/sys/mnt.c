@@ -58,6 +58,25 @@ int ch_mnt_attach(int tree, int dst, struct ch_err *err)
 	return 0;
 }
 
+/* Is mount M hidden, by another one at the same place or above? No path leads to it then,
+ * and nobody sees it. */
+static bool is_hidden(const struct ch_mountinfo *m)
+{
+	ch_auto(fd) int fd = open(m->path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	char path[64], line[64];
+	int id = m->id;
+
+	if (fd < 0)
+		return errno == ENOENT || errno == ENOTDIR;
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+
+	ch_auto(file) FILE *f = fopen(path, "re");
+
+	while (f && fgets(line, sizeof(line), f) && sscanf(line, "mnt_id: %d", &id) != 1)
+		;
+	return id != m->id;
+}
+
 /* One remount for each mount below DIR. Locked flags have to be repeated, or the kernel
  * refuses in a user namespace (mount_namespaces(7)). */
 static int readonly_one_by_one(int dir, struct ch_err *err)
@@ -77,7 +96,7 @@ static int readonly_one_by_one(int dir, struct ch_err *err)
 		line[strcspn(line, "\n")] = '\0';
 		if (ch_mountinfo_parse(line, &m, err) < 0)
 			return err->code;
-		if (!ch_path_is_below(m.path, top) || m.flags & MS_RDONLY)
+		if (!ch_path_is_below(m.path, top) || m.flags & MS_RDONLY || is_hidden(&m))
 			continue;
 		if (mount(NULL, m.path, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | m.flags, NULL) < 0)
 			return ch_err_sys(err, "remount '%s' read-only", m.path);

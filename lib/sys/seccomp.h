@@ -17,6 +17,7 @@ struct ch_seccomp_list {
 	size_t n;
 };
 
+/* A call that is in several lists is treated by the first of them. */
 struct ch_seccomp_policy {
 	struct ch_seccomp_list allow;  /* frequent ones first; clone(2) only without CLONE_NEW* */
 	struct ch_seccomp_list refuse; /* EPERM */
@@ -25,7 +26,7 @@ struct ch_seccomp_policy {
 	bool all_threads;	       /* apply to every thread, not only to the caller's */
 };
 
-/* Set no_new_privs, and install the filter; a call must be in one list only.
+/* Set no_new_privs, and install the filter.
  * Errors: -EINVAL the kernel has no filters (or refuses this one), -E2BIG. */
 int ch_seccomp_install(const struct ch_seccomp_policy *policy, struct ch_err *err);
 

@@ -85,7 +85,7 @@ teardown() { ch_teardown; }
 	assert_equal "$status$stderr" 0
 	assert_match "$output" "^Usage: ch-run "
 	for name in bind cd dry-run env-no-expand fuse-threads gid help home mount no-passwd \
-		private-tmp quiet set-env set-env0 uid unset-env verbose version write write-fake; do
+		private-tmp quiet set-env set-env0 storage uid unsafe unset-env verbose version write write-fake; do
 		assert_match "$output" "--${name}[=[ ]"
 	done
 	run --separate-stderr as_test ch-run '-?'
@@ -116,8 +116,6 @@ teardown() { ch_teardown; }
 	refused 64 "no image given" -v
 	refused 64 "no image given" --
 	refused 64 "no image given" '' -- echo no
-	refused 64 "no command given" "$dir"
-	refused 64 "no command given" "$dir" --
 	refused 64 "option --uid: id 'root' is not a number" -u root "$dir" -- echo no
 	refused 64 "option --uid: id '-1' is not between 0 and 4294967294" -u -1 "$dir" -- echo no
 	refused 64 "option --gid: id '4294967295' is not between" -g 4294967295 "$dir" -- echo no

@@ -12,20 +12,6 @@ setup() {
 }
 teardown() { ch_teardown; }
 
-# script TEXT ARGS...: a script of bash as CH_TEST_AS says, TMPDIR unset
-script() {
-	run --separate-stderr as_test env -u TMPDIR timeout -k 5 100 bash -c "$1" script "${@:2}"
-}
-
-# Seconds that CMD took, in hundredths, into $took
-timed() {
-	local start=$EPOCHREALTIME
-
-	"$@"
-	took=$((${EPOCHREALTIME/[.,]/} - ${start/[.,]/}))
-	took=$((took / 10000))
-}
-
 # ---- exit status --------------------------------------------------------------------------
 
 @test "the command's exit status is ours" {
@@ -85,8 +71,8 @@ print(subprocess.run(sys.argv[1:]).returncode)" ch-run "$1" -- sh -c "kill -$2 \
 	own "$tmp"
 	refused 31 "image '$tmp/missing': No such file or directory" missing -- echo no
 	refused 31 "image '/missing/x': No such file or directory" /missing/x -- echo no
-	refused 31 "image '$tmp/empty': not a directory or SquashFS file, but empty" empty -- echo no
-	refused 31 "image '$tmp/text': not a directory or SquashFS file, but a text file" text -- echo no
+	refused 31 "image '$tmp/empty': not a directory, SquashFS or SIF file, but empty" empty -- echo no
+	refused 31 "image '$tmp/text': not a directory, SquashFS or SIF file, but a text file" text -- echo no
 	refused 31 "but a gzip file, perhaps a tar archive; convert it with ch-convert" image.tar.gz -- echo no
 	refused 31 "but a tar archive; convert it" image.tar -- echo no
 	refused 31 "but a script" script -- echo no

@@ -172,7 +172,6 @@ static void send_start(const struct options *o, int sock, int fuse)
 		.threads = o->threads,
 		.uid = geteuid(),
 		.gid = getegid(),
-		.offset = o->offset ? strtoull(o->offset, NULL, 10) : 0,
 	};
 	int fds[] = { fuse, o->lifeline ? self_pidfd() : -1 };
 	char packet[sizeof(start) + 8] = { 0 };

@@ -23,6 +23,7 @@ static void check(const struct ch_request *req)
 	    req->uid == UINT32_MAX || req->gid == UINT32_MAX || req->threads > 1024)
 		abort();
 	check_path(req->image);
+	check_path(req->storage);
 	check_path(req->tmp);
 	for (size_t i = 0; i < req->binds.n; i++) {
 		check_path(req->binds.list[i].src);
@@ -49,12 +50,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	ch_auto(request) struct ch_request req = { 0 };
 	ch_auto(plan) struct ch_plan plan = { 0 };
+	const struct ch_image image = { .kind = size % 2 ? CH_IMAGE_DIR : CH_IMAGE_SQUASH };
 	struct ch_err err;
 
 	if (ch_request_decode((const char *)data, size, &req, &err) < 0)
 		return 0;
 	check(&req);
 	round_trip(&req);
-	(void)ch_plan_make(&req, size % 2 ? CH_IMAGE_DIR : CH_IMAGE_SQUASH, &plan, &err);
+	(void)ch_plan_make(&req, &image, &plan, &err);
 	return 0;
 }

@@ -101,7 +101,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (fd < 0 || write(fd, data, size) != (ssize_t)size)
 		return 0;
 	ch_meta_allow(BLOCKS_MAX);
-	if (ch_squash_open(fd, 0, &image, &err) == 0)
+	if (ch_squash_open(fd, 0, 0, &image, &err) == 0)
 		walk(&image);
 	return 0;
 }

@@ -24,6 +24,8 @@
 #   $plugin         spank_charlie.so
 #   $tmp            directory of this test, owned by whom as_test means, cleaned by bats
 #   $test_user, $test_user2   two ordinary users
+#   $root_via       array, to be set by tests: words in front of what as_test and its like
+#                   run, for root, with an open /dev/fuse: (prlimit --core=0)
 #
 # Functions for tests:
 #   as_test CMD...    run CMD as CH_TEST_AS says: the file is run twice by contrib/check
@@ -35,6 +37,9 @@
 #   assert_nothing_left   fail if there are processes, mounts or files of ours which were
 #                     not there at ch_setup; ch_teardown calls it. Waits up to 5 s for
 #                     what is about to end.
+#   assert_no_reports   fail if a sanitizer reported something, of an installation with
+#                     sanitizers; ch_teardown calls it
+#   unsanitized       skip this test if the installation has sanitizers: give the reason
 #   assert_match TEXT REGEX, assert_equal GOT WANTED   fail with both in the output
 #   fail TEXT...      fail with this text
 #
@@ -51,6 +56,7 @@ fi
 # Names in ps, and types in mountinfo, that are ours alone.
 our_processes='^(ch-run|ch-keeper|ch-server)$'
 our_mounts=' - fuse[^ ]* (ch-|charlie)| - fuse\.(ch-|charlie)'
+root_via=()
 test_user=chtest
 test_user2=chtest2
 : "${CH_TEST_AS:=user}"
@@ -93,7 +99,7 @@ need_user()
 
 with_fuse()
 {
-	"$top/tests/lib/open-fuse" "$@"
+	"$top/tests/lib/open-fuse" "${root_via[@]}" "$@"
 }
 
 # run_as USER CMD...
@@ -168,6 +174,8 @@ image_lock()
 traces()
 {
 	local pid comm ns
+
+	traces_sockets
 	local -A seen=()
 
 	for pid in /proc/[0-9]*; do
@@ -182,6 +190,17 @@ traces()
 			awk -v ns="$ns" '{ print "mount", ns, $1, $3, $5 }'
 	done < <(find /proc/[0-9]*/ns/mnt -maxdepth 0 -printf '%l %p\n' 2>/dev/null)
 	traces_files
+}
+
+# Abstract sockets with names like ours that a process holds which can be seen: others may
+# run tests in the same network namespace.
+traces_sockets()
+{
+	local inode name
+
+	awk '$8 ~ /^@.*(charlie|ch-)/ { print $7, $8 }' /proc/net/unix | while read -r inode name; do
+		find /proc/[0-9]*/fd -lname "socket:\[$inode\]" -printf "socket $name\n" -quit
+	done 2>/dev/null
 }
 
 # On a machine that others use, too, only names that look like ours count.
@@ -207,6 +226,32 @@ assert_nothing_left()
 	fail "left behind:" "$left"
 }
 
+# ---- sanitizers ------------------------------------------------------------------------
+
+# Where reports go (cli/sanitize.c)
+reports=$prefix/libexec/sanitizer-reports
+
+is_sanitized()
+{
+	[[ $prefix && -e $reports ]]
+}
+
+# unsanitized REASON
+unsanitized()
+{
+	! is_sanitized || skip "does not apply with sanitizers: $1"
+}
+
+assert_no_reports()
+{
+	local text
+
+	is_sanitized && [[ -s $reports ]] || return 0
+	text=$(cat "$reports")
+	: >"$reports"
+	fail "reports of sanitizers:" "$text"
+}
+
 ch_setup()
 {
 	# bats makes its directories for one user; ours must get at $tmp below.
@@ -224,5 +269,9 @@ ch_setup()
 
 ch_teardown()
 {
-	assert_nothing_left
+	local rc=0
+
+	assert_nothing_left || rc=1
+	assert_no_reports || rc=1
+	return $rc
 }

@@ -12,8 +12,18 @@
 #   copy_image DIR        a directory image of one's own, to be changed by the test
 #   own PATH...           give to whom as_test means
 #   squash DIR FILE       make a SquashFS image
+#   program NAME PKG...   compile tests/lib/NAME.c, once for a file, with these packages of
+#                         pkg-config; prints the program's path
+#   script TEXT ARGS...   by bats' run, a script of bash as CH_TEST_AS says; 100 s at most
 #   await SECONDS CMD...  until CMD succeeds; fails in the end
+#   timed CMD...          $took: hundredths of a second that CMD took
+#
+# Variables for tests:
+#   $via                  array, to be set by tests: words in front of ch-run in all these:
+#                         (prlimit --nofile=64); $root_via (common.bash) is for root
 #   setup_images          $dir and $sqfs: image tiny; $both: both of them
+
+via=()
 
 setup_images()
 {
@@ -25,7 +35,7 @@ setup_images()
 
 ch()
 {
-	as_test env -u TMPDIR timeout -k 5 60 ch-run "$@"
+	as_test env -u TMPDIR timeout -k 5 60 "${via[@]}" ch-run "$@"
 }
 
 run_ch()
@@ -84,4 +94,32 @@ await()
 		((SECONDS < end)) || fail "in vain: $*" || return
 		sleep 0.05
 	done
+}
+
+program()
+{
+	local out=$BATS_FILE_TMPDIR/$1 flags=()
+
+	chmod o+x "$BATS_FILE_TMPDIR"
+	if [[ ! -e $out ]]; then
+		(($# == 1)) || read -ra flags < <(pkg-config --cflags --libs "${@:2}")
+		"${CC:-cc}" -D_GNU_SOURCE -O1 -o "$out" "$top/tests/lib/$1.c" "${flags[@]}" >&2 ||
+			return
+	fi
+	printf '%s\n' "$out"
+}
+
+script()
+{
+	run --separate-stderr as_test env -u TMPDIR timeout -k 5 100 bash -c "$1" script "${@:2}"
+}
+
+timed()
+{
+	local start=$EPOCHREALTIME
+
+	"$@"
+	took=$((${EPOCHREALTIME/[.,]/} - ${start/[.,]/}))
+	# shellcheck disable=SC2034
+	took=$((took / 10000))
 }

@@ -14,6 +14,7 @@
 #
 # Functions for tests:
 #   user CMD...              run CMD as the ordinary user, for a minute at most
+#   user2 CMD..., root CMD...   the same as another user, as root
 #   plugstack WORDS...       for what starts from now on, the plugin is configured so
 #   plugstack_here WORDS...  the same for srun, sbatch, salloc only: nodes keep theirs
 #   slurm_conf LINE...       add to slurm.conf, for this test
@@ -21,13 +22,20 @@
 #   batch ARG...             sbatch, and wait for the job's end; $job is its number
 #   job_wait JOB             wait until JOB is over
 #   job_state JOB [FIELD]    what Slurm says of JOB: JobState, or another field
-#   syslog_up NODE FILE, syslog_down NODE FILE   a system log on NODE, written to FILE
+#   syslog_up NODE ARGS, syslog_down NODE ARGS   a system log on NODE: tests/slurm/syslogd
 #   must_fail N OPTION...    srun a program with these options: it must fail, with one
 #                            line "charlie: NODE: " for each of N nodes, and not run on
-#                            the host; $output has what was printed
+#                            the host; $output has what was printed. Run by "${who-user}"
+#   both_fail N REGEX OPTION...   must_fail as the user and as root, with REGEX in $output,
+#                            and nodes that are idle afterwards
+#   compiled NAME            print the path of the program tests/lib/NAME.c, made on first use
+#   node_processes           "NODE: process PID CMDLINE" of all but the slurmds
+#   pids_of NAME             process ids of programs of ours on the nodes
+#   missing FILE...          print those that are not there: for wait_until_empty
 #
 # slurm_teardown fails unless all jobs are over, the nodes idle, and nothing remains on
-# them: no process, no mount, no file in /tmp and /dev/shm.
+# them: no process, mount, cgroup, abstract socket, no file in /tmp, /dev/shm and /run; and
+# if slurmd or slurmstepd crashed, or said that it could not end a step.
 
 load "${BASH_SOURCE[0]%/*}/common"
 
@@ -64,6 +72,9 @@ slurm_setup()
 	mkdir "$share"
 	chown "$test_user:" "$share"
 	export SLURM_CONF=$CH_CLUSTER/c/etc/slurm.conf
+	logs_seen=$(log_sizes)
+	crashes_seen=$(crashes)
+	traces_files | grep '^file /run/' | sort >"$BATS_TEST_TMPDIR/.run" || true
 	# Where everybody is at home, also in a container.
 	cd /
 }
@@ -77,6 +88,7 @@ slurm_teardown()
 	[[ ${BATS_TEST_COMPLETED-} ]] || slurm_clear
 	assert_idle || status=1
 	assert_clean || status=1
+	assert_no_crash || status=1
 	rm -rf "${share:?}"
 	return $status
 }
@@ -86,8 +98,11 @@ slurm_clear()
 	local node
 
 	timeout 10 scancel --user "$test_user" || true
+	timeout 10 scancel --user "$test_user2" || true
+	timeout 10 scancel --user root || true
 	sleep 2
 	for node in $(node_names); do
+		scontrol update "nodename=$node" state=resume 2>/dev/null || true
 		on_node "$node" find /tmp /dev/shm -mindepth 1 -delete
 	done
 }
@@ -128,11 +143,26 @@ plugstack_here()
 
 user()
 {
+	for_a_minute "$test_user" "$@"
+}
+
+user2()
+{
+	for_a_minute "$test_user2" "$@"
+}
+
+root()
+{
+	for_a_minute root "$@"
+}
+
+for_a_minute()	# USER CMD...
+{
 	local home
 
-	home=$(getent passwd "$test_user" | cut -d: -f6)
-	timeout -k 5 60 runuser -u "$test_user" -- env --unset=TMPDIR HOME="$home" \
-		USER="$test_user" LOGNAME="$test_user" SHELL=/bin/bash "$@"
+	home=$(getent passwd "$1" | cut -d: -f6)
+	timeout -k 5 60 runuser -u "$1" -- env --unset=TMPDIR HOME="$home" USER="$1" \
+		LOGNAME="$1" SHELL=/bin/bash "${@:2}"
 }
 
 node_names()
@@ -179,10 +209,21 @@ must_fail()
 	local nodes=$1
 
 	shift
-	run user srun -N "$nodes" "$@" touch "$marker"
+	run "${who-user}" srun -N "$nodes" "$@" touch "$marker"
 	((status != 0)) || fail "srun succeeded:" "$output" || return
 	assert_lines "$nodes" || return
 	[[ ! -e $marker ]] || fail "the application ran on the host:" "$output"
+}
+
+both_fail()
+{
+	local nodes=$1 regex=$2 who
+
+	shift 2
+	for who in user root; do
+		must_fail "$nodes" "$@" && assert_match "$output" "$regex" && assert_idle ||
+			fail "as $who" || return
+	done
 }
 
 # $output has one line of ours for each of N nodes, and no more of ours.
@@ -206,8 +247,8 @@ syslog_up()
 		cp -a null zero full random urandom tty ptmx fuse /tmp/dev && mkdir /tmp/dev/pts /tmp/dev/shm &&
 		mount --bind pts /tmp/dev/pts && mount --bind shm /tmp/dev/shm && mount --rbind /tmp/dev /dev &&
 		umount -R /tmp/dev && rmdir /tmp/dev' || return
-	on_node "$1" python3 "$top/tests/slurm/syslogd" "$2" 3>&- 4>&- &
-	wait_until_empty 10 "syslogd has not started" no_syslog "$2"
+	on_node "$1" python3 "$top/tests/slurm/syslogd" "${@:2}" 3>&- 4>&- &
+	wait_until_empty 10 "syslogd has not started" no_syslog "${@: -1}"
 }
 
 no_syslog()
@@ -217,7 +258,7 @@ no_syslog()
 
 syslog_down()
 {
-	kill "$(node_processes | grep -F "syslogd $2" | cut -d' ' -f3)"
+	kill "$(node_processes | grep -F "syslogd ${*:2}" | cut -d' ' -f3)"
 	on_node "$1" umount --recursive --lazy /dev
 }
 
@@ -265,6 +306,25 @@ node_processes()
 	done
 }
 
+pids_of()
+{
+	node_processes | awk -v name="$1" '$4 == name { print $3 }'
+}
+
+missing()
+{
+	local file
+
+	for file; do [[ -e $file ]] || echo "missing: $file"; done
+}
+
+# Groups of steps, jobs and users in the nodes' trees, in a cluster that uses cgroups
+groups_left()
+{
+	find /sys/fs/cgroup -path "*/charlie-cluster-$(<"$CH_CLUSTER/c/id")/*" -type d \
+		-regex '.*/\(step_\|job_\|uid_\).*'
+}
+
 node_leftovers()
 {
 	local node pid
@@ -275,13 +335,56 @@ node_leftovers()
 		on_node "$node" find /tmp /dev/shm -mindepth 1 -printf "$node: file %p\n"
 		grep -E ' - (fuse\.charlie|tmpfs charlie |overlay )' "/proc/$pid/mountinfo" |
 			sed "s/^/$node: mount /"
+		awk -v node="$node" '$8 ~ /^@/ { print node ": socket " $8 }' "/proc/$pid/net/unix"
 	done
+	groups_left
+	traces_files | grep '^file /run/' | sort | comm -13 "$BATS_TEST_TMPDIR/.run" -
 	return 0
 }
 
 assert_clean()
 {
 	wait_until_empty 8 "left behind" node_leftovers
+}
+
+# Bytes in the log of each node
+log_sizes()
+{
+	local node
+
+	for node in $(node_names); do
+		echo "$node $(stat -c %s "$CH_CLUSTER/c/log/$node.log")"
+	done
+}
+
+# How often the kernel has seen a daemon of Slurm's crash
+crashes()
+{
+	dmesg 2>/dev/null | grep -cE '(slurmd|slurmstepd)\[[0-9]+\].*(segfault|trap|fault)' || true
+}
+
+assert_no_crash()
+{
+	local node size bad
+
+	assert_equal "$(crashes)" "$crashes_seen" || return
+	while read -r node size; do
+		bad=$(tail -c "+$((size + 1))" "$CH_CLUSTER/c/log/$node.log" |
+			grep -iE 'segfault|core dumped|kill task failed|stepd.*(abort|crash)') || true
+		[[ ! $bad ]] || fail "log of $node:" "$bad" || return
+	done <<<"$logs_seen"
+}
+
+# ---- programs of the tests ----------------------------------------------------------------
+
+compiled()
+{
+	local out=$CH_CLUSTER/$1
+
+	# shellcheck disable=SC2046 # one word each
+	[[ -x $out ]] || "${CC:-cc}" -std=gnu17 -D_GNU_SOURCE -o "$out" "$top/tests/lib/$1.c" \
+		$([[ $1 != badfs ]] || pkg-config --cflags --libs fuse3) >&2 || return
+	printf '%s\n' "$out"
 }
 
 # ---- many steps in a row ---------------------------------------------------------------

@@ -21,16 +21,6 @@ setup() {
 
 teardown() { slurm_teardown; }
 
-lacks() {
-	[[ -e $1 ]] || echo "$1"
-}
-
-# All groups of steps and jobs. Whatever bare Slurm leaves is not ours: see the first test.
-groups_left() {
-	find /sys/fs/cgroup -path "*/charlie-cluster-$(<"$CH_CLUSTER/c/id")/*" \
-		-regex '.*/\(step_\|job_\|uid_\).*' -type d
-}
-
 @test "cgroup: steps of a job leave no group; the job leaves none" {
 	user srun -N2 -n2 true	# bare: the test expects nothing more
 	wait_until_empty 10 "Slurm's own are left" groups_left
@@ -38,7 +28,7 @@ groups_left() {
 		"srun -n1 --ch-image=$share/none true" "srun -n2 --ch-image=$IMG sh -c 'exit 3'" \
 		"touch $share/started" "while [ ! -e $share/end ]; do sleep 0.1; done" >"$share/job"
 	user sbatch -Q -N2 -n2 -o "$share/out" "$share/job"
-	wait_until_empty 30 "not started: $(cat "$share/out")" lacks "$share/started"
+	wait_until_empty 30 "not started: $(cat "$share/out")" missing "$share/started"
 	# Only the script's are there, and Slurm's own for the whole job.
 	run -0 steps_left
 	assert_equal "$output" ""
@@ -68,7 +58,7 @@ start() {
 		touch /share/started
 		while [ ! -e /share/end ]; do sleep 0.1; done' >"$share/log" 2>&1 3>&- &
 	step=$!
-	wait_until_empty 20 "not started: $(cat "$share/log")" lacks "$share/started"
+	wait_until_empty 20 "not started: $(cat "$share/log")" missing "$share/started"
 }
 
 @test "cgroup: scancel takes all processes, daemons included" {
@@ -114,6 +104,29 @@ start() {
 	assert_idle
 	assert_clean
 	wait_until_empty 10 "left" groups_left
+}
+
+@test "cgroup: suspend and resume: the application stops, keeper and server are not touched" {
+	user srun -n2 --job-name=sus --ch-image="$IMG" --ch-bind="$share:/share" sh -c '
+		while [ ! -e /share/end ]; do
+			/opt/bin/only-in-image >>/share/count || exit 3; sleep 0.05
+		done' >"$share/log" 2>&1 3>&- &
+	step=$!
+	wait_until_empty 30 "not started" missing "$share/count"
+	job=$(squeue -h -n sus -o %A)
+	ours=$(pids_of ch-keeper; pids_of ch-server)
+	scontrol suspend "$job"
+	sleep 0.5
+	before=$(stat -c %s "$share/count")
+	for pid in $ours; do run ! grep '^State:.*(stopped)' "/proc/$pid/status"; done
+	sleep 1
+	assert_equal "$(stat -c %s "$share/count")" "$before"
+	scontrol resume "$job"
+	sleep 1
+	(($(stat -c %s "$share/count") > before))
+	assert_equal "$(pids_of ch-keeper; pids_of ch-server)" "$ours"
+	touch "$share/end"
+	wait "$step" || fail "status $?: $(<"$share/log")"
 }
 
 @test "affinity: the ranks' CPU masks are those without the plugin" {

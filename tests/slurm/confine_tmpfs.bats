@@ -61,3 +61,19 @@ teardown() { slurm_teardown; }
 	assert_idle
 	assert_equal "$(count)" "$before"
 }
+
+@test "tmpfs: two jobs at once on one node: each has its own /tmp and /dev/shm" {
+	for name in a b; do
+		user srun -Q -w n1 -n1 --ch-image="$IMG" --ch-bind="$share:/share" sh -c "
+			echo $name >/tmp/name; echo $name >/dev/shm/name; touch /share/started.$name
+			while [ ! -e /share/end ]; do sleep 0.1; done
+			cat /tmp/name /dev/shm/name; ls -A /tmp /dev/shm | grep -c name" \
+			>"$share/out.$name" 2>&1 3>&- &
+	done
+	wait_until_empty 30 "not started" missing "$share"/started.{a,b}
+	assert_equal "$(on_node n1 find /tmp /dev/shm -name name)" ""
+	touch "$share/end"
+	wait
+	assert_equal "$(<"$share/out.a")" $'a\na\n2'
+	assert_equal "$(<"$share/out.b")" $'b\nb\n2'
+}

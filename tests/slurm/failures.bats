@@ -15,10 +15,6 @@ teardown_file() { slurm_down; }
 setup() { slurm_setup; }
 teardown() { slurm_teardown; }
 
-lacks() {
-	[[ -e $1 ]] || echo "$1"
-}
-
 # ---- images -------------------------------------------------------------------------
 
 @test "failures: no such image" {
@@ -176,7 +172,7 @@ answering() {	# CODE
 	printf '%s\n' '#!/usr/bin/python3' 'import socket, struct' \
 		's = socket.socket(fileno=3)' \
 		'def answer(version, code, msg=b"", more=b"", fds=[]):' \
-		'    head = struct.pack("=IiI5I488s", version, code, 0, 0, 0, 0, 0, 0, msg)' \
+		'    head = struct.pack("=IiI5IQ488s", version, code, 0, 0, 0, 0, 0, 0, 0, msg)' \
 		'    socket.send_fds(s, [head + more], fds)' \
 		'while s.recv(100):' "    $1" >"$share/keeper"
 	chmod 755 "$share/keeper"
@@ -184,28 +180,28 @@ answering() {	# CODE
 }
 
 @test "failures: a keeper of another version, or one that talks nonsense" {
-	answering 'answer(2, 0)'
+	answering 'answer(99, 0)'
 	must_fail 2 -n8 --ch-image="$IMG"
 	assert_match "$output" 'charlie: n1: the keeper is not of our version'
 	answering 's.send(b"hi")'
 	must_fail 2 -n8 --ch-image="$IMG"
 	assert_match "$output" 'charlie: n1: the keeper is not of our version'
-	answering 'answer(1, 0)'
+	answering 'answer(2, 0)'
 	must_fail 2 -n8 --ch-image="$IMG"
 	assert_match "$output" "charlie: n1: the keeper's answer is incomplete"
-	answering 'answer(1, 0, fds=[0, 0])'
+	answering 'answer(2, 0, fds=[0, 0])'
 	must_fail 2 -n8 --ch-image="$IMG"
 	assert_match "$output" "charlie: n1: enter the container's user namespace: Invalid argument"
-	answering 'answer(1, 77, b"positive")'
+	answering 'answer(2, 77, b"positive")'
 	must_fail 2 -n8 --ch-image="$IMG"
-	answering 'answer(1, -2, b"x" * 488, b"y" * 60000)'
+	answering 'answer(2, -2, b"x" * 488, b"y" * 60000)'
 	must_fail 2 -n8 --ch-image="$IMG"
 }
 
 @test "failures: what the keeper says is escaped before it is printed" {
-	answering 'answer(1, -2, b"one\ntwo\x1b[31mcharlie: n7: three\r")'
+	answering 'answer(2, -2, b"one\ntwo\x1b[31mcharlie: n7: three\r")'
 	must_fail_escaped
-	answering 'answer(1, -2, b"%s%s%n%d")'
+	answering 'answer(2, -2, b"%s%s%n%d")'
 	must_fail 1 --ch-image="$IMG"
 	assert_match "$output" 'charlie: n1: %s%s%n%d'
 }
@@ -245,12 +241,7 @@ start() {
 		while [ ! -e /share/end ]; do /opt/bin/only-in-image >/dev/null || exit 3; sleep 0.1; done' \
 		>"$share/log" 2>&1 3>&- &
 	pid=$!
-	wait_until_empty 20 "not started" lacks "$share/started"
-}
-
-# Process ids of ours on the nodes by name
-pids_of() {	# NAME
-	node_processes | awk -v name="$1" '$4 == name { print $3 }'
+	wait_until_empty 20 "not started" missing "$share/started"
 }
 
 @test "failures: the keeper is killed while the application runs: it goes on, nothing is left" {

@@ -52,6 +52,24 @@ all_different() {	# NODE FIELD
 	run -3 user srun -N1 -n2 --mpi=pmix --ch-join=no --ch-image="$img" mpi-cma --require-cma
 }
 
+@test "mpi: srun ch-run --join: one container a node, CMA, not a word too much" {
+	img=$(image mpi)
+	run -0 --separate-stderr user srun -N2 -n4 --mpi=pmix ch-run --join "$img" -- \
+		mpi-cma --require-cma
+	assert_match "$output" 'size 4 nodes 2'
+	assert_match "$output" 'cma: ok'
+	all_equal n1 9
+	all_equal n1 10
+	assert_equal "$stderr" ""
+}
+
+@test "mpi: srun ch-run without --join: a container each, no CMA" {
+	img=$(image mpi)
+	run -0 user srun -n2 --mpi=pmix ch-run "$img" -- mpi-cma --forbid-cma
+	assert_match "$output" 'cma: failed: Operation not permitted'
+	all_different n1 9
+}
+
 @test "mpi: MPICH with pmi2" {
 	img=$(image mpich)
 	run -0 --separate-stderr user srun -N2 -n4 --ntasks-per-node=2 --mpi=pmi2 \

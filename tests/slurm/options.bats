@@ -372,6 +372,28 @@ named_image() {
 	assert_equal "$output" $'entry: echo x\nx'
 }
 
+@test "entrypoint: a text is run by the image's SHELL, with the command as its arguments" {
+	cp -a "$DIR" "$share/img"
+	echo '{"entrypoint": "echo \"shell: $0 $*\"; exec \"$0\" \"$@\"", "cmd": ["unused"]}' \
+		>"$share/img/ch/metadata.json"
+	run -0 user srun -n1 --ch-image="$share/img" --ch-entrypoint=yes echo a 'b  c'
+	assert_equal "$output" $'shell: echo a b  c\na b  c'
+	echo '{"entrypoint": "x", "shell": ["echo", "mine"]}' >"$share/img/ch/metadata.json"
+	run -0 user srun -n1 --ch-image="$share/img" --ch-entrypoint=yes echo a
+	assert_equal "$output" 'mine x echo a'
+}
+
+@test "entrypoint: what cannot be read is an error for steps that want it, and for no others" {
+	cp -a "$DIR" "$share/img"
+	echo '{"entrypoint": [' >"$share/img/ch/metadata.json"
+	must_fail 2 --ch-entrypoint=yes --ch-image="$share/img"
+	assert_match "$output" "charlie: n2: --ch-entrypoint: image configuration '/ch/metadata.json': JSON, line 2"
+	must_fail 1 --ch-env=image --ch-image="$share/img"
+	assert_match "$output" "charlie: n1: image configuration '/ch/metadata.json': JSON, line 2"
+	run -0 user srun -n1 --ch-image="$share/img" echo x
+	assert_equal "$output" x
+}
+
 @test "entrypoint: with --multi-prog it is an error" {
 	printf '%s\n' "0-3 touch $marker" >"$share/progs"
 	run ! user srun -N2 -n4 --multi-prog --ch-entrypoint=yes --ch-image="$IMG" "$share/progs"

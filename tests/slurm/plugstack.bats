@@ -188,6 +188,14 @@ lacks() {
 	assert_match "$(<"$share/log")" "charlie: user $(id -u "$test_user") job [0-9]+\\.0 image '$IMG'"
 }
 
+@test "plugstack: a system log that hangs keeps nobody waiting" {
+	syslog_up n1 --full "$share/log"
+	plugstack required syslog=yes
+	run -0 user timeout 60 srun -n2 --ch-image="$IMG" /opt/bin/only-in-image
+	syslog_down n1 --full "$share/log"
+	assert_equal "$output" $'only-in-image tiny\nonly-in-image tiny'
+}
+
 @test "plugstack: several plugins and an include are no problem" {
 	printf 'optional %s\n' "$CH_CLUSTER/none.so" >"$CH_CLUSTER/c/etc/more.conf"
 	printf 'include %s\nrequired %s\n' "$CH_CLUSTER/c/etc/more.conf" "$plugin" \

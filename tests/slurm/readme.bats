@@ -53,6 +53,13 @@ debian='PRETTY_NAME="Debian GNU/Linux 12'
 	assert_match "${lines[-1]}" '^n[12]$'
 }
 
+@test "docs: srun ch-run --join" {
+	type_in "$(example slurm-join)"
+	((status == 0))
+	assert_match "$output" 'size 2 nodes 1'
+	assert_match "$output" 'cma: ok'
+}
+
 @test "docs: salloc" {
 	type_in "$(example slurm-salloc)"
 	((status == 0))

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "rt/meta.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/auto.h"
 #include "base/buf.h"
+#include "base/err.h"
 #include "unit.h"
 
 /* All items of KIND in brackets. TEXT is copied, so that the sanitizer watches its end. */
@@ -58,9 +60,29 @@ static void items_of_one_kind_are_found(void **state)
 	}
 }
 
+static void errors_are_for_those_who_ask(void **state)
+{
+	struct ch_err err, told = { .msg = "no such luck" };
+	char text[sizeof(err)];
+	size_t len = ch_meta_put_error(&told, text, sizeof(text));
+
+	(void)state;
+	assert_int_equal(len, sizeof("error no such luck"));
+	assert_int_equal(ch_meta_check(text, len, "cmd-error", &err), 0);
+	assert_int_equal(ch_meta_check(text, len, "error", &err), -EINVAL);
+	assert_string_equal(err.msg, "no such luck");
+	assert_int_equal(ch_meta_check(NULL, 0, "error", &err), 0);
+
+	/* It fits, however long it is. */
+	memset(told.msg, 'x', sizeof(told.msg) - 1);
+	len = ch_meta_put_error(&told, text, sizeof(text));
+	assert_int_equal(len, sizeof("error ") - 1 + sizeof(told.msg));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(errors_are_for_those_who_ask),
 		cmocka_unit_test(items_of_one_kind_are_found),
 	};
 

@@ -16,9 +16,10 @@ static char tmp[] = "/host/tmp";
 
 static void make(const struct ch_request *req, enum ch_image_kind kind, struct ch_plan *plan)
 {
+	const struct ch_image of_kind = { .kind = kind };
 	struct ch_err err;
 
-	assert_int_equal(ch_plan_make(req, kind, plan, &err), 0);
+	assert_int_equal(ch_plan_make(req, &of_kind, plan, &err), 0);
 }
 
 /* The first operation on DST from START on, or NULL. */
@@ -58,12 +59,16 @@ static void a_squashfs_image_cannot_be_written_to(void **state)
 {
 	(void)state;
 	struct ch_request req = { .image = image, .write = CH_WRITE_IMAGE };
+	static const struct ch_image squash = { .kind = CH_IMAGE_SQUASH };
+	static const struct ch_image sif = { .kind = CH_IMAGE_SQUASH, .is_sif = true };
 	struct ch_plan plan = { .n = 77 };
 	struct ch_err err;
 
-	assert_int_equal(ch_plan_make(&req, CH_IMAGE_SQUASH, &plan, &err), -EROFS);
-
+	assert_int_equal(ch_plan_make(&req, &squash, &plan, &err), -EROFS);
+	assert_non_null(strstr(err.msg, "is a SquashFS file"));
 	assert_non_null(strstr(err.msg, "--write-fake"));
+	assert_int_equal(ch_plan_make(&req, &sif, &plan, &err), -EROFS);
+	assert_non_null(strstr(err.msg, "is a SIF file"));
 	assert_int_equal(plan.n, 77);
 }
 
@@ -204,10 +209,11 @@ static void a_plan_is_printed_one_line_an_operation(void **state)
 
 static int plan_it(void *data)
 {
+	static const struct ch_image directory = { .kind = CH_IMAGE_DIR };
 	ch_auto(plan) struct ch_plan plan = { 0 };
 	struct ch_err err;
 
-	return ch_plan_make(data, CH_IMAGE_DIR, &plan, &err);
+	return ch_plan_make(data, &directory, &plan, &err);
 }
 
 static void survives_lack_of_memory(void **state)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* le.h - little-endian numbers at any address */
-#ifndef CH_FS_LE_H
-#define CH_FS_LE_H
+#ifndef CH_BASE_LE_H
+#define CH_BASE_LE_H
 
 #include <endian.h>
 #include <stdint.h>

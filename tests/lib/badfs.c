@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* badfs.c - a file system that fails when told so: a read-only view of a directory, by FUSE
+ *
+ * Usage: badfs DIR MOUNTPOINT, as root; stays in the foreground
+ *
+ * SIGUSR1  from now on, opening and reading files gives EIO
+ * SIGHUP   hangs: as a file server that is gone, whose clients can be killed. (Those whose
+ *          request was read could not, so SIGSTOP at the wrong moment is worse.)
+ * SIGUSR2  all is well again
+ * SIGTERM  unmounts and ends
+ *
+ * The kernel caches nothing: each read of a file arrives here. */
+#define FUSE_USE_VERSION 31
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <fuse.h>
+#include <fuse_lowlevel.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int top;
+static volatile sig_atomic_t is_bad, is_hanging, is_over;
+
+static void on_signal(int sig)
+{
+	if (sig == SIGTERM)
+		is_over = 1;
+	is_bad = sig == SIGUSR1;
+	is_hanging = sig == SIGHUP;
+}
+
+/* PATH begins with a slash. */
+static const char *below_top(const char *path)
+{
+	return path[1] ? path + 1 : ".";
+}
+
+static int bad_getattr(const char *path, struct stat *st, struct fuse_file_info *fi)
+{
+	(void)fi;
+	return fstatat(top, below_top(path), st, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
+}
+
+static int bad_readlink(const char *path, char *buf, size_t size)
+{
+	ssize_t n = readlinkat(top, below_top(path), buf, size - 1);
+
+	if (n < 0)
+		return -errno;
+	buf[n] = '\0';
+	return 0;
+}
+
+static int bad_readdir(const char *path, void *buf, fuse_fill_dir_t fill, off_t offset,
+		       struct fuse_file_info *fi, enum fuse_readdir_flags flags)
+{
+	int fd = openat(top, below_top(path), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *e;
+
+	(void)offset;
+	(void)fi;
+	(void)flags;
+	if (!dir)
+		return -errno;
+	while ((e = readdir(dir)))
+		fill(buf, e->d_name, NULL, 0, 0);
+	closedir(dir);
+	return 0;
+}
+
+static int bad_open(const char *path, struct fuse_file_info *fi)
+{
+	if (is_bad)
+		return -EIO;
+
+	int fd = openat(top, below_top(path), O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	fi->fh = (uint64_t)fd;
+	fi->direct_io = 1;
+	return 0;
+}
+
+static int bad_read(const char *path, char *buf, size_t size, off_t offset,
+		    struct fuse_file_info *fi)
+{
+	(void)path;
+	if (is_bad)
+		return -EIO;
+
+	ssize_t n = pread((int)fi->fh, buf, size, offset);
+
+	return n < 0 ? -errno : (int)n;
+}
+
+static int bad_release(const char *path, struct fuse_file_info *fi)
+{
+	(void)path;
+	return close((int)fi->fh);
+}
+
+static void *bad_init(struct fuse_conn_info *conn, struct fuse_config *config)
+{
+	(void)conn;
+	config->entry_timeout = config->attr_timeout = config->negative_timeout = 0;
+	config->use_ino = 1;
+	return NULL;
+}
+
+static const struct fuse_operations operations = {
+	.init = bad_init,
+	.getattr = bad_getattr,
+	.readlink = bad_readlink,
+	.readdir = bad_readdir,
+	.open = bad_open,
+	.read = bad_read,
+	.release = bad_release,
+};
+
+/* One request after the other. Signals are taken between them only, by ppoll. */
+static void serve(struct fuse_session *session, const sigset_t *open)
+{
+	struct fuse_buf buf = { 0 };
+
+	while (!is_over && !fuse_session_exited(session)) {
+		struct pollfd p = { .fd = is_hanging ? -1 : fuse_session_fd(session),
+				    .events = POLLIN };
+
+		if (ppoll(&p, 1, NULL, open) <= 0)
+			continue;
+		if (fuse_session_receive_buf(session, &buf) <= 0)
+			break;
+		fuse_session_process_buf(session, &buf);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	static const int signals[] = { SIGUSR1, SIGHUP, SIGUSR2, SIGTERM };
+	struct sigaction sa = { .sa_handler = on_signal };
+	char *words[] = { argv[0], (char[]){ "-o" },
+			  (char[]){ "ro,allow_other,default_permissions,fsname=badfs" } };
+	struct fuse_args args = FUSE_ARGS_INIT(3, words);
+	sigset_t set, old;
+	struct fuse *fuse;
+
+	if (argc != 3 || (top = open(argv[1], O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0) {
+		fprintf(stderr, "badfs: usage: badfs DIR MOUNTPOINT\n");
+		return 64;
+	}
+	sigemptyset(&set);
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+		sigaction(signals[i], &sa, NULL);
+		sigaddset(&set, signals[i]);
+	}
+	sigprocmask(SIG_BLOCK, &set, &old);
+	fuse = fuse_new(&args, &operations, sizeof(operations), NULL);
+	if (!fuse || fuse_mount(fuse, argv[2]) < 0)
+		return 1;
+	serve(fuse_get_session(fuse), &old);
+	fuse_unmount(fuse);
+	fuse_destroy(fuse);
+	return 0;
+}
