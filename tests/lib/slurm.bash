@@ -22,6 +22,7 @@
 #   batch ARG...             sbatch, and wait for the job's end; $job is its number
 #   job_wait JOB             wait until JOB is over
 #   job_state JOB [FIELD]    what Slurm says of JOB: JobState, or another field
+#   syslog_up NODE ARGS, syslog_down NODE ARGS   a system log on NODE: tests/slurm/syslogd
 #   must_fail N OPTION...    srun a program with these options: it must fail, with one
 #                            line "charlie: NODE: " for each of N nodes, and not run on
 #                            the host; $output has what was printed. Run by "${who-user}"
@@ -236,6 +237,29 @@ assert_lines()
 	# What srun says in advance of an image that it does not see is not about a node.
 	got=$(grep charlie: <<<"$output" | grep -vc "^srun: charlie: image '.*' is not visible here;")
 	assert_equal "$got" "$1" || fail "$output"
+}
+
+# No system log on a test node: here is one, in a /dev of its own.
+syslog_up()
+{
+	# shellcheck disable=SC2016
+	on_node "$1" sh -c 'mkdir /tmp/dev && mount -t tmpfs dev /tmp/dev && cd /dev &&
+		cp -a null zero full random urandom tty ptmx fuse /tmp/dev && mkdir /tmp/dev/pts /tmp/dev/shm &&
+		mount --bind pts /tmp/dev/pts && mount --bind shm /tmp/dev/shm && mount --rbind /tmp/dev /dev &&
+		umount -R /tmp/dev && rmdir /tmp/dev' || return
+	on_node "$1" python3 "$top/tests/slurm/syslogd" "${@:2}" 3>&- 4>&- &
+	wait_until_empty 10 "syslogd has not started" no_syslog "${@: -1}"
+}
+
+no_syslog()
+{
+	[[ -e $1 ]] || echo "$1"
+}
+
+syslog_down()
+{
+	kill "$(node_processes | grep -F "syslogd ${*:2}" | cut -d' ' -f3)"
+	on_node "$1" umount --recursive --lazy /dev
 }
 
 # ---- nothing is left ----------------------------------------------------------------------
