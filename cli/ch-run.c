@@ -32,7 +32,9 @@
 #include "rt/plan.h"
 #include "rt/settings.h"
 #include "rt/spawn.h"
+#include "rt/storage.h"
 #include "run_env.h"
+#include "run_log.h"
 #include "sys/msg.h"
 
 /* Exit codes before the command is executed. */
@@ -123,6 +125,26 @@ static int find_timeout(struct run *run, struct ch_err *err)
 	return 0;
 }
 
+/* Names are looked for in storage, paths are not. */
+static int add_image(struct run *run, const char *image, struct ch_err *err)
+{
+	struct ch_request *r = &run->req;
+	const char *storage = run->set.storage ? run->set.storage : getenv("CH_IMAGE_STORAGE");
+	struct stat st;
+	int rc = ch_path_absolute(image, run->set.cwd, &r->image, err);
+
+	r->unsafe = run->set.unsafe;
+	if (rc == 0 && ch_storage_may_name(image) && !(r->name = strdup(image)))
+		rc = ch_err_set(err, -ENOMEM, "out of memory");
+	if (rc < 0 || !storage || !storage[0])
+		return rc;
+	if (ch_path_absolute(storage, run->set.cwd, &r->storage, err) < 0)
+		return err->code;
+	if (lstat(r->storage, &st) < 0 && errno == ENOENT)
+		ch_log(CH_WARN, "storage '%s': %s", r->storage, strerrordesc_np(ENOENT));
+	return 0;
+}
+
 static int make_request(struct run *run, const char *image, struct ch_err *err)
 {
 	struct ch_settings *s = &run->set;
@@ -145,7 +167,7 @@ static int make_request(struct run *run, const char *image, struct ch_err *err)
 	if (run->by_image)
 		r->want_meta = true;
 
-	int rc = ch_path_absolute(image, s->cwd, &r->image, err);
+	int rc = add_image(run, image, err);
 
 	if (rc == 0)
 		rc = add_tmp(run, err);
@@ -399,7 +421,7 @@ static int dry_run(struct run *run, struct ch_err *err)
 	ch_auto(image) struct ch_image image = CH_IMAGE_INIT;
 	ch_auto(plan) struct ch_plan plan = { 0 };
 
-	if (ch_image_open(run->req.image, &image, err) < 0 ||
+	if (ch_storage_find(&run->req, &image, err) < 0 ||
 	    ch_plan_make(&run->req, &image, &plan, err) < 0)
 		return report(err, EXIT_MISC);
 	ch_plan_print(&plan, stdout);
@@ -497,6 +519,8 @@ int main(int argc, char **argv)
 	struct ch_err err;
 
 	ch_log_to(to_stderr, NULL, CH_INFO);
+	if (LOG_CALLS)
+		ch_run_log(argc, argv);
 	if (getuid() != geteuid() || getgid() != getegid()) {
 		ch_log(CH_ERROR, "must not be set-user-ID or set-group-ID");
 		return EXIT_MISC;

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "cmdline.h"
 #include "options.h"
+#include "rt/storage.h"
 #include "rt/version.h"
 #include "slurm.h"
 #include "step.h"
@@ -89,6 +90,23 @@ static void hand_down_prolog(void)
 		setenv(CH_PROLOG_VARIABLE, path, 1);
 }
 
+/* Is IMAGE here, as a file or by its name? */
+static bool is_visible(const char *image)
+{
+	ch_auto(image) struct ch_image found = CH_IMAGE_INIT;
+	ch_auto(request) struct ch_request r = { .image = strdup("/dev/null") };
+	const char *storage = getenv("CH_IMAGE_STORAGE");
+	struct ch_err err;
+
+	if (access(image, F_OK) == 0 || !ch_storage_may_name(image))
+		return access(image, F_OK) == 0;
+	r.name = strdup(image);
+	if (storage && storage[0] == '/')
+		r.storage = strdup(storage);
+	/* /dev/null, the path beside the name, is no image. */
+	return r.image && r.name && ch_storage_find(&r, &found, &err) == 0;
+}
+
 /* An image may exist on the nodes only: that is no error. */
 int slurm_spank_init_post_opt(spank_t sp, int ac, char *av[])
 {
@@ -101,7 +119,7 @@ int slurm_spank_init_post_opt(spank_t sp, int ac, char *av[])
 	if (spank_context() == S_CTX_LOCAL)
 		hand_down_prolog();
 	if (!is_submitting() || !image || strcmp(image, "none") == 0 || is_inherited(image) ||
-	    access(image, F_OK) == 0)
+	    is_visible(image))
 		return 0;
 	/* No longer than CH_SAY_MAX, and not without its end. */
 	ch_err_set(&text, 0, "image '%.340s' is not visible here; it has to be on the nodes",

@@ -20,6 +20,7 @@
 #include "job_env.h"
 #include "options.h"
 #include "rt/request.h"
+#include "rt/storage.h"
 #include "sys/msg.h"
 
 enum { END_MS = 1000 };
@@ -112,6 +113,20 @@ static int resolve_image(const struct ch_step *step, spank_t sp, char **ret_path
 	return ch_path_absolute(image, dir, ret_path, err);
 }
 
+/* Names of images are looked for on the node, in the user's storage. */
+static int name_image(const struct ch_step *step, spank_t sp, struct ch_request *r,
+		      struct ch_err *err)
+{
+	const char *image = step->set.image;
+	const char *storage = ch_job_getenv("CH_IMAGE_STORAGE", sp);
+
+	if (ch_storage_may_name(image) && !(r->name = strdup(image)))
+		return ch_err_set(err, -ENOMEM, "out of memory");
+	if (!storage || !storage[0])
+		return 0;
+	return ch_path_absolute(storage, step->cwd, &r->storage, err);
+}
+
 static int bind_home(const struct ch_step *step, const char *home, struct ch_request *r,
 		     struct ch_err *err)
 {
@@ -180,6 +195,8 @@ static int fill_request(struct ch_step *step, spank_t sp, struct ch_request *r, 
 	if (rc == 0 && ((s->write_size && !r->write_size) || (!s->private_tmp && !r->tmp) ||
 			(allowed && !r->allowed)))
 		rc = ch_err_set(err, -ENOMEM, "out of memory");
+	if (rc == 0)
+		rc = name_image(step, sp, r, err);
 	if (rc == 0)
 		rc = ch_binds_copy(&r->binds, &step->config->binds, err);
 	if (rc == 0)

@@ -78,7 +78,7 @@ static int clone_source(struct build *b, size_t i, struct ch_err *err)
 	b->is_dir[i] = op->kind != CH_OP_PASSWD && op->kind != CH_OP_GROUP;
 	if (op->kind != CH_OP_BIND && op->kind != CH_OP_IMAGE_DIR)
 		return 0;
-	b->sources[i] = ch_mnt_clone(AT_FDCWD, op->src);
+	b->sources[i] = ch_mnt_clone(AT_FDCWD, op->kind == CH_OP_BIND ? op->src : ".");
 	if (b->sources[i] < 0 && op->flags & CH_BIND_MAYBE)
 		return 0;
 	if (b->sources[i] < 0)
@@ -87,10 +87,6 @@ static int clone_source(struct build *b, size_t i, struct ch_err *err)
 	if (fstat(b->sources[i], &st) < 0)
 		return ch_err_sys(err, "look at '%s'", op->src);
 	b->is_dir[i] = S_ISDIR(st.st_mode);
-	if (op->kind == CH_OP_IMAGE_DIR &&
-	    (st.st_dev != b->image->dev || st.st_ino != b->image->ino))
-		return ch_err_set(err, -ESTALE, "image '%s' was replaced while it was opened",
-				  op->src);
 	return 0;
 }
 
@@ -422,6 +418,11 @@ static int make_namespaces(struct build *b, struct ch_err *err)
 		return err->code;
 	if (ch_userns_new(b->req->uid, b->req->gid, err) < 0)
 		return err->code;
+	/* The kernel clones no mount by a descriptor from another mount namespace. But the
+	 * working directory comes along into the new one: the directory that was looked at is
+	 * the one that is used, whatever its path leads to by now. */
+	if (b->image->kind == CH_IMAGE_DIR && fchdir(b->image->fd) < 0)
+		return ch_err_sys(err, "image '%s'", b->req->image);
 	/* Opened outside the namespace it could not be mounted inside: EINVAL. */
 	if (b->image->kind == CH_IMAGE_SQUASH) {
 		b->devfuse = open("/dev/fuse", O_RDWR | O_CLOEXEC);

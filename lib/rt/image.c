@@ -102,22 +102,27 @@ static int classify(struct ch_image *image, mode_t mode, struct ch_err *err)
 	return 0;
 }
 
-int ch_image_open(const char *path, struct ch_image *ret_image, struct ch_err *err)
+int ch_image_take(int fd, const char *path, struct ch_image *ret_image, struct ch_err *err)
 {
-	ch_auto(image) struct ch_image image = CH_IMAGE_INIT;
+	ch_auto(image) struct ch_image image = { .fd = fd };
 	struct stat st;
 
-	/* O_NONBLOCK: do not wait for the writer of a FIFO. */
-	image.fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	if (image.fd < 0 || fstat(image.fd, &st) < 0)
+	if (fstat(fd, &st) < 0)
 		return ch_err_sys(err, "image '%s'", path);
 	if (classify(&image, st.st_mode, err) < 0)
 		return ch_err_in(err, "image '%s'", path);
-	image.dev = st.st_dev;
-	image.ino = st.st_ino;
 	*ret_image = image;
 	image.fd = -1;
 	return 0;
+}
+
+int ch_image_open(const char *path, struct ch_image *ret_image, struct ch_err *err)
+{
+	int fd = open(path, CH_IMAGE_OPEN);
+
+	if (fd < 0)
+		return ch_err_sys(err, "image '%s'", path);
+	return ch_image_take(fd, path, ret_image, err);
 }
 
 /* Is PATH below DIR, wherever links lead DIR to? */

@@ -7,9 +7,9 @@
 #ifndef CH_RT_IMAGE_H
 #define CH_RT_IMAGE_H
 
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 struct ch_err;
 
@@ -20,13 +20,18 @@ struct ch_image {
 	bool is_sif;	       /* CH_IMAGE_SQUASH: a partition of the file */
 	uint64_t offset, size; /* of the partition, bytes; else 0 */
 	int fd;		       /* owned; open for reading */
-	dev_t dev;
-	ino_t ino;
 };
 
 #define CH_IMAGE_INIT ((struct ch_image){ .fd = -1 })
 
-/* Open PATH. Errors say what the file looks like instead. */
+/* How an image is opened: not waiting for the writer of a FIFO. */
+#define CH_IMAGE_OPEN (O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
+
+/* The image that is open as FD, which is taken, also on failure. PATH is for messages.
+ * Errors say what the file looks like instead. */
+int ch_image_take(int fd, const char *path, struct ch_image *ret_image, struct ch_err *err);
+
+/* Open PATH. */
 int ch_image_open(const char *path, struct ch_image *ret_image, struct ch_err *err);
 
 /* Refuse an image that lies below none of the directories of ALLOWED (separated by ':'). */

@@ -191,14 +191,7 @@ static int connect_name(const struct ch_join *join, struct ch_err *err)
 
 	if (fd < 0)
 		return fd;
-	int rc = connect(fd, (struct sockaddr *)&to, len);
-
-	if (rc < 0 && errno == EPROTOTYPE)
-		return ch_err_set(err, -EPERM,
-				  "join: the name '@%s' is taken by something else; "
-				  "another --join-tag may help",
-				  join->name);
-	if (rc < 0)
+	if (connect(fd, (struct sockaddr *)&to, len) < 0)
 		return ch_err_sys(err, "join: connect to '@%s'", join->name);
 	if (check_owner(join, fd, err) < 0)
 		return err->code;

@@ -556,7 +556,7 @@ static int prepare(struct keeper *k)
 		k->door.expected = k->req.peers;
 	if (k->req.life == CH_LIFE_SOCKET)
 		k->boss = ch_kid_maker(CH_KEEPER_SOCK);
-	return ch_opening_start(&k->opening, k->req.image, &k->err);
+	return ch_opening_start(&k->opening, &k->req, &k->err);
 }
 
 int ch_keeper_main(const char *server, ch_meta_reader *read_meta, bool is_placed)

@@ -17,6 +17,7 @@ libchrt_la_SOURCES = \
 	%D%/settings.c %D%/settings.h \
 	%D%/sif.c %D%/sif.h \
 	%D%/spawn.c %D%/spawn.h \
+	%D%/storage.c %D%/storage.h \
 	%D%/version.c %D%/version.h
 libchrt_la_LIBADD = libchopt.la libchsys.la libchbase.la
 

@@ -7,27 +7,29 @@
 #include <unistd.h>
 
 #include "base/auto.h"
+#include "rt/storage.h"
 
-/* Room for a few paths; the default may be more than a limit on memory allows. */
-enum { STACK_SIZE = 256 * 1024 };
+/* For a few paths, and whoever knows the names of users; the default may be more than a
+ * limit on memory allows. */
+enum { STACK_SIZE = 512 * 1024 };
 
 static void *work(void *data)
 {
 	struct ch_opening *o = data;
 	uint64_t one = 1;
 
-	o->rc = ch_image_open(o->path, &o->image, &o->err);
+	o->rc = ch_storage_find(o->req, &o->image, &o->err);
 	(void)!write(o->event, &one, sizeof(one));
 	return NULL;
 }
 
-int ch_opening_start(struct ch_opening *opening, const char *path, struct ch_err *err)
+int ch_opening_start(struct ch_opening *opening, struct ch_request *req, struct ch_err *err)
 {
 	pthread_attr_t attr;
 
 	/* Not a heap for each thread: that would reserve 64 MB. */
 	mallopt(M_ARENA_MAX, 1);
-	opening->path = path;
+	opening->req = req;
 	opening->event = eventfd(0, EFD_CLOEXEC);
 	if (opening->event < 0)
 		return ch_err_sys(err, "make an eventfd");

@@ -11,9 +11,10 @@
 
 #include "base/err.h"
 #include "rt/image.h"
+#include "rt/request.h"
 
 struct ch_opening {
-	const char *path; /* the caller's, until the end */
+	struct ch_request *req; /* the caller's, who leaves it alone until the end */
 	int event; /* readable when there is a result; -1: there was none, or it is fetched */
 	pthread_t thread;
 	struct ch_image image;
@@ -23,8 +24,9 @@ struct ch_opening {
 
 #define CH_OPENING_INIT ((struct ch_opening){ .event = -1, .image = CH_IMAGE_INIT })
 
-/* Begin to open PATH. OPENING must stay where it is until the result has been fetched. */
-int ch_opening_start(struct ch_opening *opening, const char *path, struct ch_err *err);
+/* Begin to look for the image of REQ (storage.h), and to open it. OPENING and REQ must stay
+ * where they are until the result has been fetched. */
+int ch_opening_start(struct ch_opening *opening, struct ch_request *req, struct ch_err *err);
 
 /* Fetch the result (image.h), when event is readable. */
 int ch_opening_finish(struct ch_opening *opening, struct ch_image *ret_image, struct ch_err *err);

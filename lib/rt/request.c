@@ -29,6 +29,9 @@ static const struct field {
 		key, kind, offsetof(struct ch_request, member), max                                \
 	}
 	FIELD("image", PATH, image, 0),
+	FIELD("name", TEXT, name, 0),
+	FIELD("storage", PATH, storage, 0),
+	FIELD("unsafe", BOOL, unsafe, 1),
 	FIELD("uid", NUMBER, uid, UINT32_MAX - 1),
 	FIELD("gid", NUMBER, gid, UINT32_MAX - 1),
 	FIELD("write", NUMBER, write, CH_WRITE_FAKE),
@@ -276,6 +279,8 @@ void ch_request_done(struct ch_request *req)
 {
 	ch_binds_done(&req->binds);
 	free(req->image);
+	free(req->name);
+	free(req->storage);
 	free(req->write_size);
 	free(req->tmp);
 	free(req->allowed);

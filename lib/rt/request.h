@@ -15,7 +15,7 @@
 struct ch_err;
 
 /* Changes with every field that is added or means something else. */
-#define CH_REQUEST_FORMAT "2"
+#define CH_REQUEST_FORMAT "3"
 
 enum ch_write {
 	CH_WRITE_NO,	/* the image is read-only */
@@ -30,7 +30,10 @@ enum ch_life {
 };
 
 struct ch_request {
-	char *image;	       /* absolute path */
+	char *image;	       /* absolute path, unless it is a name */
+	char *name;	       /* of an image in storage, perhaps (storage.h); NULL: it is a path */
+	char *storage;	       /* absolute path; NULL: the user's default */
+	bool unsafe;	       /* images in storage may be written to */
 	struct ch_binds binds; /* of the user and the front end, in order */
 	uint32_t uid, gid;     /* inside */
 	enum ch_write write;

@@ -123,6 +123,15 @@ static int set_feature(void *target, const char *value, struct ch_err *err)
 	return copy(&s->feature, value, err);
 }
 
+static int set_unsafe(void *target, const char *value, struct ch_err *err)
+{
+	struct ch_settings *s = target;
+
+	(void)err;
+	s->unsafe = is_yes(value);
+	return 0;
+}
+
 static int parse_id(const char *value, uint32_t *id, bool *has, struct ch_err *err)
 {
 	long long n;
@@ -273,6 +282,15 @@ static int set_seccomp(void *target, const char *value, struct ch_err *err)
 	(void)err;
 	s->seccomp = is_yes(value);
 	return 0;
+}
+
+static int set_storage(void *target, const char *value, struct ch_err *err)
+{
+	struct ch_settings *s = target;
+
+	if (!value[0])
+		return ch_err_set(err, -EINVAL, "the directory is empty");
+	return copy(&s->storage, value, err);
 }
 
 static int set_threads(void *target, const char *value, struct ch_err *err)
@@ -457,12 +475,10 @@ const struct ch_opt ch_options[] = {
 	  set_home },
 	{ "image", 0, CH_OPT_SPANK, CH_OPT_VALUE, "IMAGE|none",
 	  "run tasks in the container image IMAGE",
-	  "Run the tasks of every step in IMAGE: a SquashFS or SIF file, or a directory, opened on "
-	  "the "
-	  "node "
-	  "as the user. A relative path is taken against the directory of submission when it was "
-	  "inherited from the job, else against the step's working directory. none switches off "
-	  "what was inherited.",
+	  "Run the tasks of every step in IMAGE: a SquashFS or SIF file, a directory, or the name "
+	  "of an image in ch-image's storage, opened on the node as the user. A relative path is "
+	  "taken against the directory of submission when it was inherited from the job, else "
+	  "against the step's working directory. none switches off what was inherited.",
 	  set_image },
 	{ "join", 0, CH_OPT_SPANK, CH_OPT_VALUE, "step|no",
 	  "one container for all local ranks, or one each (default step)",
@@ -540,9 +556,19 @@ const struct ch_opt ch_options[] = {
 	{ "set-env0", 0, CH_OPT_RUN, CH_OPT_OPTIONAL, "FILE|VAR=VAL",
 	  "as --set-env, for files with NUL-terminated records",
 	  "As --set-env, but the records of the file end in a NUL byte.", set_set_env0 },
+	{ "storage", 's', CH_OPT_RUN, CH_OPT_VALUE, "DIR",
+	  "directory of ch-image that holds images by name",
+	  "Look for images by name in the storage directory DIR of ch-image. Default: what "
+	  "$CH_IMAGE_STORAGE says, else /var/tmp/USER.ch. DIR has to be a directory, not a link, "
+	  "which belongs to the caller, and to which nobody else may write.",
+	  set_storage },
 	{ "uid", 'u', CH_OPT_BOTH, CH_OPT_VALUE, "UID", "user id in the container",
 	  "Appear as user UID in the container. It is the caller in truth, and has its rights.",
 	  set_uid },
+	{ "unsafe", 0, CH_OPT_RUN, CH_OPT_FLAG, NULL, "let --write change images in storage",
+	  "Permit --write with an image in the storage directory of ch-image, which is refused "
+	  "otherwise: ch-image would take the changed image for what it built.",
+	  set_unsafe },
 	{ "unset-env", 0, CH_OPT_BOTH, CH_OPT_LIST, "GLOB", "remove environment variables",
 	  "Remove all environment variables whose names match the shell pattern GLOB; extended "
 	  "patterns such as !(A_*|B_*) are understood.",
@@ -581,5 +607,6 @@ void ch_settings_done(struct ch_settings *s)
 	free(s->join_tag);
 	free(s->feature);
 	free(s->write_size);
+	free(s->storage);
 	*s = (struct ch_settings){ 0 };
 }

@@ -33,6 +33,8 @@ struct ch_settings {
 	enum ch_home home;
 	enum ch_write write;
 	char *write_size;
+	char *storage; /* as given; NULL: not */
+	bool unsafe;
 	bool private_tmp, no_passwd;
 	bool each; /* Slurm: join=no */
 	bool join; /* ch-run: any --join of a tag */

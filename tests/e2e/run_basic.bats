@@ -85,7 +85,7 @@ teardown() { ch_teardown; }
 	assert_equal "$status$stderr" 0
 	assert_match "$output" "^Usage: ch-run "
 	for name in bind cd dry-run env-no-expand fuse-threads gid help home mount no-passwd \
-		private-tmp quiet set-env set-env0 uid unset-env verbose version write write-fake; do
+		private-tmp quiet set-env set-env0 storage uid unsafe unset-env verbose version write write-fake; do
 		assert_match "$output" "--${name}[=[ ]"
 	done
 	run --separate-stderr as_test ch-run '-?'

@@ -9,7 +9,6 @@ load ../lib/run
 setup() {
 	ch_setup
 	setup_images
-	cd "$tmp"
 	tag=t$$.$BATS_TEST_NUMBER
 }
 teardown() { ch_teardown; }
@@ -29,8 +28,6 @@ script() {
 # ---- meeting ------------------------------------------------------------------------------
 
 @test "join: thirty-two at once share one container, and one image server" {
-	local before after
-
 	script 'for i in {1..32}; do
 			run --join-ct=32 -- sh -c "for n in mnt user; do readlink /proc/self/ns/\$n; done >/opt/ns.$i
 				sha256sum </bin/busybox >/opt/sum.$i

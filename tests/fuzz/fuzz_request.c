@@ -23,6 +23,7 @@ static void check(const struct ch_request *req)
 	    req->uid == UINT32_MAX || req->gid == UINT32_MAX || req->threads > 1024)
 		abort();
 	check_path(req->image);
+	check_path(req->storage);
 	check_path(req->tmp);
 	for (size_t i = 0; i < req->binds.n; i++) {
 		check_path(req->binds.list[i].src);

@@ -488,10 +488,10 @@ static int bad_request(void)
 	} cases[] = {
 		{ "", 0, -EPROTO, "request has format" },
 		{ "garbage", 7, -EPROTO, "request has format" },
-		{ "format=2\0image=relative", 24, -EINVAL,
+		{ "format=3\0image=relative", 24, -EINVAL,
 		  "request: image 'relative' is not absolute" },
-		{ "format=2\0image=/\0x=y", 21, -EINVAL, "request: unknown field 'x=y'" },
-		{ "format=2\0image=/nonexistent", 28, -ENOENT, "image '/nonexistent'" },
+		{ "format=3\0image=/\0x=y", 21, -EINVAL, "request: unknown field 'x=y'" },
+		{ "format=3\0image=/nonexistent", 28, -ENOENT, "image '/nonexistent'" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {

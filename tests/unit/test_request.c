@@ -15,7 +15,7 @@
 
 /* Text with the NUL at its end that every field has. */
 #define RECORDS(text) (text), sizeof(text)
-#define HEAD	      "format=2\0image=/i\0"
+#define HEAD	      "format=3\0image=/i\0"
 
 static void fill(struct ch_request *req)
 {
@@ -23,6 +23,9 @@ static void fill(struct ch_request *req)
 
 	*req = (struct ch_request){
 		.image = strdup("/images/a b:c.sqfs"),
+		.name = strdup("a b:c"),
+		.storage = strdup("/var/tmp/me.ch"),
+		.unsafe = true,
 		.uid = 4294967294,
 		.gid = 7,
 		.write = CH_WRITE_FAKE,
@@ -42,6 +45,9 @@ static void fill(struct ch_request *req)
 static void assert_filled(const struct ch_request *req)
 {
 	assert_string_equal(req->image, "/images/a b:c.sqfs");
+	assert_string_equal(req->name, "a b:c");
+	assert_string_equal(req->storage, "/var/tmp/me.ch");
+	assert_true(req->unsafe);
 	assert_int_equal(req->uid, 4294967294);
 	assert_int_equal(req->gid, 7);
 	assert_int_equal(req->write, CH_WRITE_FAKE);
@@ -90,6 +96,8 @@ static void the_least_request_round_trips(void **state)
 
 	assert_string_equal(out.image, "/i");
 	assert_null(out.tmp);
+	assert_null(out.name);
+	assert_null(out.storage);
 	assert_null(out.write_size);
 	assert_null(out.allowed);
 	assert_int_equal(out.binds.n, 0);
@@ -121,10 +129,10 @@ static void other_formats_are_refused_with_advice(void **state)
 		{ "", 0 },
 		{ RECORDS("") },
 		{ RECORDS("format=0\0image=/i") },
-		{ RECORDS("format=22\0image=/i") },
+		{ RECORDS("format=32\0image=/i") },
 		{ RECORDS("format=\0image=/i") },
-		{ RECORDS("image=/i\0format=2") },
-		{ "format=2", 8 },
+		{ RECORDS("image=/i\0format=3") },
+		{ "format=3", 8 },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -147,12 +155,14 @@ static void hostile_requests_are_refused(void **state)
 		size_t len;
 		int code;
 	} cases[] = {
-		{ RECORDS("format=2"), -EINVAL },	   /* no image */
-		{ RECORDS("format=2\0image=i"), -EINVAL }, /* relative */
-		{ RECORDS("format=2\0image="), -EINVAL },
+		{ RECORDS("format=3"), -EINVAL },	   /* no image */
+		{ RECORDS("format=3\0image=i"), -EINVAL }, /* relative */
+		{ RECORDS("format=3\0image="), -EINVAL },
 		{ RECORDS(HEAD "tmp=x"), -EINVAL },
+		{ RECORDS(HEAD "storage=x"), -EINVAL },
+		{ RECORDS(HEAD "unsafe=2"), -ERANGE },
 		{ RECORDS(HEAD "unknown=1"), -EINVAL },
-		{ RECORDS(HEAD "format=2"), -EINVAL },
+		{ RECORDS(HEAD "format=3"), -EINVAL },
 		{ RECORDS(HEAD "uid"), -EINVAL },
 		{ RECORDS(HEAD "uid="), -EINVAL },
 		{ RECORDS(HEAD "uid=x"), -EINVAL },
