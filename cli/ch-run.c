@@ -34,6 +34,7 @@
 #include "rt/spawn.h"
 #include "rt/storage.h"
 #include "run_env.h"
+#include "run_exec.h"
 #include "run_log.h"
 #include "sys/msg.h"
 
@@ -198,10 +199,12 @@ static int set_home(const struct run *run, struct ch_err *err)
 
 static int change_env(struct run *run, const struct ch_entry *entry, struct ch_err *err)
 {
-	int rc = set_home(run, err);
+	bool is_host = ch_image_is_host(run->req.image);
+	int rc = is_host && run->set.home != CH_HOME_YES ? 0 : set_home(run, err);
 
-	unsetenv("TMPDIR");
-	if (rc == 0)
+	if (!is_host)
+		unsetenv("TMPDIR");
+	if (rc == 0 && !is_host)
 		rc = ch_env_path(&ch_run_env, err);
 	if (rc == 0)
 		rc = ch_env_ops_apply(&run->set.env, &ch_run_env, entry->meta,
@@ -390,8 +393,7 @@ static int execute(struct run *run, struct ch_err *err)
 		rc = ch_fakeroot_install(err);
 	if (rc < 0)
 		return report(err, EXIT_MISC);
-	execvp(run->argv[0], run->argv);
-	ch_err_sys(err, "execute '%s' in the container", run->argv[0]);
+	ch_run_exec(run->argv, err);
 	return report(err, EXIT_EXEC);
 }
 
