@@ -33,9 +33,10 @@ endif
 
 libexec_PROGRAMS += ch-keeper
 ch_keeper_SOURCES = %D%/ch-keeper.c
+ch_keeper_CPPFLAGS = $(AM_CPPFLAGS)
 ch_keeper_LDADD = libchkeeper.la libchrt.la
 if JSON
-ch_keeper_CPPFLAGS = $(AM_CPPFLAGS) -DHAVE_JSON
+ch_keeper_CPPFLAGS += -DHAVE_JSON
 ch_keeper_LDADD += libchoci.la libchjson.la
 endif
 
