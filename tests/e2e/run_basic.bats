@@ -193,6 +193,15 @@ teardown() { ch_teardown; }
 	refused 31 "is a SquashFS file and cannot be written to" --dry-run -w "$sqfs" -- true
 }
 
+@test "a set-user-ID ch-run refuses" {
+	cp "$prefix/bin/ch-run" "$tmp/ch-run"
+	chown "$test_user2" "$tmp/ch-run"
+	chmod 4755 "$tmp/ch-run"
+	run --separate-stderr as_test "$tmp/ch-run" "$dir" -- echo no
+	assert_equal "$status $output" "31 "
+	assert_match "$stderr" "^ch-run\[[0-9]+\]: error: must not be set-user-ID or set-group-ID"
+}
+
 @test "a keeper that is missing is told by name" {
 	run --separate-stderr as_test env CH_KEEPER=/nonexistent/keeper ch-run "$dir" -- echo no
 	assert_equal "$status $output" "31 "
