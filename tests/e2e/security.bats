@@ -269,7 +269,7 @@ speaks() {	# [NAME=VALUE] ARGS...
 		ls private; rmdir private; mknod dev c 1 3; mknod sda b 8 0
 		echo 1 >/proc/sys/kernel/printk; echo h >/proc/sysrq-trigger; dmesg -n 1; hostname x
 		insmod /opt/bin/only-in-image; reboot -f; swapoff -a
-		renice -n -5 $$; kill -STOP 1; cat /proc/1/environ; ls /proc/1/root/
+		renice -n -5 $$; kill -STOP 1; cat /proc/1/environ; ls /proc/1/root
 		chroot /proc/1/root true; cat /dev/mem /dev/kmsg
 		exit 0'
 	assert_equal "$status $output" "0 "
