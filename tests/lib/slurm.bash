@@ -389,7 +389,7 @@ compiled()
 
 # ---- many steps in a row ---------------------------------------------------------------
 
-# Descriptors, threads, children and mounts of slurmd
+# Descriptors, children and mounts of slurmd, and the node's namespaces
 slurmd_state() {
 	local pid
 	pid=$(node_pid n1)
@@ -397,6 +397,22 @@ slurmd_state() {
 		sed 's/:.*//' | sort | uniq -c | xargs)"
 	echo "children $(pgrep -P "$pid" | wc -l)"
 	echo "mounts $(wc -l <"/proc/$pid/mountinfo")"
+	echo "namespaces $(node_namespaces "$pid" | wc -l)"
+}
+
+# User and mount namespaces of all processes of a node, given its slurmd
+node_namespaces() {	# PID
+	local pid
+
+	for pid in "$1" $(node_processes | cut -d' ' -f3); do
+		readlink "/proc/$pid/ns/user" "/proc/$pid/ns/mnt" || true
+	done 2>/dev/null | sort -u
+}
+
+# Memory of slurmd that belongs to it alone, in kB
+slurmd_memory() {
+	awk '$1 == "Private_Dirty:" { print $2 }' \
+		"/proc/$(node_pid n1)/smaps_rollup"
 }
 
 # Pairs of steps, without and with an image, one after the other, in microseconds each.
@@ -430,10 +446,11 @@ is_steady() {	# FILE
 
 # NUMBER pairs of steps leave slurmd as it was, and the last are as fast as the first.
 assert_no_leak() {	# NUMBER
-	local before round
-	steps 3 >/dev/null	# what is loaded once
+	local before round memory
+	steps 10 >/dev/null	# what is loaded once
 	assert_idle
 	before=$(slurmd_state)
+	memory=$(slurmd_memory)
 	steps "$1" >"$share/times"
 	assert_idle
 	run slurmd_state
@@ -444,6 +461,9 @@ assert_no_leak() {	# NUMBER
 	done
 	assert_equal "$output" "$before"
 	assert_clean
+	# Slurm itself keeps some for each step for a while: less than a page each.
+	memory=$(($(slurmd_memory) - memory))
+	echo "# grew $memory" >&3; 	((memory < 512 + $1 * 8)) || fail "slurmd grew by $memory kB"
 
 	# A leak would not go away when one looks again: chance does.
 	for round in 1 2 3; do
