@@ -66,6 +66,7 @@ static int readonly_one_by_one(int dir, struct ch_err *err)
 	ssize_t len = readlink(ch_fd_path(dir, link), top, sizeof(top) - 1);
 	ch_auto(file) FILE *f = fopen("/proc/self/mountinfo", "re");
 	ch_auto(str) char *line = NULL;
+	char refused[PATH_MAX] = "";
 	size_t size = 0;
 
 	if (len < 0 || !f)
@@ -77,12 +78,22 @@ static int readonly_one_by_one(int dir, struct ch_err *err)
 		line[strcspn(line, "\n")] = '\0';
 		if (ch_mountinfo_parse(line, &m, err) < 0)
 			return err->code;
-		if (!ch_path_is_below(m.path, top) || m.flags & MS_RDONLY)
+		if (!ch_path_is_below(m.path, top))
 			continue;
-		if (mount(NULL, m.path, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | m.flags, NULL) < 0)
-			return ch_err_sys(err, "remount '%s' read-only", m.path);
+		/* Of mounts on top of each other, a path leads to the last one, which has
+		 * flags of its own: its line counts. */
+		if (strcmp(m.path, refused) == 0)
+			refused[0] = '\0';
+		if (m.flags & MS_RDONLY ||
+		    mount(NULL, m.path, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | m.flags, NULL) ==
+			    0)
+			continue;
+		ch_err_sys(err, "remount '%s' read-only", m.path);
+		if (refused[0] || strlen(m.path) >= sizeof(refused))
+			return err->code;
+		memcpy(refused, m.path, strlen(m.path) + 1);
 	}
-	return 0;
+	return refused[0] ? err->code : 0;
 }
 
 int ch_mnt_readonly(int dir, struct ch_err *err)
