@@ -32,9 +32,6 @@ static struct ch_site find_site(void)
 #ifdef HAVE_JSON
 		.has_json = true,
 #endif
-#ifdef HAVE_SECCOMP
-		.has_seccomp = true,
-#endif
 		.is_inside = getenv("CH_RUNNING") != NULL,
 	};
 }

@@ -34,6 +34,7 @@
 #include "rt/spawn.h"
 #include "rt/storage.h"
 #include "run_env.h"
+#include "run_log.h"
 #include "sys/msg.h"
 
 /* Exit codes before the command is executed. */
@@ -446,9 +447,7 @@ static int test_feature(const struct ch_settings *set, struct ch_err *err)
 		.has_server = true,
 #endif
 		.has_json = HAS_JSON,
-#ifdef HAVE_SECCOMP
-		.has_seccomp = true,
-#endif
+		.fakeroot = ch_fakeroot_install,
 	};
 	struct ch_finding f;
 
@@ -520,6 +519,8 @@ int main(int argc, char **argv)
 	struct ch_err err;
 
 	ch_log_to(to_stderr, NULL, CH_INFO);
+	if (LOG_CALLS)
+		ch_run_log(argc, argv);
 	if (getuid() != geteuid() || getgid() != getegid()) {
 		ch_log(CH_ERROR, "must not be set-user-ID or set-group-ID");
 		return EXIT_MISC;

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 bin_PROGRAMS += ch-run
-ch_run_SOURCES = %D%/ch-run.c %D%/run_env.c %D%/run_env.h
+ch_run_SOURCES = %D%/ch-run.c %D%/run_env.c %D%/run_env.h %D%/run_log.c %D%/run_log.h
 ch_run_CPPFLAGS = $(AM_CPPFLAGS) $(BUILT_CPPFLAGS) -DKEEPER='"$(libexecdir)/ch-keeper"'
 ch_run_LDADD = libchprobe.la libchfakeroot.la libchrt.la
 
@@ -25,9 +25,6 @@ BUILT_CPPFLAGS += -DHAVE_JSON
 endif
 if SERVER
 BUILT_CPPFLAGS += -DHAVE_SERVER
-endif
-if SECCOMP
-BUILT_CPPFLAGS += -DHAVE_SECCOMP
 endif
 if PMIX
 BUILT_CPPFLAGS += -DHAVE_PMIX

@@ -19,6 +19,7 @@
 #include "rt/command.h"
 #include "rt/enter.h"
 #include "sys/msg.h"
+#include "sys/syslog.h"
 
 /* ---- messages ---------------------------------------------------------------------------- */
 
@@ -212,8 +213,7 @@ static int change_dir(struct ch_step *step, spank_t sp, struct ch_err *err)
 	return 0;
 }
 
-/* One line for the administrator, who asked for it (syslog=yes). This process is about to
- * exec the application: nothing of syslog(3) stays in slurmstepd. */
+/* One line for the administrator, who asked for it (syslog=yes). */
 static void log_start(struct ch_step *step, spank_t sp)
 {
 	uint32_t job = 0, id = 0;
@@ -224,11 +224,9 @@ static void log_start(struct ch_step *step, spank_t sp)
 	struct ch_err text; /* for its cleaning of control characters */
 
 	/* No longer than CH_SAY_MAX, and not without its end. */
-	ch_err_set(&text, 0, "user %u job %u.%u image '%.340s'", getuid(), job, id,
+	ch_err_set(&text, 0, "charlie: user %u job %u.%u image '%.340s'", getuid(), job, id,
 		   step->set.image);
-	openlog("charlie", LOG_NDELAY, LOG_USER);
-	syslog(LOG_INFO, "%s", text.msg);
-	closelog();
+	ch_syslog_once(LOG_USER | LOG_INFO, text.msg);
 }
 
 static long long now_us(void)

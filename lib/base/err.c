@@ -19,15 +19,24 @@ __attribute__((format(printf, 5, 0))) static void put(struct ch_err *err, const 
 	ch_text_one_line(err->msg);
 }
 
+/* Lines that end in a reason: so long that front ends do not cut it off. */
+enum { WITH_REASON = 400 };
+
+/* Of a very long object the end is left out: the reason is more telling. */
 static void append_reason(struct ch_err *err, int code)
 {
-	size_t len = strlen(err->msg);
-	const char *reason = strerrordesc_np(-code);
+	const char *known = strerrordesc_np(-code);
+	char reason[128];
 
-	if (reason)
-		snprintf(err->msg + len, sizeof(err->msg) - len, ": %s", reason);
+	if (known)
+		snprintf(reason, sizeof(reason), ": %s", known);
 	else
-		snprintf(err->msg + len, sizeof(err->msg) - len, ": error %d", -code);
+		snprintf(reason, sizeof(reason), ": error %d", -code);
+	ch_text_cut(err->msg, WITH_REASON - strlen(reason));
+
+	size_t len = strlen(err->msg);
+
+	snprintf(err->msg + len, sizeof(err->msg) - len, "%s", reason);
 }
 
 int ch_err_set_at(struct ch_err *err, const char *file, unsigned line, int code, const char *fmt,

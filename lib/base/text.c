@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -81,6 +82,53 @@ void ch_text_cut(char *text, size_t max)
 	while (max > 0 && is_continued((unsigned char)text[max]))
 		max--;
 	text[max] = '\0';
+}
+
+/* C, or how it is written, into OUT. Returns the length. */
+static size_t escape(char c, char out[5])
+{
+	unsigned char u = (unsigned char)c;
+
+	if (u < ' ' || u == 0x7f || c == '\'' || c == '\\')
+		return (size_t)snprintf(out, 5, "\\%03o", u);
+	out[0] = c;
+	return 1;
+}
+
+/* Append LEN bytes of TEXT to LINE, which has *POS of SIZE bytes, leaving room for the end.
+ * Returns false when it does not fit. */
+static bool put(char *out, size_t *pos, size_t size, const char *text, size_t len)
+{
+	if (*pos + len + sizeof("...") > size)
+		return false;
+	memcpy(out + *pos, text, len);
+	*pos += len;
+	return true;
+}
+
+static bool put_word(char *out, size_t *pos, size_t size, const char *word)
+{
+	bool fits = put(out, pos, size, "'", 1);
+
+	for (; fits && *word; word++) {
+		char text[5];
+		size_t len = escape(*word, text);
+
+		fits = put(out, pos, size, text, len);
+	}
+	return fits && put(out, pos, size, "'", 1);
+}
+
+void ch_text_quote_words(char *const *words, char *out, size_t size)
+{
+	size_t pos = 0;
+	bool fits = true;
+
+	for (size_t i = 0; fits && words[i]; i++)
+		fits = (i == 0 || put(out, &pos, size, " ", 1)) &&
+		       put_word(out, &pos, size, words[i]);
+	snprintf(out + pos, size - pos, "%s", fits ? "" : "...");
+	ch_text_one_line(out);
 }
 
 int ch_text_next(const char **list, char sep, char **ret_item, struct ch_err *err)

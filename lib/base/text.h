@@ -17,6 +17,12 @@ void ch_text_one_line(char *text);
 /* Cut TEXT to at most MAX bytes, not within a character. */
 void ch_text_cut(char *text, size_t max);
 
+/* WORDS (NULL-terminated) for a log: in single quotes, separated by spaces. Control
+ * characters, single quotes and backslashes become \ooo (octal); the rest is as of
+ * ch_text_one_line(). It is cut to SIZE bytes, NUL included (at least 4), and then ends in
+ * "...". */
+void ch_text_quote_words(char *const *words, char *out, size_t size);
+
 /* Split the next item off a list: up to the first SEP that no backslash precedes. The
  * item is copied with "\SEP" turned into SEP; all other backslashes stay.
  *

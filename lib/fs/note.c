@@ -5,13 +5,11 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <syslog.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "base/auto.h"
+#include "sys/syslog.h"
 
 #define EVERY 10 /* seconds */
 
@@ -21,11 +19,7 @@ static atomic_uint left_out;
 
 void ch_note_open(void)
 {
-	struct sockaddr_un to = { .sun_family = AF_UNIX, .sun_path = "/dev/log" };
-	ch_auto(fd) int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-	if (fd >= 0 && connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0)
-		log_fd = ch_take_fd(&fd);
+	log_fd = ch_syslog_open();
 }
 
 static void __attribute__((format(printf, 2, 0))) note(unsigned more, const char *fmt, va_list ap)
@@ -33,18 +27,14 @@ static void __attribute__((format(printf, 2, 0))) note(unsigned more, const char
 	char line[512];
 	int n;
 
-	if (log_fd < 0)
-		return;
-	n = snprintf(line, sizeof(line), "<%d>ch-server[%d]: ", LOG_USER | LOG_WARNING,
-		     (int)getpid());
+	n = snprintf(line, sizeof(line), "ch-server[%d]: ", (int)getpid());
 	vsnprintf(line + n, sizeof(line) - (size_t)n, fmt, ap);
 	if (more) {
 		size_t len = strlen(line);
 
 		snprintf(line + len, sizeof(line) - len, " (and %u more)", more);
 	}
-	/* Not send(2): a filter cannot look at its address. */
-	(void)!write(log_fd, line, strlen(line));
+	ch_syslog_send(log_fd, LOG_USER | LOG_WARNING, line);
 }
 
 void ch_note(const char *fmt, ...)

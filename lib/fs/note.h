@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* note.h - lines for the system log, from a process that may not make sockets any more
- *
- * Unlike syslog(3) it never reconnects, and it is silent where there is no log. */
+ * (sys/syslog.h) */
 #ifndef CH_FS_NOTE_H
 #define CH_FS_NOTE_H
 

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "probe/feature.h"
 
-#include "config.h"
-
 #include <errno.h>
 #include <fnmatch.h>
 #include <limits.h>
@@ -38,12 +36,15 @@ static void look_json(const struct ch_site *site, struct ch_finding *f)
 /* The filter for root emulation, not that of the image server. */
 static void look_seccomp(const struct ch_site *site, struct ch_finding *f)
 {
-	if (site->has_seccomp)
-		ch_look_seccomp(site, f);
-	else
-		ch_found_no(f, "", "built without libseccomp");
+	struct ch_err err;
+
+	if (!site->fakeroot)
+		ch_found_no(f, "", "this program has no root emulation");
+	else if (site->fakeroot(&err) < 0)
+		ch_found_no(f, "", "%s", err.msg);
 }
 
+/* Also for SIF, which has SquashFS inside. */
 static void look_squash(const struct ch_site *site, struct ch_finding *f)
 {
 	const char *slash = strrchr(site->keeper, '/');

@@ -9,6 +9,8 @@
 
 #include <stdbool.h>
 
+struct ch_err;
+
 enum ch_verdict {
 	CH_VERDICT_OK,
 	CH_VERDICT_LIMITED, /* containers run, but something is slower or missing */
@@ -30,9 +32,9 @@ struct ch_site {
 	const char *ch_run;
 	const char *plugin;  /* spank_charlie.so, as installed; for remedies */
 	const char *storage; /* where directory images are kept by default; NULL: see storage.c */
-	bool has_server;     /* built with it? */
+	int (*fakeroot)(struct ch_err *err); /* install the filter of root emulation; or NULL */
+	bool has_server;		     /* built with it? */
 	bool has_json;
-	bool has_seccomp;
 	bool is_inside; /* we are in a container already: there may be no installation */
 };
 

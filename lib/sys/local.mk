@@ -6,4 +6,5 @@ libchsys_la_SOURCES = \
 	%D%/mountinfo.c %D%/mountinfo.h \
 	%D%/msg.c %D%/msg.h \
 	%D%/seccomp.c %D%/seccomp.h \
+	%D%/syslog.c %D%/syslog.h \
 	%D%/userns.c %D%/userns.h

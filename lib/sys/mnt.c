@@ -58,6 +58,25 @@ int ch_mnt_attach(int tree, int dst, struct ch_err *err)
 	return 0;
 }
 
+/* Is mount M hidden, by another one at the same place or above? No path leads to it then,
+ * and nobody sees it. */
+static bool is_hidden(const struct ch_mountinfo *m)
+{
+	ch_auto(fd) int fd = open(m->path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	char path[64], line[64];
+	int id = m->id;
+
+	if (fd < 0)
+		return errno == ENOENT || errno == ENOTDIR;
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+
+	ch_auto(file) FILE *f = fopen(path, "re");
+
+	while (f && fgets(line, sizeof(line), f) && sscanf(line, "mnt_id: %d", &id) != 1)
+		;
+	return id != m->id;
+}
+
 /* One remount for each mount below DIR. Locked flags have to be repeated, or the kernel
  * refuses in a user namespace (mount_namespaces(7)). */
 static int readonly_one_by_one(int dir, struct ch_err *err)
@@ -66,7 +85,6 @@ static int readonly_one_by_one(int dir, struct ch_err *err)
 	ssize_t len = readlink(ch_fd_path(dir, link), top, sizeof(top) - 1);
 	ch_auto(file) FILE *f = fopen("/proc/self/mountinfo", "re");
 	ch_auto(str) char *line = NULL;
-	char refused[PATH_MAX] = "";
 	size_t size = 0;
 
 	if (len < 0 || !f)
@@ -78,22 +96,12 @@ static int readonly_one_by_one(int dir, struct ch_err *err)
 		line[strcspn(line, "\n")] = '\0';
 		if (ch_mountinfo_parse(line, &m, err) < 0)
 			return err->code;
-		if (!ch_path_is_below(m.path, top))
+		if (!ch_path_is_below(m.path, top) || m.flags & MS_RDONLY || is_hidden(&m))
 			continue;
-		/* Of mounts on top of each other, a path leads to the last one, which has
-		 * flags of its own: its line counts. */
-		if (strcmp(m.path, refused) == 0)
-			refused[0] = '\0';
-		if (m.flags & MS_RDONLY ||
-		    mount(NULL, m.path, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | m.flags, NULL) ==
-			    0)
-			continue;
-		ch_err_sys(err, "remount '%s' read-only", m.path);
-		if (refused[0] || strlen(m.path) >= sizeof(refused))
-			return err->code;
-		memcpy(refused, m.path, strlen(m.path) + 1);
+		if (mount(NULL, m.path, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | m.flags, NULL) < 0)
+			return ch_err_sys(err, "remount '%s' read-only", m.path);
 	}
-	return refused[0] ? err->code : 0;
+	return 0;
 }
 
 int ch_mnt_readonly(int dir, struct ch_err *err)

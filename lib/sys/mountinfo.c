@@ -89,7 +89,9 @@ int ch_mountinfo_parse(const char *line, struct ch_mountinfo *ret_info, struct c
 
 	if (!copy)
 		return ch_err_set(err, -ENOMEM, "out of memory");
-	*ret_info = (struct ch_mountinfo){ .path = copy, .flags = parse_options(opts, opt_len) };
+	*ret_info = (struct ch_mountinfo){ .id = (int)strtol(line, NULL, 10),
+					   .path = copy,
+					   .flags = parse_options(opts, opt_len) };
 	return 0;
 }
 

@@ -8,6 +8,7 @@
 struct ch_err;
 
 struct ch_mountinfo {
+	int id;		     /* as in /proc/PID/fdinfo */
 	char *path;	     /* mount point, unescaped; owned */
 	unsigned long flags; /* MS_RDONLY, MS_NOSUID, … of this mount (not of the file system) */
 };

@@ -10,16 +10,10 @@ load ../lib/run
 deciding=(userns mountns mount-api syscalls openat2 seccomp helpers container)
 others=(dev-fuse fuse resend overlay overlay-write tmpfs-xattr cma storage plugin)
 
-setup_file()
-{
-	chmod o+x "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR/file" "$BATS_FILE_TMPDIR" 2>/dev/null || true
-	"${CC:-cc}" -D_GNU_SOURCE -O1 -o "$BATS_FILE_TMPDIR/deny" "$top/tests/lib/deny.c"
-}
-
 setup()
 {
 	ch_setup
-	deny=$BATS_FILE_TMPDIR/deny
+	deny=$(program deny)
 	# What is said of Slurm is not about this machine.
 	conf "required $plugin"
 	via=()
@@ -295,19 +289,19 @@ denied()
 # ---- FUSE ---------------------------------------------------------------------------------------
 
 @test "check: no /dev/fuse" {
-	host 'mount --bind /dev/null /dev/fuse'
+	host 'mount -n --bind /dev/null /dev/fuse'
 	ends 0
 	says no dev-fuse "'/dev/fuse' is something else; remedy: load the kernel module fuse"
 	says no fuse ''
 	all_but dev-fuse fuse resend
-	host 'mount --bind /dev/null /dev/fuse' --need=fuse --quiet
+	host 'mount -n --bind /dev/null /dev/fuse' --need=fuse --quiet
 	((status == 1))
 	assert_equal "${#lines[@]}" 1
 	assert_match "$output" '^no +fuse '
 }
 
 @test "check: /dev/fuse is not open to all" {
-	host 'mknod -m 600 fuse c 10 229; mount --bind fuse /dev/fuse; rm fuse'
+	host 'mknod -m 600 fuse c 10 229; mount -n --bind fuse /dev/fuse; rm fuse'
 	ends 0
 	if [[ $CH_TEST_AS == user ]]; then
 		says no dev-fuse "open '/dev/fuse': Permission denied; remedy: chmod 666 /dev/fuse, by a udev rule"
@@ -324,11 +318,11 @@ denied()
 @test "check: storage that programs cannot be executed on" {
 	export CH_IMAGE_STORAGE=$tmp/store/me.ch/deeper
 	mkdir -m 755 "$tmp/store"
-	host "mount -t tmpfs -o noexec,mode=1777 store '$tmp/store'"
+	host "mount -n -t tmpfs -o noexec,mode=1777 store '$tmp/store'"
 	ends 0
 	says no storage "'$tmp/store' is mounted noexec: programs there cannot be executed; remedy: another place: CH_IMAGE_STORAGE\$"
 	all_but storage
-	host "mount -t tmpfs -o ro,mode=1777 store '$tmp/store'"
+	host "mount -n -t tmpfs -o ro,mode=1777 store '$tmp/store'"
 	ends 0
 	says no storage "make a file in '$tmp/store': Read-only file system"
 	rmdir "$tmp/store"
@@ -423,8 +417,9 @@ denied()
 
 @test "check: without Slurm no plugin is needed" {
 	unset SLURM_CONF
-	host 'for f in sinfo srun slurmd; do p=$(command -v $f) && mount --bind /dev/null "$p"; done
-		[ ! -d /etc/slurm ] || mount -t tmpfs t /etc/slurm' -v
+	# shellcheck disable=SC2016
+	host 'for f in sinfo srun slurmd; do p=$(command -v $f) && mount -n --bind /dev/null "$p"; done
+		[ ! -d /etc/slurm ] || mount -n -t tmpfs t /etc/slurm' -v
 	ends 0
 	says ok plugin 'not needed: there is no Slurm here'
 }
@@ -467,7 +462,7 @@ denied()
 	ends 1
 	says no helpers 'no answer within [0-9]+ seconds; remedy: something hangs'
 	all_but helpers
-	! pgrep -f '^sleep 1000$'
+	run ! pgrep -f '^sleep 1000$'
 }
 
 # ---- others ------------------------------------------------------------------------------------------
@@ -534,10 +529,8 @@ feature()
 }
 
 @test "feature: absent where the kernel refuses" {
-	local ch_run
+	local name
 
-	ch_run=$(command -v ch-run)
-	ch() { as_test timeout -k 5 60 "${via[@]}" "$ch_run" "$@"; }
 	via=("$deny" mount --)
 	for name in fuse overlayfs squash tmpfs-xattrs userns; do feature 87 "$name"; done
 	for name in extglob json; do feature 0 "$name"; done

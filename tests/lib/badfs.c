@@ -4,19 +4,20 @@
  * Usage: badfs DIR MOUNTPOINT, as root; stays in the foreground
  *
  * SIGUSR1  from now on, opening and reading files gives EIO
+ * SIGHUP   hangs: as a file server that is gone, whose clients can be killed. (Those whose
+ *          request was read could not, so SIGSTOP at the wrong moment is worse.)
  * SIGUSR2  all is well again
- * SIGSTOP  hangs: as a file server that is gone, whose clients can be killed
- * SIGCONT  goes on
  * SIGTERM  unmounts and ends
  *
- * The kernel caches nothing: each read of a file arrives here. One thread, so that a
- * stopped process has no request in its hands. */
+ * The kernel caches nothing: each read of a file arrives here. */
 #define FUSE_USE_VERSION 31
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <fuse.h>
+#include <fuse_lowlevel.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,11 +25,14 @@
 #include <unistd.h>
 
 static int top;
-static volatile sig_atomic_t is_bad;
+static volatile sig_atomic_t is_bad, is_hanging, is_over;
 
 static void on_signal(int sig)
 {
+	if (sig == SIGTERM)
+		is_over = 1;
 	is_bad = sig == SIGUSR1;
+	is_hanging = sig == SIGHUP;
 }
 
 /* PATH begins with a slash. */
@@ -121,18 +125,48 @@ static const struct fuse_operations operations = {
 	.release = bad_release,
 };
 
+/* One request after the other. Signals are taken between them only, by ppoll. */
+static void serve(struct fuse_session *session, const sigset_t *open)
+{
+	struct fuse_buf buf = { 0 };
+
+	while (!is_over && !fuse_session_exited(session)) {
+		struct pollfd p = { .fd = is_hanging ? -1 : fuse_session_fd(session),
+				    .events = POLLIN };
+
+		if (ppoll(&p, 1, NULL, open) <= 0)
+			continue;
+		if (fuse_session_receive_buf(session, &buf) <= 0)
+			break;
+		fuse_session_process_buf(session, &buf);
+	}
+}
+
 int main(int argc, char **argv)
 {
-	struct sigaction sa = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
-	char options[] = "ro,allow_other,default_permissions,fsname=badfs,subtype=bad";
-	char *args[] = { argv[0],	   argv[argc > 2 ? 2 : 0], (char[]){ "-f" },
-			 (char[]){ "-s" }, (char[]){ "-o" },	   options };
+	static const int signals[] = { SIGUSR1, SIGHUP, SIGUSR2, SIGTERM };
+	struct sigaction sa = { .sa_handler = on_signal };
+	char *words[] = { argv[0], (char[]){ "-o" },
+			  (char[]){ "ro,allow_other,default_permissions,fsname=badfs" } };
+	struct fuse_args args = FUSE_ARGS_INIT(3, words);
+	sigset_t set, old;
+	struct fuse *fuse;
 
 	if (argc != 3 || (top = open(argv[1], O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0) {
 		fprintf(stderr, "badfs: usage: badfs DIR MOUNTPOINT\n");
 		return 64;
 	}
-	sigaction(SIGUSR1, &sa, NULL);
-	sigaction(SIGUSR2, &sa, NULL);
-	return fuse_main((int)(sizeof(args) / sizeof(args[0])), args, &operations, NULL);
+	sigemptyset(&set);
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+		sigaction(signals[i], &sa, NULL);
+		sigaddset(&set, signals[i]);
+	}
+	sigprocmask(SIG_BLOCK, &set, &old);
+	fuse = fuse_new(&args, &operations, sizeof(operations), NULL);
+	if (!fuse || fuse_mount(fuse, argv[2]) < 0)
+		return 1;
+	serve(fuse_get_session(fuse), &old);
+	fuse_unmount(fuse);
+	fuse_destroy(fuse);
+	return 0;
 }

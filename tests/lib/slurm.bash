@@ -101,6 +101,7 @@ slurm_clear()
 	timeout 10 scancel --user root || true
 	sleep 2
 	for node in $(node_names); do
+		scontrol update "nodename=$node" state=resume 2>/dev/null || true
 		on_node "$node" find /tmp /dev/shm -mindepth 1 -delete
 	done
 }

@@ -138,6 +138,28 @@ status_of() {	# PID FIELD
 	assert_equal "$(wc -l <<<"$output")" 12 || fail "$output"
 }
 
+@test "security: another user cannot look into them or the application, nor disturb them" {
+	start
+	app=$(node_processes | awk '$4 == "/bin/sh" { print $3 }')
+	[[ $app =~ ^[0-9]+$ ]]
+	# shellcheck disable=SC2086 # one word each
+	run -0 run_as "$test_user2" /usr/bin/python3 "$top/tests/slurm/poke" --other $ours $app
+	assert_equal "$output" ""
+	# Nothing has a name that somebody could connect to.
+	for pid in $ours; do
+		while read -r inode; do
+			run -0 awk -v inode="$inode" '$7 == inode { print $8 }' "/proc/$pid/net/unix"
+			assert_equal "$output" ""
+		done < <(find "/proc/$pid/fd" -lname 'socket:*' -printf '%l\n' | tr -dc '0-9\n')
+	done
+	# The same user in a job of their own, on the same node
+	run -0 run_as "$test_user2" srun -n1 --ch-uid=0 --ch-image="$(image debian)" \
+		--ch-bind="$top/tests/slurm/poke:/mnt/poke" /usr/bin/python3 /mnt/poke --other $ours $app
+	assert_equal "$output" ""
+	touch "$share/end"
+	wait "$step"
+}
+
 @test "security: nor from inside the container, as what seems to be root" {
 	start
 	cp "$top/tests/slurm/poke" "$share/poke"

@@ -101,13 +101,15 @@ static void a_long_message_is_cut(void **state)
 	ch_err_set(&err, -EINVAL, "%s", text);
 	assert_int_equal(strlen(err.msg), sizeof(err.msg) - 1);
 
-	errno = EIO;
-	ch_err_sys(&err, "%s", text);
-	assert_int_equal(strlen(err.msg), sizeof(err.msg) - 1);
-
 	ch_err_in(&err, "%s", "front");
 	assert_int_equal(strlen(err.msg), sizeof(err.msg) - 1);
 	assert_memory_equal(err.msg, "front: xxx", 10);
+
+	/* The reason is kept. */
+	errno = EIO;
+	ch_err_sys(&err, "%s", text);
+	assert_int_equal(strlen(err.msg), 400);
+	assert_string_equal(err.msg + 400 - 21, "x: Input/output error");
 }
 
 int main(void)

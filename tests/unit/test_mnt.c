@@ -4,11 +4,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -214,6 +219,48 @@ static void read_only_is_recursive(void **state)
 	in_namespaces(whole_tree_readonly, (int)(intptr_t)*state);
 }
 
+/* From here on the kernel does not know mount_setattr(2). */
+static int be_an_older_kernel(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mount_setattr, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { .len = ARRAY_SIZE(code), .filter = code };
+
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0
+		       ? -1
+		       : prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+}
+
+static int stack_readonly(int root)
+{
+	struct ch_err err;
+	char path[PATH_MAX];
+
+	/* One hides the other, and has flags that the next user namespace must repeat. */
+	snprintf(path, sizeof(path), "%s/d", dir);
+	CHECK(mount("x", path, "tmpfs", 0, NULL) == 0);
+	CHECK(mount("y", path, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) == 0);
+	CHECK(ch_userns_new(0, 0, &err) == 0 && ch_mntns_new(&err) == 0);
+	close(root);
+	root = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	CHECK(be_an_older_kernel() == 0);
+
+	int top = ch_open_in_root(root, "/d", O_PATH);
+
+	CHECK(top >= 0 && ch_mnt_readonly(top, &err) == 0);
+	CHECK(can_write(root, "d/f") == -EROFS);
+	return 0;
+}
+
+static void read_only_one_by_one_passes_over_hidden_mounts(void **state)
+{
+	in_namespaces(stack_readonly, (int)(intptr_t)*state);
+}
+
 static int two_lower_layers(int root)
 {
 	struct ch_err err;
@@ -290,6 +337,7 @@ int main(void)
 		TEST(a_descriptor_has_a_path),
 		TEST(trees_are_cloned_and_attached),
 		TEST(read_only_is_recursive),
+		TEST(read_only_one_by_one_passes_over_hidden_mounts),
 		TEST(a_read_only_overlay_joins_two_layers),
 		TEST(a_writable_layer_leaves_the_lower_one_alone),
 	};

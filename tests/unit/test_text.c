@@ -257,9 +257,43 @@ static void survives_lack_of_memory(void **state)
 	assert_in_range(torture(split_some, NULL), 4, 10);
 }
 
+static void words_are_quoted_for_a_log(void **state)
+{
+	static const struct {
+		const char *words[4], *line;
+		size_t size;
+	} cases[] = {
+		{ { NULL }, "", 100 },
+		{ { "a" }, "'a'", 100 },
+		{ { "ch-run", "", "a  b" }, "'ch-run' '' 'a  b'", 100 },
+		{ { "a\nb\t\x1b[31m\x7f" }, "'a\\012b\\011\\033[31m\\177'", 100 },
+		{ { "it's", "\\n", "\"" }, "'it\\047s' '\\134n' '\"'", 100 },
+		{ { "\xc3\xa4" }, "'\xc3\xa4'", 100 },
+		{ { "12345" }, "'12345'", 11 },
+		{ { "12345" }, "'12345...", 10 },
+		{ { "12345" }, "'12...", 7 },
+		{ { "12345", "6" }, "'12345'...", 11 },
+		{ { "1\n" }, "'1...", 8 },
+		{ { "a" }, "...", 4 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		char *words[4], line[100];
+
+		for (size_t k = 0; k < 4; k++)
+			words[k] = cases[i].words[k] ? strdup(cases[i].words[k]) : NULL;
+		ch_text_quote_words(words, line, cases[i].size);
+		assert_string_equal(line, cases[i].line);
+		for (size_t k = 0; k < 4; k++)
+			free(words[k]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(words_are_quoted_for_a_log),
 		cmocka_unit_test(control_characters_are_masked),
 		cmocka_unit_test(a_text_is_not_cut_within_a_character),
 		cmocka_unit_test(lists_are_split_and_unescaped),

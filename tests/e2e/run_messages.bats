@@ -1,0 +1,93 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# ch-run: what it says, to whom, and how
+# shellcheck disable=SC2016,SC2154 # shells inside; variables of common.bash and bats
+
+load ../lib/common
+load ../lib/run
+
+setup() {
+	ch_setup
+	setup_images
+}
+teardown() { ch_teardown; }
+
+# ---- system log ---------------------------------------------------------------------------
+
+# with_log OPTION... -- CMD...: CMD as CH_TEST_AS says, by bats' run, where /dev/log is that of
+# tests/slurm/syslogd OPTION; what it got is in $log. "--none": without a log.
+with_log() {
+	local options=()
+
+	while [[ $1 != -- ]]; do
+		options+=("$1")
+		shift
+	done
+	shift
+	rm -f "$tmp/log"
+	mkdir -p "$tmp/dev"
+	run --separate-stderr unshare --mount --propagation private --pid --fork --kill-child bash -c '
+		top=$1 tmp=$2 test_user=$3
+		mount -t tmpfs dev "$tmp/dev" && cd /dev && cp -a null zero full random urandom tty ptmx fuse "$tmp/dev" &&
+			mkdir "$tmp/dev/pts" "$tmp/dev/shm" && mount --bind pts "$tmp/dev/pts" && cd / &&
+			mount --rbind "$tmp/dev" /dev || exit 100
+		if [[ $4 != --none ]]; then
+			python3 "$top/tests/slurm/syslogd" ${4:+"$4"} "$tmp/log" >/dev/null 2>&1 3>&- &
+			while [[ ! -e $tmp/log ]]; do sleep 0.02; done
+		fi
+		rc=0 as=()
+		# runuser and its like write to the log, and wait for it.
+		[[ $CH_TEST_AS == root ]] || as=(setpriv --reuid "$test_user" --regid "$test_user" --init-groups)
+		"$top/tests/lib/open-fuse" "${as[@]}" env -u TMPDIR timeout -k 5 60 "${@:5}" || rc=$?
+		# It is all there when this is there.
+		[[ $4 == --* ]] || python3 -c "
+import socket
+socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b\"end\", \"/dev/log\")"
+		while [[ ! $4 && $(tail -n 1 "$tmp/log") != end ]]; do sleep 0.02; done
+		exit $rc' with_log "$top" "$tmp" "$test_user" "${options[0]-}" "$@"
+	log=$(grep -av '^end$' "$tmp/log" 2>/dev/null || true)
+}
+
+@test "syslog: how ch-run was called, in one line" {
+	local me
+
+	me=$(as_test id -u)
+	with_log -- ch-run "$sqfs" -- echo 'a  b' ''
+	assert_equal "$status $output$stderr" "0 a  b "
+	assert_match "$log" "^<14>ch-run\[[1-9][0-9]*\]: user $me, 6 words: 'ch-run' '$sqfs' '--' 'echo' 'a  b' ''$"
+}
+
+@test "syslog: bad calls, too" {
+	with_log -- ch-run --nonsense
+	assert_equal "$status" 64
+	assert_match "$log" "2 words: 'ch-run' '--nonsense'$"
+	with_log -- ch-run
+	assert_equal "$status" 64
+	assert_match "$log" "1 words: 'ch-run'$"
+	with_log -- ch-run /nonexistent -- x
+	assert_equal "$status" 31
+	assert_match "$log" "4 words: 'ch-run' '/nonexistent' '--' 'x'$"
+}
+
+@test "syslog: nobody can forge lines, or fill it" {
+	with_log -- ch-run "$dir" -- echo $'x\n<10>kernel: \e[31mfake\r\x7f' "it's \\"
+	assert_equal "$status" 0
+	assert_equal "$(wc -l <<<"$log")" 1
+	assert_match "$log" "'x\\\\012<10>kernel: \\\\033\[31mfake\\\\015\\\\177' 'it\\\\047s \\\\134'$"
+	with_log -- ch-run "$dir" -- true "$(printf '%050000d' 0)"
+	assert_equal "$status" 0
+	assert_equal "$(wc -l <<<"$log")" 1
+	assert_match "$log" "'true' '00*\.\.\.$"
+	((${#log} < 2100)) || fail "${#log} bytes"
+}
+
+@test "syslog: without a log, and with one that hangs, everything goes on" {
+	local image
+
+	for image in "${both[@]}"; do
+		with_log --none -- ch-run "$image" -- echo ok
+		assert_equal "$status $output$stderr$log" "0 ok"
+		with_log --full -- ch-run "$image" -- echo ok
+		assert_equal "$status $output$stderr$log" "0 ok"
+	done
+}

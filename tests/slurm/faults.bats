@@ -1,0 +1,290 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# What breaks while a step starts, runs, or ends: file systems, processes, users' nerves.
+# Steps run or fail with one line, end in time, and leave nothing (slurm_teardown's, too)
+# shellcheck disable=SC2016 # variables for shells on the nodes
+
+load ../lib/slurm
+
+setup_file() {
+	slurm_up --cpus 16
+	IMG=$(image tiny)
+	export IMG
+	compiled badfs >/dev/null
+	compiled hit >/dev/null
+}
+teardown_file() { slurm_down; }
+setup() { slurm_setup; }
+teardown() {
+	[[ ! ${bad-} ]] || bad_end
+	slurm_teardown
+}
+
+# ---- a file system that fails --------------------------------------------------------------
+
+# $share/bad on n1 shows $share/good, as badfs (pid $bad) lets it
+bad_start() {
+	chmod 777 "$share"	# of root inside, too
+	mkdir "$share/good" "$share/bad"
+	cp "$(image "${1-tiny}")" "$share/good/i.sqfs"
+	nsenter --target "$(node_pid n1)" --mount --net --uts --ipc -- \
+		"$(compiled badfs)" "$share/good" "$share/bad" >&2 3>&- &
+	bad=$!
+	img=$share/bad/i.sqfs
+	wait_until_empty 10 "badfs: not mounted" not_mounted
+}
+
+not_mounted() {
+	on_node n1 test -e "$share/bad/i.sqfs" || echo no
+}
+
+bad_end() {
+	kill -USR2 "$bad"
+	kill "$bad"
+	wait "$bad" || true
+	bad=
+}
+
+# Everything but badfs is gone from the node, though it may hang.
+gone() {
+	wait_until_empty "$1" "still there" others
+}
+
+others() {
+	node_processes | grep -v " $bad " || true
+}
+
+@test "faults: the image's file system says EIO: one line, as user and as root" {
+	bad_start
+	kill -USR1 "$bad"
+	both_fail 1 "charlie: n1: image '$img': Input/output error" -n2 --ch-image="$img"
+	kill -USR2 "$bad"
+	run -0 user srun -n1 --ch-image="$img" /opt/bin/only-in-image
+}
+
+@test "faults: the image's file system hangs: one line after start_timeout, and the node is idle while it still hangs" {
+	plugstack required start_timeout=1
+	bad_start
+	for hang in user root; do
+		kill -HUP "$bad"
+		begin=$SECONDS
+		who=$hang must_fail 1 -n2 --ch-image="$img"
+		assert_match "$output" 'charlie: n1: .*(gave no answer in time)'
+		assert_idle
+		gone 10
+		((SECONDS - begin < 15)) || fail "took $((SECONDS - begin)) s"
+		kill -USR2 "$bad"
+	done
+	run -0 user srun -n1 --ch-image="$img" /opt/bin/only-in-image
+}
+
+# A step that reads all of the image again and again, until it cannot: $pid is srun
+reading() {
+	"$1" srun -w n1 -n2 --job-name=reading --ch-image="$img" --ch-bind="$share:/share" sh -c '
+		touch /share/started
+		while find / -xdev -type f -size -20000 | while read -r f; do
+			cat "$f" >/dev/null || exit 1; done; do :; done
+		exit 3' >"$share/log" 2>&1 3>&- &
+	pid=$!
+	wait_until_empty 30 "not started: $(cat "$share/log")" missing "$share/started"
+}
+
+@test "faults: the image's file system hangs under a running step: scancel ends it at once" {
+	bad_start debian
+	for who in user root; do
+		rm -f "$share/started"
+		reading $who
+		sleep 0.3
+		kill -HUP "$bad"
+		sleep 1
+		begin=$SECONDS
+		$who scancel --name=reading
+		wait "$pid" || true
+		assert_idle
+		gone 10
+		((SECONDS - begin < 15)) || fail "took $((SECONDS - begin)) s"
+		kill -USR2 "$bad"
+	done
+}
+
+@test "faults: the image's file system hangs, and the application is looking for files: scancel ends it" {
+	bad_start debian
+	for who in user root; do
+		rm -f "$share/started" "$share/go"
+		$who srun -w n1 -n2 --job-name=looking --ch-image="$img" --ch-bind="$share:/share" \
+			sh -c 'echo /etc/* >/dev/null; touch /share/started
+				while [ ! -e /share/go ]; do :; done; echo /usr/*/*/*/*' >"$share/log" 2>&1 3>&- &
+		pid=$!
+		wait_until_empty 30 "not started" missing "$share/started"
+		kill -HUP "$bad"
+		touch "$share/go"
+		sleep 1
+		begin=$SECONDS
+		$who scancel --name=looking
+		wait "$pid" || true
+		assert_idle
+		gone 10
+		((SECONDS - begin < 15)) || fail "took $((SECONDS - begin)) s"
+		kill -USR2 "$bad"
+	done
+}
+
+@test "faults: the image's file system says EIO under a running step: so does reading, and later it works again" {
+	bad_start debian
+	user srun -w n1 -n1 --ch-image="$img" --ch-bind="$share:/share" sh -c '
+		cat() { /bin/cat "$@" >/dev/null 2>/share/err; }
+		cat /usr/bin/dpkg; cp /bin/true /tmp/true
+		touch /share/started; while [ ! -e /share/go ]; do :; done
+		cat /usr/lib/x86_64-linux-gnu/libcrypto* /usr/bin/perl /usr/bin/python3.* && exit 1
+		touch /share/failed; while [ ! -e /share/end ]; do :; done
+		cat /usr/lib/x86_64-linux-gnu/libcrypto* /usr/bin/perl /usr/bin/python3.* || exit 2
+		rm /tmp/true; exit 42' >"$share/log" 2>&1 3>&- &
+	pid=$!
+	wait_until_empty 30 "not started" missing "$share/started"
+	kill -USR1 "$bad"
+	touch "$share/go"
+	wait_until_empty 20 "no error" missing "$share/failed"
+	assert_match "$(<"$share/err")" 'Input/output error'
+	kill -USR2 "$bad"
+	touch "$share/end"
+	status=0
+	wait "$pid" || status=$?
+	((status == 42)) || fail "status $status: $(<"$share/log")"
+}
+
+# outcome WHAT: $status and $output are those of a step that ran with exit code 42, or one
+# that failed, with one line of ours a node at most
+outcome() {
+	[[ ! -e $marker ]] || fail "$1: ran on the host: $output" || return
+	((status == 42 || status == 1 || status == 2 || status > 128)) ||
+		fail "$1: status $status: $output" || return
+	((status != 124 && status != 137)) || [[ $output == *Killed* ]] ||
+		fail "$1: took too long: $output" || return
+	for node in n1 n2; do
+		(($(grep -c "^charlie: $node: " <<<"$output") <= 1)) || fail "$1: $output" || return
+	done
+	((status > 2)) || grep -q "^charlie: n[12]: " <<<"$output" || fail "$1: no word: $output"
+}
+
+@test "faults: the image's file system begins to hang during the start: in, or one line" {
+	plugstack required start_timeout=1
+	bad_start
+	for delay in 0.02 0.04 0.06 0.08 0.1; do
+		(sleep $delay; kill -HUP "$bad"; sleep 2.5; kill -USR2 "$bad") 3>&- &
+		run user srun -w n1 -n2 --ch-image="$img" sh -c "touch '$marker' 2>/dev/null; exit 42"
+		outcome "$delay"
+		gone 10
+		wait $!
+	done
+}
+
+# ---- no room ----------------------------------------------------------------------------------
+
+@test "faults: /tmp and /dev/shm are full: steps start" {
+	# (When its spool directory is, Slurm drains the node.)
+	for dir in /tmp /dev/shm; do
+		on_node n1 mount -t tmpfs -o size=16k,mode=1777 full "$dir"
+		on_node n1 sh -c "cat /dev/zero >$dir/filler" 2>/dev/null || true
+		for who in user root; do
+			run -0 $who srun -w n1 -n2 --ch-image="$IMG" /opt/bin/only-in-image
+			assert_equal "$output" $'only-in-image tiny\nonly-in-image tiny'
+			run ! $who srun -w n1 --ch-image="$IMG" --ch-bind="$share/none:/x" true
+			assert_lines 1
+		done
+		assert_idle
+		on_node n1 umount "$dir"
+	done
+}
+
+# ---- processes that are killed or stopped ------------------------------------------------------
+
+# A step whose keeper, builder, server or worker is hit DELAY microseconds after it appeared
+hit() {	# WHO SIGNAL DELAY
+	printf '%s\n' '#!/bin/sh' "exec $(compiled hit) $1 $(kill -l "$2") $3 $prefix/libexec/ch-keeper \"\$@\"" \
+		>"$share/keeper"
+	chmod 755 "$share/keeper"
+	# So many that the builder has work for a while.
+	run "${who-user}" srun -w n1 -n2 --ch-image="$IMG" --ch-bind="$binds" sh -c \
+		"touch '$marker' 2>/dev/null; /opt/bin/only-in-image >/dev/null; exit 42"
+	outcome "$*"
+}
+
+# Delays from a fixed seed: at once, during the start, while it runs, and at its end
+hit_all() {	# SEED N
+	local begin delay sig victim who i
+
+	RANDOM=$1
+	plugstack required "helper=$share/keeper" start_timeout=2
+	binds=$(printf ',/etc:/mnt/%s' {1..60})
+	binds=${binds#,}
+	for ((i = 0; i < $2; i++)); do
+		for victim in keeper builder server worker; do
+			for sig in KILL STOP; do
+				who=$( ((RANDOM % 2)) && echo user || echo root)
+				delay=$((RANDOM % 3 ? RANDOM % 15000 : RANDOM * 2))
+				((i)) || delay=0
+				begin=$SECONDS
+				hit $victim $sig $delay
+				((SECONDS - begin < 15)) || fail "$victim $sig $delay: $((SECONDS - begin)) s"
+				assert_idle
+			done
+		done
+	done
+}
+
+@test "faults: keeper, builder, server, worker are killed or stopped at any time: in, or one line, and an end" {
+	hit_all 1 3
+}
+
+# ---- impatience ---------------------------------------------------------------------------------
+
+# storm USER N SEED: N steps that are cancelled at random moments of their start
+storm() {
+	local i pids=()
+
+	RANDOM=$3
+	for ((i = 0; i < $2; i++)); do
+		"$1" srun -n2 -w "n$((i % 2 + 1))" --job-name="storm$i" --ch-image="$IMG" sleep 100 \
+			>"$share/storm$i" 2>&1 3>&- &
+		pids+=($!)
+		(sleep "0.$((RANDOM % 6))$((RANDOM % 10))"; "$1" scancel --name="storm$i") 3>&- &
+		(((i + 1) % 5)) || wait $!
+	done
+	# Those that were not there when they were cancelled.
+	sleep 0.5
+	timeout 20 scancel --user="$(id -un "$4")"
+	for i in "${pids[@]}"; do
+		wait "$i" || true
+	done
+	run grep -c charlie: "$share"/storm*
+	assert_equal "$(grep -v ':[01]$' <<<"$output")" ""
+	one_reason_only "$share"/storm*
+}
+
+# Slurm has killed the keeper, too, and the tasks notice that first.
+one_reason_only() {	# FILE...
+	local reason='the keeper of the container ended unexpectedly'
+
+	run grep -h charlie: "$@"
+	assert_equal "$(grep -vx "charlie: n[12]: $reason" <<<"$output")" ""
+}
+
+@test "faults: a storm of scancel leaves nothing" {
+	begin=$SECONDS
+	storm user 24 7 "$test_user"
+	storm root 6 8 root
+	assert_idle
+	((SECONDS - begin < 60)) || fail "took $((SECONDS - begin)) s"
+}
+
+@test "faults: steps of one job are cancelled at random moments; the job goes on" {
+	printf '%s\n' '#!/bin/bash' 'for i in {0..9}; do' \
+		"srun --overlap -n1 --ch-image=$IMG sleep 100 & done" \
+		'for i in {0..9}; do sleep 0.0$((i % 4)); scancel $SLURM_JOB_ID.$i; done' \
+		'sleep 1; for i in {0..9}; do scancel $SLURM_JOB_ID.$i; done; wait' \
+		"srun --overlap -n1 --ch-image=$IMG /opt/bin/only-in-image" >"$share/job"
+	batch -n2 -o "$share/out" "$share/job"
+	assert_equal "$(tail -n 1 "$share/out")" "only-in-image tiny"
+	one_reason_only "$share/out"
+	assert_equal "$(job_state "$job")" COMPLETED
+}
