@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/auto.h"
+#include "base/color.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "base/path.h"
@@ -34,11 +35,12 @@
 #include "rt/spawn.h"
 #include "rt/storage.h"
 #include "run_env.h"
+#include "run_exec.h"
 #include "run_log.h"
 #include "sys/msg.h"
 
 /* Exit codes before the command is executed. */
-enum { EXIT_MISC = 31, EXIT_EXEC = 49, EXIT_USAGE_ = 64, EXIT_ABSENT = 87 };
+enum { EXIT_MISC = 31, EXIT_EXEC = 49, EXIT_USAGE_ = 64, EXIT_GONE = 84, EXIT_ABSENT = 87 };
 
 enum { START_S = 60, START_MAX_S = 86400, JOIN_TRIES = 5 };
 
@@ -57,19 +59,36 @@ struct run {
 	long start_s; /* how long a start may take */
 };
 
+/* DATA: the settings. Errors and warnings in colour, so that they are seen. */
 static void to_stderr(enum ch_level level, const char *line, void *data)
 {
 	static const char *const names[] = { "error", "warning", "info", "debug" };
+	const struct ch_settings *set = data;
+	const char *on = "", *off = "";
 
-	(void)data;
-	fprintf(stderr, "ch-run[%d]: %s: %s\n", (int)getpid(), names[level], line);
+	if (level <= CH_WARN && ch_color_is_wanted(set->color, STDERR_FILENO)) {
+		on = level == CH_ERROR ? CH_COLOR_RED : CH_COLOR_YELLOW;
+		off = CH_COLOR_OFF;
+	}
+	fprintf(stderr, "%sch-run[%d]: %s: %s%s\n", on, (int)getpid(), names[level], line, off);
 }
 
-/* Print ERR, with the place in our sources for bug reports; returns CODE. */
+/* Print ERR, with the place in our sources for bug reports; returns CODE, unless the keeper
+ * says that the image server has gone. */
 static int report(const struct ch_err *err, int code)
 {
+	if (err->code == -EOWNERDEAD)
+		code = EXIT_GONE;
 	ch_log(CH_ERROR, "%s (%s:%u %d)", err->msg, err->file, err->line, -err->code);
 	return code;
+}
+
+/* The same inside, where files of an image whose server has gone give these errors. */
+static int report_inside(const struct ch_err *err, int code)
+{
+	bool is_gone = err->code == -ENOTCONN || err->code == -ECONNABORTED;
+
+	return report(err, is_gone ? EXIT_GONE : code);
 }
 
 static void usage(FILE *out)
@@ -198,10 +217,14 @@ static int set_home(const struct run *run, struct ch_err *err)
 
 static int change_env(struct run *run, const struct ch_entry *entry, struct ch_err *err)
 {
-	int rc = set_home(run, err);
+	bool is_host = ch_image_is_host(run->req.image);
+	int rc = is_host && run->set.home != CH_HOME_YES ? 0 : set_home(run, err);
 
-	unsetenv("TMPDIR");
-	if (rc == 0)
+	if (!is_host)
+		unsetenv("TMPDIR");
+	if (!getenv("PATH"))
+		ch_log(CH_WARN, "PATH is not set");
+	if (rc == 0 && !is_host)
 		rc = ch_env_path(&ch_run_env, err);
 	if (rc == 0)
 		rc = ch_env_ops_apply(&run->set.env, &ch_run_env, entry->meta,
@@ -252,12 +275,12 @@ static int start_keeper(struct run *run, int door, long long deadline, pid_t *re
 	return ch_spawn_keeper(keeper_path(), &run->req, door, deadline, ret_pid, err);
 }
 
-/* Too late: which image it is, and what may be done. A keeper that somebody has stopped is
- * woken, so that it sees us go, and goes, too. */
+/* Too late: which image it is, and what may be done. If somebody has stopped the keeper, or
+ * what it started, they are woken, see us go, and go, too. */
 static int too_late(const struct run *run, pid_t keeper, struct ch_err *err)
 {
 	if (keeper > 0)
-		kill(keeper, SIGCONT);
+		kill(-keeper, SIGCONT);
 	return ch_err_set(err, -ETIMEDOUT,
 			  "image '%s': no container within %ld s; is its file system slow or "
 			  "gone? More time: CH_START_TIMEOUT",
@@ -378,8 +401,9 @@ static int execute(struct run *run, struct ch_err *err)
 
 	if (rc == 0)
 		rc = enter(run, &entry, err);
-	if (rc == 0)
-		rc = find_command(run, &entry, &command, err);
+	if (rc < 0)
+		return report(err, EXIT_MISC);
+	rc = find_command(run, &entry, &command, err);
 	if (rc == 0)
 		rc = change_env(run, &entry, err);
 	if (rc == 0)
@@ -389,10 +413,9 @@ static int execute(struct run *run, struct ch_err *err)
 	if (rc == 0 && run->set.seccomp)
 		rc = ch_fakeroot_install(err);
 	if (rc < 0)
-		return report(err, EXIT_MISC);
-	execvp(run->argv[0], run->argv);
-	ch_err_sys(err, "execute '%s' in the container", run->argv[0]);
-	return report(err, EXIT_EXEC);
+		return report_inside(err, EXIT_MISC);
+	ch_run_exec(run->argv, err);
+	return report_inside(err, EXIT_EXEC);
 }
 
 /* ---- --dry-run --------------------------------------------------------------------------- */
@@ -489,7 +512,7 @@ static int run_it(struct run *run, int argc, char **argv, struct ch_err *err)
 	run->set.cwd = getcwd(cwd, sizeof(cwd)) ? cwd : "/";
 	if (ch_opt_parse(ch_options, argc, argv, &run->set, &first, err) < 0)
 		return report(err, EXIT_USAGE_);
-	ch_log_to(to_stderr, NULL, level_of(&run->set));
+	ch_log_to(to_stderr, &run->set, level_of(&run->set));
 	if (run->set.help) {
 		usage(stdout);
 		return 0;
@@ -518,7 +541,7 @@ int main(int argc, char **argv)
 	struct run run = { 0 };
 	struct ch_err err;
 
-	ch_log_to(to_stderr, NULL, CH_INFO);
+	ch_log_to(to_stderr, &run.set, CH_INFO);
 	if (LOG_CALLS)
 		ch_run_log(argc, argv);
 	if (getuid() != geteuid() || getgid() != getegid()) {
@@ -532,6 +555,7 @@ int main(int argc, char **argv)
 
 	int code = run_it(&run, argc, argv, &err);
 
+	ch_log_to(NULL, NULL, CH_ERROR);
 	ch_settings_done(&run.set);
 	ch_request_done(&run.req);
 	return code;

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 bin_PROGRAMS += ch-run
-ch_run_SOURCES = %D%/ch-run.c %D%/run_env.c %D%/run_env.h %D%/run_log.c %D%/run_log.h
+ch_run_SOURCES = %D%/ch-run.c %D%/run_env.c %D%/run_env.h \
+	%D%/run_exec.c %D%/run_exec.h %D%/run_log.c %D%/run_log.h
 ch_run_CPPFLAGS = $(AM_CPPFLAGS) $(BUILT_CPPFLAGS) -DKEEPER='"$(libexecdir)/ch-keeper"'
 ch_run_LDADD = libchprobe.la libchfakeroot.la libchrt.la
 
@@ -32,9 +33,10 @@ endif
 
 libexec_PROGRAMS += ch-keeper
 ch_keeper_SOURCES = %D%/ch-keeper.c
+ch_keeper_CPPFLAGS = $(AM_CPPFLAGS)
 ch_keeper_LDADD = libchkeeper.la libchrt.la
 if JSON
-ch_keeper_CPPFLAGS = $(AM_CPPFLAGS) -DHAVE_JSON
+ch_keeper_CPPFLAGS += -DHAVE_JSON
 ch_keeper_LDADD += libchoci.la libchjson.la
 endif
 

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -136,6 +135,11 @@ static void start_server(struct keeper *k)
 	}
 }
 
+static void builder_ended(struct keeper *k)
+{
+	ch_err_set(&k->err, -ECHILD, "the builder of the container ended unexpectedly");
+}
+
 /* A report of the server, or its end before one. */
 static void on_server(struct keeper *k)
 {
@@ -150,7 +154,10 @@ static void on_server(struct keeper *k)
 		note_time(k, CH_TIME_SERVER);
 		return;
 	}
-	ch_err_in(&k->err, "image '%s'", k->req.image);
+	if (n == 0 && k->state == BUILDING && ch_kid_has_hung_up(&k->builder))
+		builder_ended(k); /* and its mounts, and so the server */
+	else
+		ch_err_in(&k->err, "image '%s'", k->req.image);
 	fail(k);
 	ch_kid_kill(&k->builder);
 }
@@ -171,7 +178,7 @@ static void blame(struct keeper *k, const struct ch_build_msg *m)
 
 static void server_ended(struct keeper *k)
 {
-	ch_err_set(&k->err, -EIO, "image '%s': the image server has ended", k->req.image);
+	ch_err_set(&k->err, -EOWNERDEAD, "image '%s': the image server has ended", k->req.image);
 	fail(k);
 }
 
@@ -197,7 +204,7 @@ static void on_built(struct keeper *k, const struct ch_build_msg *m, const char 
 	}
 	note_time(k, CH_TIME_READY);
 	k->state = READY;
-	if (k->image.kind == CH_IMAGE_SQUASH && k->server.pid == 0) {
+	if (k->image.kind == CH_IMAGE_SQUASH && k->server.group == 0) {
 		server_ended(k);
 		return;
 	}
@@ -216,7 +223,7 @@ static void on_builder(struct keeper *k)
 	if (kind == CH_HEAR_END)
 		close_fd(&k->builder.sock);
 	if (kind == CH_HEAR_END && k->state == BUILDING) {
-		ch_err_set(&k->err, -ECHILD, "the builder of the container ended unexpectedly");
+		builder_ended(k);
 		fail(k);
 	} else if (kind == CH_BUILD_FUSE && k->fuse < 0) {
 		bool is_joined = k->req.life == CH_LIFE_JOIN;
@@ -238,9 +245,12 @@ static void on_child_gone(struct keeper *k, pid_t pid)
 {
 	if (pid == k->builder.pid)
 		k->builder.pid = 0; /* its socket tells the rest */
-	if (pid != k->server.pid)
+	if (pid == k->server.pid)
+		k->server.pid = 0;
+	/* A worker goes on without its supervisor; it is our child then. */
+	if (k->server.group == 0 || ch_kid_is_alive(&k->server))
 		return;
-	k->server.pid = 0;
+	k->server.group = 0;
 	if (k->state == READY)
 		server_ended(k);
 }
@@ -457,7 +467,7 @@ static bool is_over(struct keeper *k)
 	/* Those inside hold the namespaces; without them the server ends by itself. */
 	ch_door_shut(&k->door);
 	drop_namespaces(k);
-	return k->state == FAILED || k->server.pid == 0;
+	return k->state == FAILED || k->server.group == 0;
 }
 
 /* Answers that do not fit now (socket full, too many descriptors in flight): there is no
@@ -527,19 +537,9 @@ static void end(struct keeper *k)
 
 static int prepare(struct keeper *k)
 {
-	sigset_t all, chld;
-
-	/* Whoever started us may ignore it: then children would vanish without a word. */
-	signal(SIGCHLD, SIG_DFL);
-	/* The server's worker becomes our child when its parent dies. */
-	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-	sigfillset(&all);
-	sigprocmask(SIG_SETMASK, &all, NULL);
-	sigemptyset(&chld);
-	sigaddset(&chld, SIGCHLD);
-	k->signals = signalfd(-1, &chld, SFD_CLOEXEC | SFD_NONBLOCK);
+	k->signals = ch_kid_signals(&k->err);
 	if (k->signals < 0)
-		return ch_err_sys(&k->err, "make a signalfd");
+		return k->err.code;
 	fcntl(CH_KEEPER_SOCK, F_SETFD, FD_CLOEXEC);
 	fcntl(CH_KEEPER_REQUEST, F_SETFD, FD_CLOEXEC);
 	if (ch_door_open(&k->door, CH_KEEPER_SOCK) < 0)

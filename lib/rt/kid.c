@@ -4,6 +4,8 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -54,6 +56,18 @@ int ch_kid_server(struct ch_kid *kid, const char *program, const struct ch_image
 	return 0;
 }
 
+bool ch_kid_is_alive(const struct ch_kid *kid)
+{
+	return kid->pid > 0 || (kid->group > 0 && kill(-kid->group, 0) == 0);
+}
+
+bool ch_kid_has_hung_up(const struct ch_kid *kid)
+{
+	char c;
+
+	return recv(kid->sock, &c, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
 /* A server's worker goes on when only its parent dies. */
 void ch_kid_kill(struct ch_kid *kid)
 {
@@ -63,6 +77,24 @@ void ch_kid_kill(struct ch_kid *kid)
 		kill(kid->pid, SIGKILL);
 	if (kid->sock >= 0)
 		close(ch_take_fd(&kid->sock));
+}
+
+int ch_kid_signals(struct ch_err *err)
+{
+	sigset_t all, chld;
+
+	/* Whoever started us may ignore it: then children would vanish without a word. */
+	signal(SIGCHLD, SIG_DFL);
+	/* The server's worker becomes our child when its parent dies. */
+	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+	sigemptyset(&chld);
+	sigaddset(&chld, SIGCHLD);
+
+	int fd = signalfd(-1, &chld, SFD_CLOEXEC | SFD_NONBLOCK);
+
+	return fd < 0 ? ch_err_sys(err, "make a signalfd") : fd;
 }
 
 int ch_kid_maker(int sock)

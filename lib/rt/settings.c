@@ -45,6 +45,13 @@ static int set_cd(void *target, const char *value, struct ch_err *err)
 	return copy(&s->cd, value, err);
 }
 
+static int set_color(void *target, const char *value, struct ch_err *err)
+{
+	struct ch_settings *s = target;
+
+	return ch_color_parse(value, &s->color, err);
+}
+
 static int set_dry_run(void *target, const char *value, struct ch_err *err)
 {
 	struct ch_settings *s = target;
@@ -284,6 +291,16 @@ static int set_seccomp(void *target, const char *value, struct ch_err *err)
 	return 0;
 }
 
+static int set_fuse_single(void *target, const char *value, struct ch_err *err)
+{
+	struct ch_settings *s = target;
+
+	(void)value;
+	(void)err;
+	s->threads = 1;
+	return 0;
+}
+
 static int set_storage(void *target, const char *value, struct ch_err *err)
 {
 	struct ch_settings *s = target;
@@ -426,6 +443,9 @@ const struct ch_opt ch_options[] = {
 	  "the "
 	  "step's working directory if it exists in the container, else /, with a notice.",
 	  set_cd },
+	{ "color", 0, CH_OPT_RUN, CH_OPT_OPTIONAL, CH_COLOR_ARG,
+	  "colour errors and warnings (default auto: on a terminal)",
+	  "Print errors and warnings in colour: " CH_COLOR_RULES ".", set_color },
 	{ "dry-run", 0, CH_OPT_RUN, CH_OPT_FLAG, NULL, "print what would be done, and exit",
 	  "Print the mounts, the changes of the environment and the command, and exit with status "
 	  "0 "
@@ -457,6 +477,8 @@ const struct ch_opt ch_options[] = {
 	  "(configuration of OCI images), overlayfs (--write-fake), seccomp (root emulation), sif "
 	  "and squash (these images), tmpfs-xattrs, or userns (namespaces). Nothing else is done.",
 	  set_feature },
+	{ "fuse-single", 0, CH_OPT_RUN, CH_OPT_FLAG, NULL, "the same as --fuse-threads=1",
+	  "Serve a SquashFS image with one thread.", set_fuse_single },
 	{ "fuse-threads", 0, CH_OPT_RUN, CH_OPT_VALUE, "N", "threads of the image server",
 	  "Serve a SquashFS image with N threads. The default is the number of CPUs that the "
 	  "command may use, at most 8.",

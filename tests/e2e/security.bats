@@ -177,7 +177,7 @@ make_point() {	# PATH KIND
 	# shellcheck disable=SC2046
 	as_test $(command -v timeout) 60 /usr/bin/python3 "$tmp/swapper" "$tmp/image" 3>&- 4>&- &
 	background+=($!)
-	for i in {1..6}; do
+	for i in {1..4}; do
 		harmless -w -b "$tmp/bind:/mnt/new$i/x" -b "$tmp/host/file:/mnt/file$i" "$tmp/image" -- true
 		harmless -b "$tmp/bind:/mnt/a" -b "$tmp/bind:/mnt/b/c" "$tmp/image" -- true
 		harmless -W -b "$tmp/bind:/mnt/a" -b "$tmp/bind:/mnt/b/c" "$tmp/image" -- true

@@ -41,6 +41,7 @@
 #                     sanitizers; ch_teardown calls it
 #   unsanitized       skip this test if the installation has sanitizers: give the reason
 #   assert_match TEXT REGEX, assert_equal GOT WANTED   fail with both in the output
+#   flip FILE SEED    invert a bit at each of three random places of FILE
 #   fail TEXT...      fail with this text
 #
 # A skipped test fails in contrib/check, unless the reason begins with "does not apply".
@@ -54,7 +55,7 @@ if [[ ! $prefix && -x $top/_inst/bin/ch-run ]]; then
 	prefix=$top/_inst
 fi
 # Names in ps, and types in mountinfo, that are ours alone.
-our_processes='^(ch-run|ch-keeper|ch-server)$'
+our_processes='^(ch-run|ch-keeper|ch-server|ch-server-w)$'
 our_mounts=' - fuse[^ ]* (ch-|charlie)| - fuse\.(ch-|charlie)'
 root_via=()
 test_user=chtest
@@ -166,6 +167,24 @@ image_lock()
 {
 	mkdir -p "$1"
 	printf '%s/.lock\n' "$1"
+}
+
+flip()
+{
+	python3 - "$1" "$2" <<-'END'
+		import random
+		import sys
+
+		random.seed(int(sys.argv[2]))
+		with open(sys.argv[1], "r+b") as f:
+		    size = f.seek(0, 2)
+		    for _ in range(3):
+		        at = random.randrange(size)
+		        f.seek(at)
+		        byte = f.read(1)[0] ^ 1 << random.randrange(8)
+		        f.seek(at)
+		        f.write(bytes([byte]))
+	END
 }
 
 # ---- nothing is left -------------------------------------------------------------------

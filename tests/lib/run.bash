@@ -14,6 +14,8 @@
 #   squash DIR FILE       make a SquashFS image
 #   program NAME PKG...   compile tests/lib/NAME.c, once for a file, with these packages of
 #                         pkg-config; prints the program's path
+#   flip FILE SEED        flip a bit at each of three random places
+#   read_all FILE         ch-run reads all of this damaged image: no hang, no crash
 #   script TEXT ARGS...   by bats' run, a script of bash as CH_TEST_AS says; 100 s at most
 #   await SECONDS CMD...  until CMD succeeds; fails in the end
 #   timed CMD...          $took: hundredths of a second that CMD took
@@ -122,4 +124,33 @@ timed()
 	took=$((${EPOCHREALTIME/[.,]/} - ${start/[.,]/}))
 	# shellcheck disable=SC2034
 	took=$((took / 10000))
+}
+
+flip()
+{
+	python3 - "$1" "$2" <<-'END'
+		import random
+		import sys
+
+		random.seed(int(sys.argv[2]))
+		with open(sys.argv[1], "r+b") as f:
+		    size = f.seek(0, 2)
+		    for _ in range(3):
+		        at = random.randrange(size)
+		        f.seek(at)
+		        byte = f.read(1)[0] ^ 1 << random.randrange(8)
+		        f.seek(at)
+		        f.write(bytes([byte]))
+	END
+}
+
+# By an intact program: a damaged one may do anything. Damage may also make a file look very
+# long.
+read_all()
+{
+	run_ch -b "$(command -v busybox):/mnt/busybox" "$1" -- /mnt/busybox sh -c \
+		'/mnt/busybox find / -xdev -type f -size -20000 -exec /mnt/busybox cat {} + >/dev/null'
+	# 137: of timeout
+	[[ $status != 124 && $status != 137 && ! $stderr =~ (SIG|[Ss]egmentation|dumped) ]] ||
+		fail "status $status: $output$stderr"
 }
