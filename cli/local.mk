@@ -66,6 +66,7 @@ if SANITIZERS
 reports = $(libexecdir)/sanitizer-reports
 AM_CPPFLAGS += -DREPORTS='"$(reports)"'
 ch_run_SOURCES += %D%/sanitize.c
+ch_check_SOURCES += %D%/sanitize.c
 ch_keeper_SOURCES += %D%/sanitize.c
 if SERVER
 ch_server_SOURCES += %D%/sanitize.c
