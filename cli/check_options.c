@@ -13,16 +13,9 @@
 
 static int set_color(void *target, const char *value, struct ch_err *err)
 {
-	static const char *const words[] = { "auto", "always", "never" };
 	struct ch_check_settings *s = target;
 
-	for (unsigned i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-		if (strcmp(value ? value : "always", words[i]) != 0)
-			continue;
-		s->color = (enum ch_color)i;
-		return 0;
-	}
-	return ch_err_set(err, -EINVAL, "'%s' is none of auto, always, never", value);
+	return ch_color_parse(value, &s->color, err);
 }
 
 #define FLAG(field)                                                                                \
@@ -70,11 +63,9 @@ static int set_need(void *target, const char *value, struct ch_err *err)
 }
 
 const struct ch_opt ch_check_options[] = {
-	{ "color", 0, CH_OPT_RUN, CH_OPT_OPTIONAL, "auto|always|never",
+	{ "color", 0, CH_OPT_RUN, CH_OPT_OPTIONAL, CH_COLOR_ARG,
 	  "colour the verdicts (default auto: on a terminal)",
-	  "Print the verdicts in colour: on a terminal only (auto, the default; not if NO_COLOR is "
-	  "set), always (without an argument, too), or never.",
-	  set_color },
+	  "Print the verdicts in colour: " CH_COLOR_RULES ".", set_color },
 	{ "help", '?', CH_OPT_RUN, CH_OPT_FLAG, NULL, "print this help and exit",
 	  "Print a summary of the options on standard output and exit.", set_help },
 	{ "json", 0, CH_OPT_RUN, CH_OPT_FLAG, NULL, "print one JSON document",

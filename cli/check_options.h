@@ -6,9 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/color.h"
 #include "opt/opt.h"
-
-enum ch_color { CH_COLOR_AUTO, CH_COLOR_ALWAYS, CH_COLOR_NEVER };
 
 struct ch_check_settings {
 	uint32_t need; /* bit N: probe N of ch_probes[] has to be ok */

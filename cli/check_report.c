@@ -9,28 +9,21 @@
 #include <unistd.h>
 
 #include "base/auto.h"
+#include "base/color.h"
 #include "json/write.h"
 #include "rt/version.h"
 
 /* ---- lines ------------------------------------------------------------------------------- */
 
-static bool is_colored(const struct ch_check_settings *set)
-{
-	const char *term = getenv("TERM"), *no = getenv("NO_COLOR");
-
-	if (set->color != CH_COLOR_AUTO)
-		return set->color == CH_COLOR_ALWAYS;
-	return isatty(STDOUT_FILENO) && !(no && no[0]) && term && strcmp(term, "dumb") != 0;
-}
-
 static void print_item(const struct ch_report *r, const struct ch_item *item)
 {
-	static const char *const colors[] = { "\033[32m", "\033[33m", "\033[31m" };
+	static const char *const colors[] = { CH_COLOR_GREEN, CH_COLOR_YELLOW, CH_COLOR_RED };
 	const struct ch_finding *f = item->finding;
-	bool is_ok = f->verdict == CH_VERDICT_OK, color = is_colored(r->set);
+	bool is_ok = f->verdict == CH_VERDICT_OK,
+	     color = ch_color_is_wanted(r->set->color, STDOUT_FILENO);
 
 	printf("%s%-7s%s  %-13s  %s", color ? colors[f->verdict] : "", ch_verdict_word(f->verdict),
-	       color ? "\033[0m" : "", item->probe->name, item->probe->means);
+	       color ? CH_COLOR_OFF : "", item->probe->name, item->probe->means);
 	if (f->found[0] && (!is_ok || r->set->verbose))
 		printf(": %s", f->found);
 	if (f->remedy[0])

@@ -1,6 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 bin_PROGRAMS += ch-run
-ch_run_SOURCES = %D%/ch-run.c %D%/run_env.c %D%/run_env.h %D%/run_log.c %D%/run_log.h
+ch_run_SOURCES = \
+	%D%/ch-run.c \
+	%D%/run.h \
+	%D%/run_enter.c \
+	%D%/run_env.c %D%/run_env.h \
+	%D%/run_exec.c %D%/run_exec.h \
+	%D%/run_log.c %D%/run_log.h \
+	%D%/run_request.c
+	%D%/run_exec.c %D%/run_exec.h %D%/run_log.c %D%/run_log.h
 ch_run_CPPFLAGS = $(AM_CPPFLAGS) $(BUILT_CPPFLAGS) -DKEEPER='"$(libexecdir)/ch-keeper"'
 ch_run_LDADD = libchprobe.la libchfakeroot.la libchrt.la
 
@@ -32,9 +40,10 @@ endif
 
 libexec_PROGRAMS += ch-keeper
 ch_keeper_SOURCES = %D%/ch-keeper.c
+ch_keeper_CPPFLAGS = $(AM_CPPFLAGS)
 ch_keeper_LDADD = libchkeeper.la libchrt.la
 if JSON
-ch_keeper_CPPFLAGS = $(AM_CPPFLAGS) -DHAVE_JSON
+ch_keeper_CPPFLAGS += -DHAVE_JSON
 ch_keeper_LDADD += libchoci.la libchjson.la
 endif
 
@@ -57,6 +66,7 @@ if SANITIZERS
 reports = $(libexecdir)/sanitizer-reports
 AM_CPPFLAGS += -DREPORTS='"$(reports)"'
 ch_run_SOURCES += %D%/sanitize.c
+ch_check_SOURCES += %D%/sanitize.c
 ch_keeper_SOURCES += %D%/sanitize.c
 if SERVER
 ch_server_SOURCES += %D%/sanitize.c

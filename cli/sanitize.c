@@ -47,15 +47,15 @@ const char *__ubsan_default_options(void)
 	return COMMON;
 }
 
-/* Looking for leaks needs a process that traces this one: filters forbid that, and a tracer
- * keeps it from doing so. */
+/* Looking for leaks needs a process that traces this one: filters forbid that, and a tracer,
+ * or being a set-user-ID program, keep it from doing so. */
 int __lsan_is_turned_off(void)
 {
 	FILE *status;
 	char line[256];
 	int tracer = 0;
 
-	if (prctl(PR_GET_SECCOMP) != 0)
+	if (prctl(PR_GET_SECCOMP) != 0 || getuid() != geteuid())
 		return 1;
 	status = fopen("/proc/self/status", "re");
 	while (status && fgets(line, sizeof(line), status))

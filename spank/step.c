@@ -168,6 +168,24 @@ static int bind_launcher(const struct ch_step *step, spank_t sp, struct ch_reque
 	return rc;
 }
 
+/* The host as image has all of that already. */
+static int bind_defaults(const struct ch_step *step, spank_t sp, struct ch_request *r,
+			 struct ch_err *err)
+{
+	bool is_host = ch_image_is_host(r->image);
+	int rc = 0;
+
+	if (!is_host)
+		rc = ch_binds_copy(&r->binds, &step->config->binds, err);
+	if (rc == 0 && (!is_host || step->set.home == CH_HOME_YES))
+		rc = bind_home(step, ch_job_getenv("HOME", sp), r, err);
+	if (is_host)
+		return rc;
+	if (rc == 0)
+		rc = ch_binds_add_named(&r->binds, ch_job_getenv("TMPDIR", sp), err);
+	return rc == 0 ? bind_launcher(step, sp, r, err) : rc;
+}
+
 static int fill_request(struct ch_step *step, spank_t sp, struct ch_request *r, uid_t uid,
 			gid_t gid, struct ch_err *err)
 {
@@ -198,13 +216,7 @@ static int fill_request(struct ch_step *step, spank_t sp, struct ch_request *r, 
 	if (rc == 0)
 		rc = name_image(step, sp, r, err);
 	if (rc == 0)
-		rc = ch_binds_copy(&r->binds, &step->config->binds, err);
-	if (rc == 0)
-		rc = bind_home(step, ch_job_getenv("HOME", sp), r, err);
-	if (rc == 0)
-		rc = ch_binds_add_named(&r->binds, ch_job_getenv("TMPDIR", sp), err);
-	if (rc == 0)
-		rc = bind_launcher(step, sp, r, err);
+		rc = bind_defaults(step, sp, r, err);
 	return rc == 0 ? ch_binds_copy(&r->binds, &s->binds, err) : rc;
 }
 

@@ -18,6 +18,7 @@
 #include "job_env.h"
 #include "rt/command.h"
 #include "rt/enter.h"
+#include "rt/image.h"
 #include "sys/msg.h"
 #include "sys/syslog.h"
 
@@ -115,7 +116,7 @@ static int change_env(struct ch_step *step, spank_t sp, const struct ch_entry *e
 	if (step->set.home == CH_HOME_YES && env.set("HOME", home, env.data) < 0)
 		rc = ch_err_set(err, -ENOMEM, "set HOME");
 	env.unset(CH_PROLOG_VARIABLE, env.data);
-	if (rc == 0)
+	if (rc == 0 && !ch_image_is_host(step->set.image))
 		rc = ch_env_path(&env, err);
 	if (rc == 0)
 		rc = ch_env_ops_apply(&step->set.env, &env, entry->meta, entry->answer.meta_len,

@@ -64,6 +64,7 @@ endif
 
 lint_tests = \
 	%D%/lint/check-banned \
+	%D%/lint/check-compat \
 	%D%/lint/check-dist \
 	%D%/lint/check-format \
 	%D%/lint/check-headers \

@@ -3,6 +3,7 @@ noinst_LTLIBRARIES += libchbase.la
 libchbase_la_SOURCES = \
 	%D%/auto.h \
 	%D%/buf.c %D%/buf.h \
+	%D%/color.c %D%/color.h \
 	%D%/err.c %D%/err.h \
 	%D%/le.h \
 	%D%/log.c %D%/log.h \

@@ -60,6 +60,7 @@ static const int supervisor_calls[] = {
 	__NR_fstat,
 	__NR_newfstatat,
 	/* a worker until its own filter */
+	__NR_getppid,
 	__NR_set_tid_address,
 	__NR_getuid, /* libfuse, for an option that is off */
 	__NR_sched_getaffinity,

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -46,8 +47,19 @@ struct watch {
 	long long times[RATE_MAX]; /* of the last deaths; a ring */
 };
 
+/* A worker goes on when we die: its readers depend on it. But if we die after another one,
+ * somebody is killing all of us, and one that was forked in between must not be left. */
+static void die_with(pid_t parent)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	if (getppid() != parent)
+		_exit(CH_WORKER_GONE);
+}
+
 static int start_worker(struct watch *w, struct ch_err *err)
 {
+	pid_t self = getpid();
+
 	w->served = ch_journal_served(w->worker->journal);
 	w->born = ch_msg_deadline(0);
 	w->is_ready = false;
@@ -57,6 +69,8 @@ static int start_worker(struct watch *w, struct ch_err *err)
 		return ch_err_sys(err, "fork");
 	if (w->pid == 0) {
 		close(w->signals);
+		if (w->deaths > 0)
+			die_with(self);
 		ch_worker_run(w->worker);
 	}
 	return 0;

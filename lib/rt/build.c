@@ -18,6 +18,7 @@
 #include "base/path.h"
 #include "rt/ident.h"
 #include "rt/meta.h"
+#include "rt/mirror.h"
 #include "rt/plan.h"
 #include "rt/skel.h"
 #include "sys/mnt.h"
@@ -69,7 +70,8 @@ static const char *fuse_refused(int code)
 
 static bool is_root(const struct ch_op *op)
 {
-	return op->kind == CH_OP_IMAGE_DIR || op->kind == CH_OP_IMAGE_SQUASH;
+	return op->kind == CH_OP_IMAGE_DIR || op->kind == CH_OP_IMAGE_HOST ||
+	       op->kind == CH_OP_IMAGE_SQUASH;
 }
 
 /* Clone the source of operation I. All of them are cloned before anything else is mounted,
@@ -80,7 +82,7 @@ static int clone_source(struct build *b, size_t i, struct ch_err *err)
 	struct stat st;
 
 	b->is_dir[i] = op->kind != CH_OP_PASSWD && op->kind != CH_OP_GROUP;
-	if (op->kind != CH_OP_BIND && op->kind != CH_OP_IMAGE_DIR)
+	if (op->kind != CH_OP_BIND && (!is_root(op) || op->kind == CH_OP_IMAGE_SQUASH))
 		return 0;
 	b->sources[i] = ch_mnt_clone(AT_FDCWD, op->kind == CH_OP_BIND ? op->src : ".");
 	if (b->sources[i] < 0 && op->flags & CH_BIND_MAYBE)
@@ -164,10 +166,12 @@ static int mount_root(struct build *b, struct ch_err *err)
 	b->place.root = openat(b->place.scaffold, "root", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (b->place.root < 0)
 		return ch_err_sys(err, "open the image's root directory");
-	if (op->kind == CH_OP_IMAGE_DIR && op->flags & CH_BIND_RO &&
-	    ch_mnt_readonly(b->place.root, err) < 0)
-		return ch_err_in(err, "image '%s'", op->src);
-	return 0;
+	if (op->kind == CH_OP_IMAGE_SQUASH || !(op->flags & CH_BIND_RO))
+		return 0;
+	/* What is mounted on the host stays as it is there. */
+	rc = op->kind == CH_OP_IMAGE_HOST ? ch_mnt_readonly_top(b->place.root, err)
+					  : ch_mnt_readonly(b->place.root, err);
+	return rc < 0 ? ch_err_in(err, "image '%s'", op->src) : 0;
 }
 
 /* ---- mount points ----------------------------------------------------------------- */
@@ -228,6 +232,11 @@ static int make_points(struct build *b, struct ch_err *err)
 		if (wants_point(b, i) &&
 		    ch_skel_check(&skel, &b->place, b->plan.ops[i].dst, b->is_dir[i], err) < 0)
 			return err->code;
+	}
+	if (fake && ch_mirror_is_needed(&b->place, "")) {
+		if (ch_mirror_fake(&b->place, fake->text, err) < 0)
+			return err->code;
+		return ch_skel_mkdir(&skel, &b->place, err);
 	}
 	if (b->req->write == CH_WRITE_IMAGE)
 		return ch_skel_mkdir(&skel, &b->place, err);
@@ -351,6 +360,7 @@ static int do_op(struct build *b, size_t i, struct ch_err *err)
 
 	switch (op->kind) {
 	case CH_OP_IMAGE_DIR:
+	case CH_OP_IMAGE_HOST:
 	case CH_OP_IMAGE_SQUASH:
 	case CH_OP_FAKE:
 		return 0; /* done before */

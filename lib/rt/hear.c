@@ -61,7 +61,7 @@ int ch_hear_builder(const char *packet, long n, const int fds[2], struct ch_buil
 int ch_hear_report(struct ch_server_report *r, long n, struct ch_err *err)
 {
 	if (n != (long)sizeof(*r))
-		return ch_err_set(err, -EIO, "the image server ended unexpectedly");
+		return ch_err_set(err, -EOWNERDEAD, "the image server ended unexpectedly");
 	if (r->version != CH_SERVER_VERSION)
 		return ch_err_set(err, -EPROTO, "the image server is not of our version");
 	if (r->code == 0)

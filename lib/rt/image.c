@@ -17,6 +17,8 @@
 #include "rt/sif.h"
 #include "sys/mnt.h"
 
+#define MAKE_SQUASHFS "; make a SquashFS file of its contents"
+
 /* What users take for images, and what to do about it. */
 static const struct {
 	size_t offset;
@@ -35,7 +37,16 @@ static const struct {
 	      "\xfd"
 	      "7zXZ",
 	      "an xz file, perhaps a tar archive; convert it with ch-convert"),
+	MAGIC(0, "BZh", "a bzip2 file, perhaps a tar archive; convert it with ch-convert"),
+	MAGIC(0, "\x04\x22\x4d\x18",
+	      "an lz4 file, perhaps a tar archive; convert it with ch-convert"),
+	MAGIC(0, "PK\x03\x04", "a zip archive; unpack it, or make a SquashFS file of it"),
 	MAGIC(257, "ustar", "a tar archive; convert it with ch-convert"),
+	MAGIC(1080, "\x53\xef", "an ext file system (2, 3 or 4)" MAKE_SQUASHFS),
+	MAGIC(1024, "\xe2\xe1\xf5\xe0", "an EROFS file system" MAKE_SQUASHFS),
+	MAGIC(0, "XFSB", "an XFS file system" MAKE_SQUASHFS),
+	MAGIC(0, "LUKS\xba\xbe", "an encrypted volume (LUKS)"),
+	MAGIC(0, "QFI\xfb", "a disk image of a virtual machine (qcow2)"),
 	MAGIC(0, "sqsh", "a big-endian SquashFS file, which is not supported"),
 	MAGIC(0,
 	      "\x7f"
@@ -53,10 +64,26 @@ static bool is_text(const char *data, size_t len)
 	return true;
 }
 
+/* The first member of a tar archive tells whether it holds layers, not a file tree. */
+static bool is_layers(const char *data, size_t len)
+{
+	static const char *const names[] = { "blobs/", "oci-layout", "index.json", "manifest.json",
+					     "repositories" };
+
+	if (len < 512 || memcmp(data + 257, "ustar", 5) != 0)
+		return false;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strncmp(data, names[i], strlen(names[i])) == 0)
+			return true;
+	return strspn(data, "0123456789abcdef") == 64 && (data[64] == '/' || data[64] == '.');
+}
+
 static const char *looks_like(const char *data, size_t len)
 {
 	if (len == 0)
 		return "empty";
+	if (is_layers(data, len))
+		return "an archive of container layers (Docker or OCI); convert it with ch-convert";
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
 		if (known[i].offset + known[i].len <= len &&
 		    memcmp(data + known[i].offset, known[i].bytes, known[i].len) == 0)
@@ -80,10 +107,15 @@ static int use_sif(struct ch_image *image, struct ch_err *err)
 
 static int classify(struct ch_image *image, mode_t mode, struct ch_err *err)
 {
-	char head[512];
+	char head[2048];
 
 	if (S_ISDIR(mode)) {
 		image->kind = CH_IMAGE_DIR;
+		if (faccessat(image->fd, "oci-layout", F_OK, 0) == 0 &&
+		    faccessat(image->fd, "index.json", F_OK, 0) == 0)
+			return ch_err_set(err, -EINVAL,
+					  "an OCI layout, whose layers are not unpacked; convert "
+					  "it with ch-convert");
 		return 0;
 	}
 	if (!S_ISREG(mode))

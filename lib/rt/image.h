@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 struct ch_err;
 
@@ -33,6 +34,12 @@ int ch_image_take(int fd, const char *path, struct ch_image *ret_image, struct c
 
 /* Open PATH. */
 int ch_image_open(const char *path, struct ch_image *ret_image, struct ch_err *err);
+
+/* Does PATH, as given for an image, mean the host itself? */
+static inline bool ch_image_is_host(const char *path)
+{
+	return path[0] == '/' && path[strspn(path, "/")] == '\0';
+}
 
 /* Refuse an image that lies below none of the directories of ALLOWED (separated by ':'). */
 int ch_image_check_allowed(const struct ch_image *image, const char *allowed, struct ch_err *err);

@@ -178,7 +178,7 @@ static void blame(struct keeper *k, const struct ch_build_msg *m)
 
 static void server_ended(struct keeper *k)
 {
-	ch_err_set(&k->err, -EIO, "image '%s': the image server has ended", k->req.image);
+	ch_err_set(&k->err, -EOWNERDEAD, "image '%s': the image server has ended", k->req.image);
 	fail(k);
 }
 

@@ -30,6 +30,7 @@ libchkeeper_la_SOURCES = \
 	%D%/keeper.c %D%/keeper.h \
 	%D%/keeper_policy.c %D%/keeper_policy.h \
 	%D%/kid.c %D%/kid.h \
+	%D%/mirror.c %D%/mirror.h \
 	%D%/opening.c %D%/opening.h \
 	%D%/server_proto.h \
 	%D%/skel.c %D%/skel.h

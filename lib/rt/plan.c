@@ -44,6 +44,9 @@ static void add_root(struct ch_plan *plan, const struct ch_request *req,
 	if (image->kind == CH_IMAGE_SQUASH)
 		add(plan, (struct ch_op){ CH_OP_IMAGE_SQUASH, req->image, "/", NULL, CH_BIND_RO,
 					  image->offset });
+	else if (ch_image_is_host(req->image))
+		add(plan, (struct ch_op){ CH_OP_IMAGE_HOST, req->image, "/", NULL,
+					  req->write == CH_WRITE_NO ? CH_BIND_RO : 0, 0 });
 	else
 		add(plan, (struct ch_op){ CH_OP_IMAGE_DIR, req->image, "/", NULL,
 					  req->write == CH_WRITE_IMAGE ? 0 : CH_BIND_RO, 0 });
@@ -60,6 +63,24 @@ static void add_tmp(struct ch_plan *plan, const struct ch_request *req)
 		add(plan, (struct ch_op){ CH_OP_TMPFS, NULL, "/tmp", "mode=1777", 0, 0 });
 }
 
+/* What there is without asking. The host has all of that already. */
+static void add_defaults(struct ch_plan *plan, const struct ch_request *req)
+{
+	if (ch_image_is_host(req->image)) {
+		if (!req->tmp)
+			add_tmp(plan, req);
+		return;
+	}
+	for (size_t i = 0; i < N_HOST_BINDS; i++)
+		add(plan, (struct ch_op){ CH_OP_BIND, host_binds[i].path, host_binds[i].path, NULL,
+					  host_binds[i].flags, 0 });
+	if (!req->no_passwd) {
+		add(plan, (struct ch_op){ CH_OP_PASSWD, NULL, "/etc/passwd", NULL, CH_BIND_RO, 0 });
+		add(plan, (struct ch_op){ CH_OP_GROUP, NULL, "/etc/group", NULL, CH_BIND_RO, 0 });
+	}
+	add_tmp(plan, req);
+}
+
 int ch_plan_make(const struct ch_request *req, const struct ch_image *image,
 		 struct ch_plan *ret_plan, struct ch_err *err)
 {
@@ -74,15 +95,7 @@ int ch_plan_make(const struct ch_request *req, const struct ch_image *image,
 	if (!plan.ops)
 		return ch_err_set(err, -ENOMEM, "out of memory");
 	add_root(&plan, req, image);
-	for (size_t i = 0; i < N_HOST_BINDS; i++)
-		add(&plan, (struct ch_op){ CH_OP_BIND, host_binds[i].path, host_binds[i].path, NULL,
-					   host_binds[i].flags, 0 });
-	if (!req->no_passwd) {
-		add(&plan,
-		    (struct ch_op){ CH_OP_PASSWD, NULL, "/etc/passwd", NULL, CH_BIND_RO, 0 });
-		add(&plan, (struct ch_op){ CH_OP_GROUP, NULL, "/etc/group", NULL, CH_BIND_RO, 0 });
-	}
-	add_tmp(&plan, req);
+	add_defaults(&plan, req);
 	for (size_t i = 0; i < req->binds.n; i++) {
 		const struct ch_bind *b = &req->binds.list[i];
 
@@ -106,6 +119,10 @@ static void print_op(const struct ch_op *op, FILE *out)
 	case CH_OP_IMAGE_DIR:
 		fprintf(out, "root: directory '%s'%s\n", op->src,
 			op->flags & CH_BIND_RO ? " read-only" : "");
+		return;
+	case CH_OP_IMAGE_HOST:
+		fprintf(out, "root: the host%s\n",
+			op->flags & CH_BIND_RO ? ", its root file system read-only" : "");
 		return;
 	case CH_OP_IMAGE_SQUASH:
 		if (op->offset)

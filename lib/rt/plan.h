@@ -14,6 +14,7 @@
 
 enum ch_op_kind {
 	CH_OP_IMAGE_DIR,    /* SRC becomes the root */
+	CH_OP_IMAGE_HOST,   /* the host's root, with all that is mounted in it */
 	CH_OP_IMAGE_SQUASH, /* SRC, served by the image server, becomes the root */
 	CH_OP_FAKE,	    /* a writable layer in memory over the root; TEXT: its size */
 	CH_OP_BIND,	    /* SRC on DST */

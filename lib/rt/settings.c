@@ -27,6 +27,25 @@ static bool is_yes(const char *value)
 	return strcmp(value, "yes") == 0;
 }
 
+/* Setters of flags */
+#define FLAG(setter, member)                                                                       \
+	static int setter(void *target, const char *value, struct ch_err *err)                     \
+	{                                                                                          \
+		(void)err;                                                                         \
+		((struct ch_settings *)target)->member = is_yes(value);                            \
+		return 0;                                                                          \
+	}
+
+FLAG(set_dry_run, dry_run)
+FLAG(set_entrypoint, entrypoint)
+FLAG(set_env_no_expand, env.no_expand)
+FLAG(set_unsafe, unsafe)
+FLAG(set_no_passwd, no_passwd)
+FLAG(set_private_tmp, private_tmp)
+FLAG(set_script, script)
+FLAG(set_seccomp, seccomp)
+#undef FLAG
+
 static int set_bind(void *target, const char *value, struct ch_err *err)
 {
 	struct ch_settings *s = target;
@@ -45,22 +64,11 @@ static int set_cd(void *target, const char *value, struct ch_err *err)
 	return copy(&s->cd, value, err);
 }
 
-static int set_dry_run(void *target, const char *value, struct ch_err *err)
+static int set_color(void *target, const char *value, struct ch_err *err)
 {
 	struct ch_settings *s = target;
 
-	(void)err;
-	s->dry_run = is_yes(value);
-	return 0;
-}
-
-static int set_entrypoint(void *target, const char *value, struct ch_err *err)
-{
-	struct ch_settings *s = target;
-
-	(void)err;
-	s->entrypoint = is_yes(value);
-	return 0;
+	return ch_color_parse(value, &s->color, err);
 }
 
 /* Slurm: "image", an absolute path of a file, or an assignment. */
@@ -107,29 +115,11 @@ static int set_unset_env(void *target, const char *value, struct ch_err *err)
 	return ch_env_ops_add(&s->env, CH_ENV_UNSET, value, err);
 }
 
-static int set_env_no_expand(void *target, const char *value, struct ch_err *err)
-{
-	struct ch_settings *s = target;
-
-	(void)err;
-	s->env.no_expand = is_yes(value);
-	return 0;
-}
-
 static int set_feature(void *target, const char *value, struct ch_err *err)
 {
 	struct ch_settings *s = target;
 
 	return copy(&s->feature, value, err);
-}
-
-static int set_unsafe(void *target, const char *value, struct ch_err *err)
-{
-	struct ch_settings *s = target;
-
-	(void)err;
-	s->unsafe = is_yes(value);
-	return 0;
 }
 
 static int parse_id(const char *value, uint32_t *id, bool *has, struct ch_err *err)
@@ -248,39 +238,13 @@ static int set_passwd(void *target, const char *value, struct ch_err *err)
 	return 0;
 }
 
-static int set_no_passwd(void *target, const char *value, struct ch_err *err)
+static int set_fuse_single(void *target, const char *value, struct ch_err *err)
 {
 	struct ch_settings *s = target;
 
+	(void)value;
 	(void)err;
-	s->no_passwd = is_yes(value);
-	return 0;
-}
-
-static int set_private_tmp(void *target, const char *value, struct ch_err *err)
-{
-	struct ch_settings *s = target;
-
-	(void)err;
-	s->private_tmp = is_yes(value);
-	return 0;
-}
-
-static int set_script(void *target, const char *value, struct ch_err *err)
-{
-	struct ch_settings *s = target;
-
-	(void)err;
-	s->script = is_yes(value);
-	return 0;
-}
-
-static int set_seccomp(void *target, const char *value, struct ch_err *err)
-{
-	struct ch_settings *s = target;
-
-	(void)err;
-	s->seccomp = is_yes(value);
+	s->threads = 1;
 	return 0;
 }
 
@@ -426,6 +390,9 @@ const struct ch_opt ch_options[] = {
 	  "the "
 	  "step's working directory if it exists in the container, else /, with a notice.",
 	  set_cd },
+	{ "color", 0, CH_OPT_RUN, CH_OPT_OPTIONAL, CH_COLOR_ARG,
+	  "colour errors and warnings (default auto: on a terminal)",
+	  "Print errors and warnings in colour: " CH_COLOR_RULES ".", set_color },
 	{ "dry-run", 0, CH_OPT_RUN, CH_OPT_FLAG, NULL, "print what would be done, and exit",
 	  "Print the mounts, the changes of the environment and the command, and exit with status "
 	  "0 "
@@ -457,6 +424,8 @@ const struct ch_opt ch_options[] = {
 	  "(configuration of OCI images), overlayfs (--write-fake), seccomp (root emulation), sif "
 	  "and squash (these images), tmpfs-xattrs, or userns (namespaces). Nothing else is done.",
 	  set_feature },
+	{ "fuse-single", 0, CH_OPT_RUN, CH_OPT_FLAG, NULL, "the same as --fuse-threads=1",
+	  "Serve a SquashFS image with one thread.", set_fuse_single },
 	{ "fuse-threads", 0, CH_OPT_RUN, CH_OPT_VALUE, "N", "threads of the image server",
 	  "Serve a SquashFS image with N threads. The default is the number of CPUs that the "
 	  "command may use, at most 8.",

@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/color.h"
 #include "opt/opt.h"
 #include "rt/bind.h"
 #include "rt/env.h"
@@ -43,6 +44,7 @@ struct ch_settings {
 	pid_t join_pid;	     /* 0: none */
 	bool entrypoint;
 	bool script;
+	enum ch_color color;
 	bool seccomp; /* root emulation */
 	bool dry_run, help, version;
 	int verbose, quiet;

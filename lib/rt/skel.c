@@ -15,6 +15,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/path.h"
+#include "rt/mirror.h"
 #include "rt/plan.h"
 #include "sys/mnt.h"
 
@@ -202,8 +203,7 @@ static int fill(const struct ch_skel *skel, const char *top, int into, int like,
 	return 0;
 }
 
-/* The root descriptor again, after a mount on it. */
-static int reopen_root(struct ch_place *place, struct ch_err *err)
+int ch_skel_reopen(struct ch_place *place, struct ch_err *err)
 {
 	int fd = openat(place->scaffold, "root", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
@@ -235,7 +235,7 @@ static int mount_one(const struct ch_skel *skel, struct ch_place *place, const c
 
 	if (ch_mnt_overlay(&o, err) < 0)
 		return ch_err_in(err, "mount points missing in the image's '%s'", *top ? top : "/");
-	return *top ? 0 : reopen_root(place, err);
+	return *top ? 0 : ch_skel_reopen(place, err);
 }
 
 /* One overlay on the root: skeleton and image below a writable layer on a tmpfs. */
@@ -273,7 +273,31 @@ static int mount_fake(const struct ch_skel *skel, struct ch_place *place, const 
 
 	if (ch_mnt_overlay(&o, err) < 0)
 		return ch_err_in(err, "writable layer");
-	return reopen_root(place, err);
+	return ch_skel_reopen(place, err);
+}
+
+int ch_skel_fill(const struct ch_skel *skel, const char *top, int into, struct ch_err *err)
+{
+	for (unsigned i = 0; i < skel->n; i++)
+		if (strcmp(skel->list[i].anchor, top) == 0 &&
+		    make_path(into, -1, skel->list[i].rest, skel->list[i].is_dir, err) < 0)
+			return err->code;
+	return 0;
+}
+
+/* A directory below which something is mounted: each anchor by itself. */
+static int mount_mirrors(const struct ch_skel *skel, struct ch_place *place, struct ch_err *err)
+{
+	for (unsigned i = 0; i < skel->n; i++) {
+		const char *top = skel->list[i].anchor;
+		bool is_done = false;
+
+		for (unsigned k = 0; k < i; k++)
+			is_done = is_done || strcmp(skel->list[k].anchor, top) == 0;
+		if (!is_done && ch_mirror_points(skel, place, top, err) < 0)
+			return ch_err_in(err, "mount points missing in '%s'", *top ? top : "/");
+	}
+	return 0;
 }
 
 int ch_skel_mount(const struct ch_skel *skel, struct ch_place *place, const struct ch_op *fake,
@@ -281,6 +305,9 @@ int ch_skel_mount(const struct ch_skel *skel, struct ch_place *place, const stru
 {
 	if (fake)
 		return mount_fake(skel, place, fake, err);
+	for (unsigned i = 0; i < skel->n; i++)
+		if (ch_mirror_is_needed(place, top_of(skel, i)))
+			return mount_mirrors(skel, place, err);
 	for (unsigned i = 0; i < skel->n; i++) {
 		const char *top = top_of(skel, i);
 		bool is_done = false;

@@ -45,6 +45,12 @@ int ch_skel_mount(const struct ch_skel *skel, struct ch_place *place, const stru
 /* Make what SKEL holds in the image itself (it is writable). */
 int ch_skel_mkdir(const struct ch_skel *skel, const struct ch_place *place, struct ch_err *err);
 
+/* Make what SKEL holds for exactly the anchor TOP in the directory INTO. */
+int ch_skel_fill(const struct ch_skel *skel, const char *top, int into, struct ch_err *err);
+
+/* The root descriptor again, after a mount on it. */
+int ch_skel_reopen(struct ch_place *place, struct ch_err *err);
+
 void ch_skel_done(struct ch_skel *skel);
 
 static inline void ch_auto_skel(struct ch_skel *skel)

@@ -79,7 +79,7 @@ static bool is_hidden(const struct ch_mountinfo *m)
 
 /* One remount for each mount below DIR. Locked flags have to be repeated, or the kernel
  * refuses in a user namespace (mount_namespaces(7)). */
-static int readonly_one_by_one(int dir, struct ch_err *err)
+static int readonly_one_by_one(int dir, bool only_top, struct ch_err *err)
 {
 	char link[CH_FD_PATH_MAX], top[PATH_MAX];
 	ssize_t len = readlink(ch_fd_path(dir, link), top, sizeof(top) - 1);
@@ -96,7 +96,8 @@ static int readonly_one_by_one(int dir, struct ch_err *err)
 		line[strcspn(line, "\n")] = '\0';
 		if (ch_mountinfo_parse(line, &m, err) < 0)
 			return err->code;
-		if (!ch_path_is_below(m.path, top) || m.flags & MS_RDONLY || is_hidden(&m))
+		if (!ch_path_is_below(m.path, top) || m.flags & MS_RDONLY || is_hidden(&m) ||
+		    (only_top && !ch_path_is_below(top, m.path)))
 			continue;
 		if (mount(NULL, m.path, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | m.flags, NULL) < 0)
 			return ch_err_sys(err, "remount '%s' read-only", m.path);
@@ -104,16 +105,26 @@ static int readonly_one_by_one(int dir, struct ch_err *err)
 	return 0;
 }
 
-int ch_mnt_readonly(int dir, struct ch_err *err)
+static int make_readonly(int dir, bool only_top, struct ch_err *err)
 {
 	struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY };
+	unsigned flags = AT_EMPTY_PATH | (only_top ? 0U : (unsigned)AT_RECURSIVE);
 
-	if (syscall(SYS_mount_setattr, dir, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr,
-		    sizeof(attr)) == 0)
+	if (syscall(SYS_mount_setattr, dir, "", flags, &attr, sizeof(attr)) == 0)
 		return 0;
 	if (errno == ENOSYS)
-		return readonly_one_by_one(dir, err);
+		return readonly_one_by_one(dir, only_top, err);
 	return ch_err_sys(err, "make a mount read-only");
+}
+
+int ch_mnt_readonly(int dir, struct ch_err *err)
+{
+	return make_readonly(dir, false, err);
+}
+
+int ch_mnt_readonly_top(int dir, struct ch_err *err)
+{
+	return make_readonly(dir, true, err);
 }
 
 static const char *overlay_refused(int code)

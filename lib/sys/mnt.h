@@ -33,6 +33,9 @@ int ch_mnt_attach(int tree, int dst, struct ch_err *err);
  * before 5.12 (no mount_setattr(2)) get one remount a mount. */
 int ch_mnt_readonly(int dir, struct ch_err *err);
 
+/* The same for the mount alone, not for those below it. */
+int ch_mnt_readonly_top(int dir, struct ch_err *err);
+
 /* Overlay on TARGET: UPPER and WORK are -1 for a read-only one made of LOWER1 over LOWER2. */
 struct ch_overlay {
 	int target;

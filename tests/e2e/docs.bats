@@ -31,6 +31,12 @@ type_in()
 	assert_equal "${lines[-1]}" 8
 }
 
+@test "docs: ch-check" {
+	type_in "$(example run-check)"
+	((status == 0))
+	assert_equal "${lines[-1]}" "Containers can run here"
+}
+
 @test "docs: an image made by mksquashfs" {
 	cp -a "$(image tiny dir)" rootfs
 	type_in "$(example run-mksquashfs)"

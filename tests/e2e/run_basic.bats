@@ -84,8 +84,8 @@ teardown() { ch_teardown; }
 	run --separate-stderr as_test ch-run --help
 	assert_equal "$status$stderr" 0
 	assert_match "$output" "^Usage: ch-run "
-	for name in bind cd dry-run env-no-expand fuse-threads gid help home mount no-passwd \
-		private-tmp quiet set-env set-env0 storage uid unsafe unset-env verbose version write write-fake; do
+	for name in bind cd color dry-run env-no-expand fuse-single fuse-threads gid help home mount no-passwd \
+		private-tmp quiet seccomp set-env set-env0 storage uid unsafe unset-env verbose version write write-fake; do
 		assert_match "$output" "--${name}[=[ ]"
 	done
 	run --separate-stderr as_test ch-run '-?'
@@ -166,6 +166,8 @@ teardown() { ch_teardown; }
 		inside ok --fuse-threads="$n" "$sqfs" -- sh -c 'cat /bin/busybox >/dev/null; echo ok'
 	done
 	inside ok --fuse-threads=1 "$dir" -- echo ok
+	inside ok --fuse-single "$sqfs" -- sh -c 'cat /bin/busybox >/dev/null; echo ok'
+	inside ok --fuse-single "$dir" -- echo ok
 }
 
 @test "dry-run prints the plan and runs nothing" {
@@ -189,6 +191,15 @@ teardown() { ch_teardown; }
 @test "dry-run finds faults that need no container" {
 	refused 31 "image '/nonexistent': No such file" --dry-run /nonexistent -- true
 	refused 31 "is a SquashFS file and cannot be written to" --dry-run -w "$sqfs" -- true
+}
+
+@test "a set-user-ID ch-run refuses" {
+	cp "$prefix/bin/ch-run" "$tmp/ch-run"
+	chown "$test_user2" "$tmp/ch-run"
+	chmod 4755 "$tmp/ch-run"
+	run --separate-stderr as_test "$tmp/ch-run" "$dir" -- echo no
+	assert_equal "$status $output" "31 "
+	assert_match "$stderr" "^ch-run\[[0-9]+\]: error: must not be set-user-ID or set-group-ID"
 }
 
 @test "a keeper that is missing is told by name" {

@@ -87,10 +87,11 @@ value() {
 	END
 }
 
-@test "an unset PATH stays unset" {
+@test "an unset PATH stays unset, with a warning" {
 	run --separate-stderr as_test bash -c 'unset PATH; exec "$1/bin/ch-run" "$2" -- /bin/env' \
 		sh "$prefix" "$dir"
-	assert_equal "$status$stderr" 0
+	assert_equal "$status" 0
+	assert_match "$stderr" '^ch-run\[[0-9]+\]: warning: PATH is not set$'
 	[[ ! $output =~ (^|$'\n')PATH= ]] || fail "$output"
 }
 

@@ -21,6 +21,17 @@ sif() {
 	chmod 644 "$1"
 }
 
+# mounted COMMANDS CMD...: after COMMANDS, in a mount namespace of its own, run CMD as
+# CH_TEST_AS says
+mounted() {
+	local who=()
+
+	[[ $CH_TEST_AS == root ]] || who=(runuser -u "$test_user" --)
+	((EUID == 0)) || fail "only root can mount" || return
+	run --separate-stderr "$top/tests/lib/open-fuse" unshare --mount --propagation private \
+		bash -ec "$1"$'\nexec "$@"' x "${who[@]}" timeout -k 5 60 "${@:2}"
+}
+
 # ---- SIF files --------------------------------------------------------------------------
 
 @test "SIF: runs like a SquashFS file, without a copy" {
@@ -238,4 +249,162 @@ default_storage() {
 	mv "$tmp/s" "$default"
 	refused 31 "is in the storage of ch-image" -w "$default/img/foo%bar+tag" -- true
 	inside "" -w --unsafe "$default/img/foo%bar+tag" -- rm /new
+}
+
+# ---- / ---------------------------------------------------------------------------------
+
+@test "host as image: its files, its mounts, its environment" {
+	inside "$(cat /etc/os-release)" / -- cat /etc/os-release
+	inside "$(command -v bats)" / -- sh -c 'command -v bats'
+	# Everything that is mounted on the host is there, and nothing else.
+	inside "$(as_test awk '{ print $5 }' /proc/self/mountinfo | sort)" // -- \
+		sh -c "awk '{ print \$5 }' /proc/self/mountinfo | sort"
+	run as_test env HOME=/no/home TMPDIR=/no/tmp PATH="$prefix/bin:/usr/bin" ch-run / -- \
+		/bin/sh -c 'echo "$HOME $TMPDIR $PATH ${CH_RUNNING:+yes}"'
+	assert_equal "$output" "/no/home /no/tmp $prefix/bin:/usr/bin yes"
+	inside "$(sha256sum </etc/passwd)" / -- sh -c 'sha256sum </etc/passwd'
+	run_ch --dry-run -b "$tmp:/new" / -- true
+	assert_match "$output" "^root: the host, its root file system read-only"$'\n'"bind '$tmp' on '/new'"$'\n'ids
+}
+
+@test "host as image: its root file system is read-only, what is mounted is not" {
+	inside ro / -- sh -c 'awk "\$5 == \"/\" { print substr(\$6, 1, 2) }" /proc/self/mountinfo'
+	as_test touch "$tmp/host"
+	inside "" -b "$tmp" / -- touch "$tmp/made"
+	[[ -e $tmp/made ]]
+	inside rw -w / -- sh -c 'awk "\$5 == \"/\" { print substr(\$6, 1, 2) }" /proc/self/mountinfo'
+	inside ok / -- sh -c 'echo ok | tee /dev/null'
+}
+
+@test "host as image: binds, also where there is nothing" {
+	mkdir "$tmp/src"
+	echo text >"$tmp/src/file"
+	own "$tmp/src"
+	inside "text text text text" -b "$tmp/src:/new/place" -b "$tmp/src:/etc/new.d" \
+		-b "$tmp/src/file:/usr/share/new-file" -b "$tmp/src/file:/etc/hostname.new" / -- \
+		sh -c 'echo $(cat /new/place/file /etc/new.d/file /usr/share/new-file /etc/hostname.new)'
+	# All the rest is still there, and nothing came to be on the host.
+	inside "$( (ls -A / && echo new) | LC_ALL=C sort)" -b "$tmp/src:/new/place" / -- \
+		sh -c 'ls -A / | LC_ALL=C sort'
+	inside "$(readlink /bin) $(cat /proc/sys/kernel/ostype)" -b "$tmp/src:/new" / -- \
+		sh -c 'echo $(readlink /bin) $(cat /proc/sys/kernel/ostype)'
+	run_ch -b "$tmp/src:/new/place" / -- touch /x
+	assert_match "$status $stderr" "^1 .*Read-only file system"
+	[[ ! -e /new && ! -e /etc/new.d && ! -e /usr/share/new-file ]]
+}
+
+@test "host as image: with -W, changes are lost in the end" {
+	local tmp2=/tmp/ch-test-host.$$
+
+	inside "8" -W / -- sh -c 'echo 8 >/usr/answer; cat /usr/answer'
+	inside "8" -W / -- sh -c 'echo 8 >/answer; cat /answer'
+	inside "8" -W / -- sh -c 'echo 8 >/etc/answer; cat /etc/answer'
+	inside "8" -W50m / -- sh -c 'echo 8 >/var/answer; cat /var/answer'
+	inside "$(ls -A /)" -W / -- ls -A /
+	inside "$(sha256sum </etc/services)" -W / -- sh -c 'sha256sum </etc/services'
+	inside text -W -b "$tmp:/new/place" / -- sh -c 'echo text >/new/place/f; cat /new/place/f'
+	[[ $(cat "$tmp/f") == text ]]
+	# /tmp is the host's.
+	inside "" -W / -- sh -c "echo 8 >$tmp2"
+	[[ $(cat "$tmp2") == 8 ]]
+	rm -f "$tmp2"
+	[[ ! -e /answer && ! -e /usr/answer && ! -e /etc/answer && ! -e /var/answer && ! -e /new ]]
+	inside 8 -W -t / -- sh -c 'echo 8 >/tmp/new; cat /tmp/new'
+	[[ ! -e /tmp/new ]]
+}
+
+@test "host as image: with -W, also where files are mounted upon" {
+	echo mounted >"$tmp/file"
+	chmod 644 "$tmp/file"
+	mounted "mount --bind '$tmp/file' /etc/services; mount -t tmpfs t /srv; mkdir -m 1777 /srv/d" \
+		ch-run -W / -- sh -c 'cat /etc/services; cat /etc/group | tail -n 1; cat /etc/default/useradd | wc -c
+			echo 8 >/etc/answer; echo 9 >/etc/default/answer; cat /etc/answer /etc/default/answer
+			echo 10 >/srv/answer; cat /srv/answer; rm /etc/answer; ls /srv'
+	assert_equal "$status $stderr" "0 "
+	assert_equal "$output" "$(echo mounted; tail -n 1 /etc/group; wc -c </etc/default/useradd; printf '%s\n' 8 9 10 answer d)"
+	[[ ! -e /etc/answer && ! -e /etc/default/answer ]]
+}
+
+@test "host as image: is no way around storage, and to be joined" {
+	inside "1 0" -u 1 -g 0 / -- sh -c 'echo $(id -u) $(id -g)'
+	inside ok --join --join-ct=1 / -- echo ok
+}
+
+# ---- what is no image ---------------------------------------------------------------------
+
+@test "no image: files are named for what they look like" {
+	cd "$tmp" || return
+	tar -C "$dir" -cf tar bin/busybox
+	gzip -k tar
+	zstd -q tar -o tar.zst
+	mkdir -p layout/blobs/sha256
+	echo '{}' | tee layout/oci-layout >layout/index.json
+	tar -C layout -cf oci.tar blobs oci-layout index.json
+	truncate -s 1M ext
+	mke2fs -q -F ext
+	chmod -R a+rX .
+	refused 31 "image '$tmp/tar': not a directory, SquashFS or SIF file, but a tar archive; convert" tar -- true
+	refused 31 "but a gzip file, perhaps a tar archive; convert it" tar.gz -- true
+	refused 31 "but a zstd file, perhaps a tar archive; convert it" tar.zst -- true
+	refused 31 "but an archive of container layers \(Docker or OCI\); convert it" oci.tar -- true
+	refused 31 "image '$tmp/layout': an OCI layout, whose layers are not unpacked; convert it" layout -- true
+	refused 31 "but an ext file system \(2, 3 or 4\); make a SquashFS file" ext -- true
+	refused 31 "but a text file" layout/index.json -- true
+	refused 31 "neither a directory nor a regular file" /dev/null -- true
+}
+
+# ---- where images lie -----------------------------------------------------------------------
+
+@test "noexec: a directory image there is explained, a SquashFS file works" {
+	local m="mkdir '$tmp/m'; mount -t tmpfs -o noexec,mode=755 t '$tmp/m';
+		cp -a '$dir' '$tmp/m/d'; cp '$sqfs' '$tmp/m/s'"
+	local cmd said="it lies on a file system that is mounted noexec on the host; put the image elsewhere"
+
+	for cmd in true /bin/busybox; do
+		rmdir "$tmp/m" 2>/dev/null || true
+		mounted "$m" ch-run "$tmp/m/d" -- "$cmd"
+		assert_equal "$status $output${#stderr_lines[@]}" "49 1"
+		assert_match "$stderr" "error: execute '$cmd' in the container: $said"
+	done
+	rmdir "$tmp/m"
+	mounted "$m" ch-run "$tmp/m/s" -- echo ok
+	assert_equal "$status $output$stderr" "0 ok"
+	# Not executable is something else.
+	rmdir "$tmp/m"
+	mounted "$m" ch-run "$tmp/m/s" -- /etc/passwd
+	assert_equal "$status" 49
+	assert_match "$stderr" "execute '/etc/passwd' in the container: Permission denied \("
+}
+
+@test "mount flags that users may not change do not matter" {
+	local flags m
+
+	for flags in nosuid,nodev nosuid,nodev,noatime ro,nosuid,nodev,nodiratime strictatime relatime,ro; do
+		m="mkdir '$tmp/m'; mount -t tmpfs -o mode=755 t '$tmp/m'; cp -a '$dir' '$tmp/m/d'
+			cp '$sqfs' '$tmp/m/s'; mount -o 'remount,$flags' '$tmp/m'"
+		mounted "$m" ch-run "$tmp/m/d" -- sh -c '! touch /x 2>/dev/null && echo ok'
+		assert_equal "$status $output$stderr" "0 ok"
+		rmdir "$tmp/m"
+		mounted "$m" ch-run -W "$tmp/m/d" -- sh -c 'echo ok >/x && cat /x'
+		assert_equal "$status $output$stderr" "0 ok"
+		rmdir "$tmp/m"
+		mounted "$m" ch-run -b "$tmp/m:/new/place:ro" "$tmp/m/s" -- sh -c 'test -e /new/place/s && echo ok'
+		assert_equal "$status $output$stderr" "0 ok"
+		rmdir "$tmp/m"
+	done
+}
+
+@test "a directory image in which something is mounted" {
+	local m="mkdir '$tmp/d'; cp -a '$dir/.' '$tmp/d'; mkdir '$tmp/d/data'
+		mount -t tmpfs -o mode=755 t '$tmp/d/data'; echo mounted >'$tmp/d/data/file'"
+
+	mounted "$m" ch-run "$tmp/d" -- cat /data/file
+	assert_equal "$status $output$stderr" "0 mounted"
+	rm -rf "$tmp/d"
+	mounted "$m" ch-run -b "$tmp/d/etc:/new/place" "$tmp/d" -- \
+		sh -c 'cat /data/file; ls -d /new/place/passwd; touch /x /data/x /new/x 2>&1 | grep -c Read-only'
+	assert_equal "$status $output$stderr" $'0 mounted\n/new/place/passwd\n3'
+	rm -rf "$tmp/d"
+	mounted "$m" ch-run -W "$tmp/d" -- sh -c 'cat /data/file; echo 8 >/answer; cat /answer; echo 9 >/data/x; cat /data/x'
+	assert_equal "$status $output$stderr" $'0 mounted\n8\n9'
 }

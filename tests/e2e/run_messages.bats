@@ -91,3 +91,106 @@ socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b\"end\", \"/dev/log\")"
 		assert_equal "$status $output$stderr$log" "0 ok"
 	done
 }
+
+# ---- colours -------------------------------------------------------------------------------
+
+# on_terminal VARIABLE=VALUE... ARGS...: ch-run ARGS, all of it on a terminal; into $output
+on_terminal() {
+	local vars=(TERM=xterm)
+
+	while [[ $1 == *=* && $1 != -* ]]; do
+		vars+=("$1")
+		shift
+	done
+	run as_test env -u TMPDIR -u NO_COLOR -u TERM "${vars[@]}" timeout -k 5 60 python3 -c '
+import os, pty, sys
+sys.exit(os.waitstatus_to_exitcode(pty.spawn(["ch-run"] + sys.argv[1:])))' "$@" </dev/null
+	output=${output//$'\r'/}
+}
+
+# Wanted of an error in red, and of one without colour
+red=$'^\e\\[31mch-run\\[[0-9]+\\]: error: .*\\)\e\\[0m$'
+plain='^ch-run\[[0-9]+\]: error: [^[:cntrl:]]*\)$'
+
+@test "color: errors are coloured on a terminal, and nowhere else" {
+	local bad=/nonexistent
+
+	on_terminal "$bad" -- true
+	assert_equal "$status" 31
+	assert_match "$output" "$red"
+	refused 31 "^[^[:cntrl:]]*$" "$bad" -- true
+	on_terminal NO_COLOR=1 "$bad" -- true
+	assert_match "$output" "$plain"
+	on_terminal NO_COLOR= "$bad" -- true
+	assert_match "$output" "$red"
+	on_terminal TERM=dumb "$bad" -- true
+	assert_match "$output" "$plain"
+	# Also what is found in the command line itself.
+	on_terminal --nonsense
+	assert_equal "$status" 64
+	assert_match "$output" "$red"
+}
+
+@test "color: always and never, by either name, or without an argument" {
+	local when
+
+	for when in --color --color=yes --color=always; do
+		run_ch "$when" /nonexistent -- true
+		assert_match "$status $stderr" "^31 ${red#^}"
+		on_terminal NO_COLOR=1 TERM=dumb "$when" /nonexistent -- true
+		assert_match "$output" "$red"
+	done
+	for when in --color=no --color=never; do
+		on_terminal "$when" /nonexistent -- true
+		assert_match "$output" "$plain"
+	done
+	on_terminal --color=never --color=auto /nonexistent -- true
+	assert_match "$output" "$red"
+	refused 64 "option --color: 'blue' is none of auto, yes, always, no, never" --color=blue "$dir"
+}
+
+@test "color: information and the command's output are not touched" {
+	on_terminal --color -v "$dir" -- echo x
+	assert_equal "$status" 0
+	assert_match "$output" $'^ch-run\[[0-9]+\]: info: [^[:cntrl:]]*\nx$'
+}
+
+# ---- the image server is gone -----------------------------------------------------------------
+
+@test "an image server that ends before the command: 84, one line" {
+	cp -a "$prefix/libexec" "$tmp/libexec"
+	printf '#!/bin/sh\nkill -KILL $$\n' >"$tmp/libexec/ch-server"
+	chmod -R a+rx "$tmp/libexec"
+	export CH_KEEPER=$tmp/libexec/ch-keeper
+	refused 84 "image '$sqfs': the image server ended unexpectedly" "$sqfs" -- true
+	inside ok "$dir" -- echo ok
+}
+
+@test "an image server that ends just before the command is executed: 84, one line" {
+	local pid server
+
+	# It waits in execve(2).
+	as_test env -u TMPDIR timeout -k 5 60 strace -o "$tmp/trace" -e trace=execve,setns \
+		-e inject=execve:delay_enter=4000000 ch-run "$sqfs" -- /bin/true 2>"$tmp/err" 3>&- &
+	pid=$!
+	await 30 grep -q 'setns(.*CLONE_NEWNS) *= 0' "$tmp/trace"
+	server=$(servers_of "$sqfs")
+	[[ $server ]] || fail "no server"
+	# shellcheck disable=SC2086
+	kill -KILL $server
+	status=0
+	wait "$pid" || status=$?
+	assert_equal "$status" 84
+	assert_match "$(<"$tmp/err")" "^ch-run\[[0-9]+\]: error: execute '/bin/true' in the container: .*\)$"
+}
+
+# Image servers, with their workers, that have this file open
+servers_of() {
+	local fd
+
+	for fd in /proc/[0-9]*/fd/*; do
+		[[ $(readlink "$fd") == "$1" && $(<"${fd%/fd/*}/comm") == ch-server ]] || continue
+		fd=${fd#/proc/}
+		echo "${fd%%/*}"
+	done 2>/dev/null
+}

@@ -43,6 +43,7 @@
 #   is_steady FILE   of pairs of times, without and with a container: are the last as fast as
 #                    the first?
 #   assert_match TEXT REGEX, assert_equal GOT WANTED   fail with both in the output
+#   flip FILE SEED    invert a bit at each of three random places of FILE
 #   fail TEXT...      fail with this text
 #
 # A skipped test fails in contrib/check, unless the reason begins with "does not apply".
@@ -168,6 +169,24 @@ image_lock()
 {
 	mkdir -p "$1"
 	printf '%s/.lock\n' "$1"
+}
+
+flip()
+{
+	python3 - "$1" "$2" <<-'END'
+		import random
+		import sys
+
+		random.seed(int(sys.argv[2]))
+		with open(sys.argv[1], "r+b") as f:
+		    size = f.seek(0, 2)
+		    for _ in range(3):
+		        at = random.randrange(size)
+		        f.seek(at)
+		        byte = f.read(1)[0] ^ 1 << random.randrange(8)
+		        f.seek(at)
+		        f.write(bytes([byte]))
+	END
 }
 
 # ---- nothing is left -------------------------------------------------------------------

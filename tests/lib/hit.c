@@ -94,7 +94,8 @@ int main(int argc, char **argv)
 		close_range(3, ~0U, 0);
 		setsid();
 		if (fork() == 0)
-			strike(argv[1], atoi(argv[2]), (useconds_t)atoi(argv[3]), keeper);
+			strike(argv[1], (int)strtol(argv[2], NULL, 10),
+			       (useconds_t)strtoul(argv[3], NULL, 10), keeper);
 		_exit(0);
 	}
 	waitpid(pid, NULL, 0);

@@ -22,6 +22,7 @@
 #   batch ARG...             sbatch, and wait for the job's end; $job is its number
 #   job_wait JOB             wait until JOB is over
 #   job_state JOB [FIELD]    what Slurm says of JOB: JobState, or another field
+#   syslog_up NODE ARGS, syslog_down NODE ARGS   a system log on NODE: tests/slurm/syslogd
 #   must_fail N OPTION...    srun a program with these options: it must fail, with one
 #                            line "charlie: NODE: " for each of N nodes, and not run on
 #                            the host; $output has what was printed. Run by "${who-user}"
@@ -238,6 +239,29 @@ assert_lines()
 	assert_equal "$got" "$1" || fail "$output"
 }
 
+# No system log on a test node: here is one, in a /dev of its own.
+syslog_up()
+{
+	# shellcheck disable=SC2016
+	on_node "$1" sh -c 'mkdir /tmp/dev && mount -t tmpfs dev /tmp/dev && cd /dev &&
+		cp -a null zero full random urandom tty ptmx fuse /tmp/dev && mkdir /tmp/dev/pts /tmp/dev/shm &&
+		mount --bind pts /tmp/dev/pts && mount --bind shm /tmp/dev/shm && mount --rbind /tmp/dev /dev &&
+		umount -R /tmp/dev && rmdir /tmp/dev' || return
+	on_node "$1" python3 "$top/tests/slurm/syslogd" "${@:2}" 3>&- 4>&- &
+	wait_until_empty 10 "syslogd has not started" no_syslog "${@: -1}"
+}
+
+no_syslog()
+{
+	[[ -e $1 ]] || echo "$1"
+}
+
+syslog_down()
+{
+	kill "$(node_processes | grep -F "syslogd ${*:2}" | cut -d' ' -f3)"
+	on_node "$1" umount --recursive --lazy /dev
+}
+
 # ---- nothing is left ----------------------------------------------------------------------
 
 # wait_until_empty SECONDS WHAT CMD...: until CMD prints nothing; else fail with what it prints
@@ -365,7 +389,7 @@ compiled()
 
 # ---- many steps in a row ---------------------------------------------------------------
 
-# Descriptors, threads, children and mounts of slurmd
+# Descriptors, children and mounts of slurmd, and the node's namespaces
 slurmd_state() {
 	local pid
 	pid=$(node_pid n1)
@@ -373,6 +397,22 @@ slurmd_state() {
 		sed 's/:.*//' | sort | uniq -c | xargs)"
 	echo "children $(pgrep -P "$pid" | wc -l)"
 	echo "mounts $(wc -l <"/proc/$pid/mountinfo")"
+	echo "namespaces $(node_namespaces "$pid" | wc -l)"
+}
+
+# User and mount namespaces of all processes of a node, given its slurmd
+node_namespaces() {	# PID
+	local pid
+
+	for pid in "$1" $(node_processes | cut -d' ' -f3); do
+		readlink "/proc/$pid/ns/user" "/proc/$pid/ns/mnt" || true
+	done 2>/dev/null | sort -u
+}
+
+# Memory of slurmd that belongs to it alone, in kB
+slurmd_memory() {
+	awk '$1 == "Private_Dirty:" { print $2 }' \
+		"/proc/$(node_pid n1)/smaps_rollup"
 }
 
 # Pairs of steps, without and with an image, one after the other, in microseconds each.
@@ -390,10 +430,11 @@ steps() {	# NUMBER
 
 # NUMBER pairs of steps leave slurmd as it was, and the last are as fast as the first.
 assert_no_leak() {	# NUMBER
-	local before round
-	steps 3 >/dev/null	# what is loaded once
+	local before round memory
+	steps 10 >/dev/null	# what is loaded once
 	assert_idle
 	before=$(slurmd_state)
+	memory=$(slurmd_memory)
 	steps "$1" >"$share/times"
 	assert_idle
 	run slurmd_state
@@ -404,6 +445,9 @@ assert_no_leak() {	# NUMBER
 	done
 	assert_equal "$output" "$before"
 	assert_clean
+	# Slurm itself keeps some for each step for a while: less than a page each.
+	memory=$(($(slurmd_memory) - memory))
+	echo "# grew $memory" >&3; 	((memory < 512 + $1 * 8)) || fail "slurmd grew by $memory kB"
 
 	# A leak would not go away when one looks again: chance does.
 	for round in 1 2 3; do

@@ -44,7 +44,7 @@ pmix_line="namespace '[^']+', rank 0 of 4 on 2 nodes, 2 local; PMIx here: .*[0-9
 	run -0 --separate-stderr user srun -n1 "$check"
 	assert_match "${lines[0]}" "^ch-check .*: host n1, .*, user $(id -u "$test_user")\$"
 	assert_equal "${lines[-1]}" 'Containers can run here'
-	[[ ! $(grep -E '^no ' <<<"$output") ]]
+	[[ $output != *$'\nno '* ]]
 	says ok plugin ''
 	assert_equal "$stderr" ''
 	run -0 on_node n1 env SLURM_CONF="$SLURM_CONF" "$check"

@@ -5,6 +5,7 @@
 # shellcheck disable=SC2016 # variables for shells on the nodes
 
 load ../lib/slurm
+load ../lib/slurm_faults
 
 setup_file() {
 	slurm_up --cpus 16
@@ -152,20 +153,6 @@ reading() {
 	((status == 42)) || fail "status $status: $(<"$share/log")"
 }
 
-# outcome WHAT: $status and $output are those of a step that ran with exit code 42, or one
-# that failed, with one line of ours a node at most
-outcome() {
-	[[ ! -e $marker ]] || fail "$1: ran on the host: $output" || return
-	((status == 42 || status == 1 || status == 2 || status > 128)) ||
-		fail "$1: status $status: $output" || return
-	((status != 124 && status != 137)) || [[ $output == *Killed* ]] ||
-		fail "$1: took too long: $output" || return
-	for node in n1 n2; do
-		(($(grep -c "^charlie: $node: " <<<"$output") <= 1)) || fail "$1: $output" || return
-	done
-	((status > 2)) || grep -q "^charlie: n[12]: " <<<"$output" || fail "$1: no word: $output"
-}
-
 @test "faults: the image's file system begins to hang during the start: in, or one line" {
 	plugstack required start_timeout=1
 	bad_start
@@ -198,76 +185,11 @@ outcome() {
 
 # ---- processes that are killed or stopped ------------------------------------------------------
 
-# A step whose keeper, builder, server or worker is hit DELAY microseconds after it appeared
-hit() {	# WHO SIGNAL DELAY
-	printf '%s\n' '#!/bin/sh' "exec $(compiled hit) $1 $(kill -l "$2") $3 $prefix/libexec/ch-keeper \"\$@\"" \
-		>"$share/keeper"
-	chmod 755 "$share/keeper"
-	# So many that the builder has work for a while.
-	run "${who-user}" srun -w n1 -n2 --ch-image="$IMG" --ch-bind="$binds" sh -c \
-		"touch '$marker' 2>/dev/null; /opt/bin/only-in-image >/dev/null; exit 42"
-	outcome "$*"
-}
-
-# Delays from a fixed seed: at once, during the start, while it runs, and at its end
-hit_all() {	# SEED N
-	local begin delay sig victim who i
-
-	RANDOM=$1
-	plugstack required "helper=$share/keeper" start_timeout=2
-	binds=$(printf ',/etc:/mnt/%s' {1..60})
-	binds=${binds#,}
-	for ((i = 0; i < $2; i++)); do
-		for victim in keeper builder server worker; do
-			for sig in KILL STOP; do
-				who=$( ((RANDOM % 2)) && echo user || echo root)
-				delay=$((RANDOM % 3 ? RANDOM % 15000 : RANDOM * 2))
-				((i)) || delay=0
-				begin=$SECONDS
-				hit $victim $sig $delay
-				((SECONDS - begin < 15)) || fail "$victim $sig $delay: $((SECONDS - begin)) s"
-				assert_idle
-			done
-		done
-	done
-}
-
 @test "faults: keeper, builder, server, worker are killed or stopped at any time: in, or one line, and an end" {
 	hit_all 1 3
 }
 
 # ---- impatience ---------------------------------------------------------------------------------
-
-# storm USER N SEED: N steps that are cancelled at random moments of their start
-storm() {
-	local i pids=()
-
-	RANDOM=$3
-	for ((i = 0; i < $2; i++)); do
-		"$1" srun -n2 -w "n$((i % 2 + 1))" --job-name="storm$i" --ch-image="$IMG" sleep 100 \
-			>"$share/storm$i" 2>&1 3>&- &
-		pids+=($!)
-		(sleep "0.$((RANDOM % 6))$((RANDOM % 10))"; "$1" scancel --name="storm$i") 3>&- &
-		(((i + 1) % 5)) || wait $!
-	done
-	# Those that were not there when they were cancelled.
-	sleep 0.5
-	timeout 20 scancel --user="$(id -un "$4")"
-	for i in "${pids[@]}"; do
-		wait "$i" || true
-	done
-	run grep -c charlie: "$share"/storm*
-	assert_equal "$(grep -v ':[01]$' <<<"$output")" ""
-	one_reason_only "$share"/storm*
-}
-
-# Slurm has killed the keeper, too, and the tasks notice that first.
-one_reason_only() {	# FILE...
-	local reason='the keeper of the container ended unexpectedly'
-
-	run grep -h charlie: "$@"
-	assert_equal "$(grep -vx "charlie: n[12]: $reason" <<<"$output")" ""
-}
 
 @test "faults: a storm of scancel leaves nothing" {
 	begin=$SECONDS

@@ -67,6 +67,16 @@ storage() {
 	[[ ! -e $marker ]]
 }
 
+@test "images: / is the host, read-only" {
+	echo text >"$share/file"
+	PATH=/usr/bin:/sbin run -0 user srun -N2 -n2 --ch-image=/ --ch-bind="$share:/new/place" \
+		sh -c 'echo "$PATH $HOME $(cat /new/place/file) ${CH_RUNNING:+inside}"; ! touch /x 2>/dev/null'
+	assert_equal "$(sort -u <<<"$output")" "/usr/bin:/sbin $(getent passwd "$test_user" | cut -d: -f6) text inside"
+	run -0 user srun -n1 --ch-image=/ --ch-write=fake sh -c 'echo 8 >/usr/answer; cat /usr/answer'
+	assert_equal "$output" 8
+	[[ ! -e /new && ! -e /usr/answer ]]
+}
+
 @test "images: storage that others may write to is refused, or left alone" {
 	storage
 	chmod g+w "$share/s"

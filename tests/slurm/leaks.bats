@@ -1,11 +1,12 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# Fifty steps in a row: nothing accumulates, and none is slower than the others
+# shellcheck disable=SC2016 # variables for shells on the nodes
+# Fifty steps in a row, twenty at once: nothing accumulates, and none is slower than others
 
 load ../lib/slurm
 
 setup_file() {
-	slurm_up --nodes 1
+	slurm_up --nodes 1 --cpus 24
 	IMG=$(image tiny)
 	export IMG
 }
@@ -30,4 +31,34 @@ teardown() { slurm_teardown; }
 		run slurmd_state
 	done
 	assert_equal "$output" "$before"
+}
+
+@test "leaks: twenty steps at once: all work, and slurmd is as it was" {
+	printf '%s\n' '#!/bin/bash' 'for i in {1..20}; do' \
+		"srun --overlap -n1 --ch-image=$IMG sh -c 'sleep 0.5; /opt/bin/only-in-image' &" \
+		'pids+=($!); done' 'for i in ${pids[@]}; do wait $i || echo failed; done' >"$share/job"
+	batch -n20 -o "$share/out" "$share/job"	# what is loaded once
+	assert_idle
+	assert_clean
+	wait_until_empty 5 "unsteady" is_unsteady
+	for _ in 1 2; do
+		before=$(slurmd_state)
+		batch -n20 -o "$share/out" "$share/job"
+		assert_equal "$(sort "$share/out" | uniq -c | xargs)" "20 only-in-image tiny"
+		assert_idle
+		assert_clean
+		wait_until_empty 5 "not as before" differs "$before"
+	done
+}
+
+differs() {
+	diff <(echo "$1") <(slurmd_state) || true
+}
+
+is_unsteady() {
+	local before
+
+	before=$(slurmd_state)
+	sleep 0.5
+	differs "$before"
 }

@@ -179,35 +179,20 @@ lacks() {
 	assert_match "$output" 'charlie: n1: the keeper of the container gave no answer in time'
 }
 
-# start_syslog ARGS...: a system log for node n1, which has none: in a /dev of its own
-start_syslog() {
-	on_node n1 sh -c 'mkdir /tmp/dev && mount -t tmpfs dev /tmp/dev && cd /dev &&
-		cp -a null zero full random urandom tty ptmx fuse /tmp/dev && mkdir /tmp/dev/pts /tmp/dev/shm &&
-		mount --bind pts /tmp/dev/pts && mount --bind shm /tmp/dev/shm && mount --rbind /tmp/dev /dev &&
-		umount -R /tmp/dev && rmdir /tmp/dev'
-	on_node n1 python3 "$top/tests/slurm/syslogd" "$@" 3>&- &
-	wait_until_empty 10 "not started" lacks "$share/log"
-}
-
-stop_syslog() {
-	kill "$(node_processes | grep -F "syslogd $*" | cut -d' ' -f3)"
-	on_node n1 umount --recursive --lazy /dev
-}
-
 @test "plugstack: syslog=yes writes a line for each step" {
-	start_syslog "$share/log"
+	syslog_up n1 "$share/log"
 	plugstack required syslog=yes
 	run -0 user srun -n2 --ch-image="$IMG" true
-	stop_syslog "$share/log"
+	syslog_down n1 "$share/log"
 	assert_equal "$(grep -c charlie: "$share/log")" 1
 	assert_match "$(<"$share/log")" "charlie: user $(id -u "$test_user") job [0-9]+\\.0 image '$IMG'"
 }
 
 @test "plugstack: a system log that hangs keeps nobody waiting" {
-	start_syslog --full "$share/log"
+	syslog_up n1 --full "$share/log"
 	plugstack required syslog=yes
 	run -0 user timeout 60 srun -n2 --ch-image="$IMG" /opt/bin/only-in-image
-	stop_syslog --full "$share/log"
+	syslog_down n1 --full "$share/log"
 	assert_equal "$output" $'only-in-image tiny\nonly-in-image tiny'
 }
 

@@ -108,6 +108,16 @@ node_state()
 	assert_equal "$(node_state)" "idle none"
 	: >"$CH_CLUSTER/c/etc/plugstack.conf"
 	check_health
-	assert_equal "$(node_state)" "drained no spank_charlie"
+	assert_match "$(node_state)" "^drained[*]? ch-check: no +plugin +.*no spank_charlie.so in '.*/plugstack.conf'"
 	timeout 10 scontrol update NodeName=n1 State=RESUME
+	# A user's container, not root's, is what counts.
+	plugstack required
+	on_node n1 sh -c 'mknod -m 600 /tmp/fuse c 10 229 && mount --bind /tmp/fuse /dev/fuse'
+	check_health
+	on_node n1 sh -c 'umount /dev/fuse && rm /tmp/fuse'
+	assert_match "$(node_state)" "^drained[*]? ch-check: no +fuse +.*open '/dev/fuse': Permission denied"
+	timeout 10 scontrol update NodeName=n1 State=RESUME
+	check_health
+	# "*": slurmctld has not heard of the node for a moment.
+	assert_match "$(node_state)" '^idle[*]? none$'
 }

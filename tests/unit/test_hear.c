@@ -103,8 +103,8 @@ static void report_is_success_or_one_line(void **state)
 	struct ch_server_report r = { .version = CH_SERVER_VERSION };
 
 	assert_int_equal(ch_hear_report(&r, sizeof(r), &err), 0);
-	assert_int_equal(ch_hear_report(&r, 0, &err), -EIO);
-	assert_int_equal(ch_hear_report(&r, sizeof(r) - 1, &err), -EIO);
+	assert_int_equal(ch_hear_report(&r, 0, &err), -EOWNERDEAD);
+	assert_int_equal(ch_hear_report(&r, sizeof(r) - 1, &err), -EOWNERDEAD);
 	r.code = -EINVAL;
 	memset(r.msg, '\n', sizeof(r.msg));
 	assert_int_equal(ch_hear_report(&r, sizeof(r), &err), -EINVAL);

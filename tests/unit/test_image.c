@@ -40,9 +40,9 @@ static int make_dir(void **state)
 
 static int remove_dir(void **state)
 {
-	static const char *const names[] = {
-		"file", "link", "fifo", "x/file", "x", "xy/file", "xy"
-	};
+	static const char *const names[] = { "file",   "link",	       "fifo",
+					     "x/file", "x/oci-layout", "x/index.json",
+					     "x",      "xy/file",      "xy" };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
@@ -101,6 +101,12 @@ static void other_files_are_named_for_what_they_look_like(void **state)
 		       "ELF\2\1"),
 		  "a program" },
 		{ DATA("sqsh....."), "a big-endian SquashFS file" },
+		{ DATA("BZh9"), "a bzip2 file" },
+		{ DATA("\x04\x22\x4d\x18\x40"), "an lz4 file" },
+		{ DATA("PK\x03\x04\x14"), "a zip archive" },
+		{ DATA("XFSB\0\0"), "an XFS file system" },
+		{ DATA("LUKS\xba\xbe\0"), "an encrypted volume" },
+		{ DATA("QFI\xfb\0"), "a disk image" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -130,6 +136,80 @@ static void a_tar_archive_is_recognised_by_its_header(void **state)
 
 	assert_int_equal(ch_image_open(path_of("file"), &image, &err), -EINVAL);
 	assert_non_null(strstr(err.msg, "but a tar archive; convert it with ch-convert"));
+}
+
+static void archives_of_layers_are_no_tree(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *first, *what;
+	} cases[] = {
+		{ "blobs/", "an archive of container layers" },
+		{ "blobs/sha256/", "an archive of container layers" },
+		{ "oci-layout", "an archive of container layers" },
+		{ "manifest.json", "an archive of container layers" },
+		{ "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef/",
+		  "an archive of container layers" },
+		{ "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef.json",
+		  "an archive of container layers" },
+		{ "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0",
+		  "a tar archive" },
+		{ "bin/", "a tar archive" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		char data[512] = "";
+		struct ch_image image;
+		struct ch_err err;
+
+		snprintf(data, sizeof(data), "%s", cases[i].first);
+		memcpy(data + 257, "ustar", 5);
+		write_file("file", data, sizeof(data));
+		assert_int_equal(ch_image_open(path_of("file"), &image, &err), -EINVAL);
+		assert_non_null(strstr(err.msg, cases[i].what));
+	}
+}
+
+static void file_systems_are_told_by_their_superblocks(void **state)
+{
+	(void)state;
+	static const struct {
+		size_t at;
+		const char *magic, *what;
+	} cases[] = {
+		{ 1080, "\x53\xef", "an ext file system" },
+		{ 1024, "\xe2\xe1\xf5\xe0", "an EROFS file system" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		char data[2048] = "";
+		struct ch_image image;
+		struct ch_err err;
+
+		memcpy(data + cases[i].at, cases[i].magic, strlen(cases[i].magic));
+		write_file("file", data, sizeof(data));
+		assert_int_equal(ch_image_open(path_of("file"), &image, &err), -EINVAL);
+		assert_non_null(strstr(err.msg, cases[i].what));
+		/* Its first part alone is nothing that is known. */
+		write_file("file", data, cases[i].at + 1);
+		assert_int_equal(ch_image_open(path_of("file"), &image, &err), -EINVAL);
+		assert_non_null(strstr(err.msg, "something unknown"));
+	}
+}
+
+static void an_oci_layout_is_no_root_directory(void **state)
+{
+	(void)state;
+	ch_auto(image) struct ch_image image = CH_IMAGE_INIT;
+	struct ch_err err;
+
+	assert_int_equal(mkdir(path_of("x"), 0755), 0);
+	write_file("x/oci-layout", "{}", 2);
+	assert_int_equal(ch_image_open(path_of("x"), &image, &err), 0);
+	ch_image_done(&image);
+	write_file("x/index.json", "{}", 2);
+	assert_int_equal(ch_image_open(path_of("x"), &image, &err), -EINVAL);
+	assert_non_null(strstr(err.msg, "an OCI layout"));
 }
 
 static void special_files_are_refused_without_waiting(void **state)
@@ -211,6 +291,9 @@ int main(void)
 		TEST(directories_and_squashfs_files_are_images),
 		TEST(other_files_are_named_for_what_they_look_like),
 		TEST(a_tar_archive_is_recognised_by_its_header),
+		TEST(archives_of_layers_are_no_tree),
+		TEST(file_systems_are_told_by_their_superblocks),
+		TEST(an_oci_layout_is_no_root_directory),
 		TEST(special_files_are_refused_without_waiting),
 		TEST(what_is_missing_is_named),
 		TEST(only_images_below_allowed_directories_pass),

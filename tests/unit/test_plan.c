@@ -72,6 +72,33 @@ static void a_squashfs_image_cannot_be_written_to(void **state)
 	assert_int_equal(plan.n, 77);
 }
 
+static void the_host_as_image_has_no_default_binds(void **state)
+{
+	(void)state;
+	char root[] = "//";
+	struct ch_request req = { .image = root, .tmp = tmp };
+	ch_auto(plan) struct ch_plan plain = { 0 };
+	ch_auto(plan) struct ch_plan fake = { 0 };
+	ch_auto(plan) struct ch_plan written = { 0 };
+
+	make(&req, CH_IMAGE_DIR, &plain);
+	req.write = CH_WRITE_FAKE;
+	req.tmp = NULL;
+	make(&req, CH_IMAGE_DIR, &fake);
+	req.write = CH_WRITE_IMAGE;
+	make(&req, CH_IMAGE_DIR, &written);
+
+	assert_int_equal(plain.n, 1);
+	assert_int_equal(plain.ops[0].kind, CH_OP_IMAGE_HOST);
+	assert_int_equal(plain.ops[0].flags, CH_BIND_RO);
+	assert_int_equal(fake.n, 3);
+	assert_int_equal(fake.ops[0].flags, 0);
+	assert_int_equal(fake.ops[1].kind, CH_OP_FAKE);
+	assert_int_equal(fake.ops[2].kind, CH_OP_TMPFS);
+	assert_int_equal(written.n, 2);
+	assert_int_equal(written.ops[0].flags, 0);
+}
+
 static void a_layer_in_memory_follows_the_root(void **state)
 {
 	(void)state;
@@ -229,6 +256,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_directory_is_read_only_unless_write_is_asked_for),
 		cmocka_unit_test(a_squashfs_image_cannot_be_written_to),
+		cmocka_unit_test(the_host_as_image_has_no_default_binds),
 		cmocka_unit_test(a_layer_in_memory_follows_the_root),
 		cmocka_unit_test(dev_proc_and_sys_are_required_and_other_files_are_not),
 		cmocka_unit_test(passwd_and_group_are_generated_unless_not_wanted),

@@ -1,0 +1,58 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# With memory limits (task/cgroup, ConstrainRAMSpace): jobs that use too much end, nodes do
+# not suffer, and little memory is enough for the container itself
+
+load ../lib/slurm
+
+setup_file() {
+	slurm_up --nodes 1 --proctrack cgroup --task cgroup --cpus 2 \
+		--conf SelectTypeParameters=CR_Core_Memory --conf DefMemPerNode=200
+	printf '%s\n' ConstrainRAMSpace=yes AllowedSwapSpace=0 ConstrainSwapSpace=no MinRAMSpace=8 \
+		>>"$CH_CLUSTER/c/etc/cgroup.conf"
+	SLURM_CONF=$CH_CLUSTER/c/etc/slurm.conf scontrol reconfigure
+	IMG=$(image tiny)
+	export IMG
+}
+teardown_file() { slurm_down; }
+setup() {
+	slurm_setup
+	plugstack required start_timeout=5
+}
+teardown() { slurm_teardown; }
+
+# An application that wants more and more
+readonly eater=(tail /dev/zero)
+
+@test "memory: too much without a container: the test can tell" {
+	run user srun -n1 --mem=40M "${eater[@]}"
+	((status != 0))
+	assert_match "$output" '[Oo]ut.[Oo]f.[Mm]emory|oom'
+}
+
+@test "memory: too much in a container: the job says so, the node is idle, nothing is left" {
+	for who in user root; do
+		run $who srun -n1 --mem=40M --ch-image="$IMG" "${eater[@]}"
+		((status != 0))
+		assert_match "$output" '[Oo]ut.[Oo]f.[Mm]emory|oom'
+		(($(grep -c '^charlie:' <<<"$output") <= 1))
+		assert_idle
+		assert_clean
+	done
+	printf '%s\n' '#!/bin/bash' "srun --ch-image=$IMG ${eater[*]}" >"$share/job"
+	batch --mem=40M -o "$share/out" "$share/job"
+	assert_match "$(job_state "$job")" 'OUT_OF_MEMORY|FAILED'
+	run -0 user srun -n1 --mem=40M --ch-image="$IMG" /opt/bin/only-in-image
+}
+
+@test "memory: very little: in, or an error, and an end" {
+	for mem in 4 8 12 16 24; do
+		begin=$SECONDS
+		run user srun -n1 --mem=${mem}M --ch-image="$IMG" sh -c "touch '$marker' 2>/dev/null; exit 42"
+		[[ ! -e $marker ]] || fail "$mem MB: ran on the host"
+		((status != 0 && status != 124)) || fail "$mem MB: status $status: $output"
+		(($(grep -c '^charlie:' <<<"$output") <= 1)) || fail "$mem MB: $output"
+		((SECONDS - begin < 20)) || fail "$mem MB: $((SECONDS - begin)) s"
+		assert_idle
+	done
+}
