@@ -7,21 +7,16 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <pwd.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/auto.h"
 #include "base/color.h"
 #include "base/err.h"
 #include "base/log.h"
-#include "base/path.h"
 #include "fakeroot/fakeroot.h"
 #include "opt/optdoc.h"
 #include "probe/feature.h"
@@ -29,35 +24,21 @@
 #include "rt/command.h"
 #include "rt/enter.h"
 #include "rt/env.h"
-#include "rt/join.h"
 #include "rt/plan.h"
-#include "rt/settings.h"
-#include "rt/spawn.h"
 #include "rt/storage.h"
+#include "run.h"
 #include "run_env.h"
 #include "run_exec.h"
 #include "run_log.h"
-#include "sys/msg.h"
 
 /* Exit codes before the command is executed. */
 enum { EXIT_MISC = 31, EXIT_EXEC = 49, EXIT_USAGE_ = 64, EXIT_GONE = 84, EXIT_ABSENT = 87 };
-
-enum { START_S = 60, START_MAX_S = 86400, JOIN_TRIES = 5 };
 
 #ifdef HAVE_JSON
 enum { HAS_JSON = true };
 #else
 enum { HAS_JSON = false };
 #endif
-
-struct run {
-	struct ch_settings set;
-	struct ch_request req;
-	const char *user;
-	char **argv; /* the command, or, with by_image, what the image's gets as arguments */
-	bool by_image;
-	long start_s; /* how long a start may take */
-};
 
 /* DATA: the settings. Errors and warnings in colour, so that they are seen. */
 static void to_stderr(enum ch_level level, const char *line, void *data)
@@ -101,103 +82,6 @@ static void usage(FILE *out)
 	ch_opt_help(ch_options, CH_OPT_RUN, out);
 }
 
-/* ---- what is asked for ------------------------------------------------------------------ */
-
-static int add_home(struct run *run, struct ch_err *err)
-{
-	const char *home = getenv("HOME");
-	char inside[PATH_MAX];
-
-	if (run->set.home != CH_HOME_YES)
-		return 0;
-	if (!home || home[0] != '/')
-		return ch_err_set(err, -EINVAL, "--home: HOME is not set to an absolute path");
-	snprintf(inside, sizeof(inside), "/home/%s", run->user);
-	return ch_binds_add(&run->req.binds, home, inside, 0, err);
-}
-
-static int add_tmp(struct run *run, struct ch_err *err)
-{
-	const char *tmp = getenv("TMPDIR");
-
-	if (run->set.private_tmp)
-		return 0;
-	run->req.tmp = strdup(tmp && tmp[0] == '/' ? tmp : "/tmp");
-	return run->req.tmp ? 0 : ch_err_set(err, -ENOMEM, "out of memory");
-}
-
-static int find_timeout(struct run *run, struct ch_err *err)
-{
-	const char *text = getenv("CH_START_TIMEOUT");
-	char *end;
-
-	run->start_s = START_S;
-	if (!text || !text[0])
-		return 0;
-	errno = 0;
-	run->start_s = strtol(text, &end, 10);
-	if (errno || *end || run->start_s < 1 || run->start_s > START_MAX_S)
-		return ch_err_set(
-			err, -EINVAL,
-			"CH_START_TIMEOUT: '%.80s' is not a number of seconds from 1 to %d", text,
-			START_MAX_S);
-	return 0;
-}
-
-/* Names are looked for in storage, paths are not. */
-static int add_image(struct run *run, const char *image, struct ch_err *err)
-{
-	struct ch_request *r = &run->req;
-	const char *storage = run->set.storage ? run->set.storage : getenv("CH_IMAGE_STORAGE");
-	struct stat st;
-	int rc = ch_path_absolute(image, run->set.cwd, &r->image, err);
-
-	r->unsafe = run->set.unsafe;
-	if (rc == 0 && ch_storage_may_name(image) && !(r->name = strdup(image)))
-		rc = ch_err_set(err, -ENOMEM, "out of memory");
-	if (rc < 0 || !storage || !storage[0])
-		return rc;
-	if (ch_path_absolute(storage, run->set.cwd, &r->storage, err) < 0)
-		return err->code;
-	if (lstat(r->storage, &st) < 0 && errno == ENOENT)
-		ch_log(CH_WARN, "storage '%s': %s", r->storage, strerrordesc_np(ENOENT));
-	return 0;
-}
-
-static int make_request(struct run *run, const char *image, struct ch_err *err)
-{
-	struct ch_settings *s = &run->set;
-	struct ch_request *r = &run->req;
-	const struct passwd *pw = getpwuid(geteuid());
-
-	run->user = pw ? pw->pw_name : "charlie";
-	r->uid = s->has_uid ? s->uid : geteuid();
-	r->gid = s->has_gid ? s->gid : getegid();
-	r->write = s->write;
-	r->write_size = ch_take(s->write_size);
-	r->no_passwd = s->no_passwd;
-	r->threads = s->threads;
-	r->life = s->join ? CH_LIFE_JOIN : CH_LIFE_INSIDE;
-	r->want_meta = s->join; /* for others who may want it */
-	r->wait_cpus = s->join;
-	for (size_t i = 0; i < s->env.n; i++)
-		if (s->env.list[i].kind == CH_ENV_IMAGE || s->env.list[i].kind == CH_ENV_IMAGE0)
-			r->want_meta = true;
-	if (run->by_image)
-		r->want_meta = true;
-
-	int rc = add_image(run, image, err);
-
-	if (rc == 0)
-		rc = add_tmp(run, err);
-	/* Where MPI programs meet their launcher. */
-	if (rc == 0)
-		rc = ch_binds_add_named(&r->binds, getenv("PMIX_SERVER_TMPDIR"), err);
-	if (rc == 0)
-		rc = add_home(run, err);
-	return rc == 0 ? ch_binds_copy(&r->binds, &s->binds, err) : rc;
-}
-
 /* ---- inside -------------------------------------------------------------------------------- */
 
 /* HOME: where --home put it; else /root if the image has that, else /. */
@@ -234,142 +118,6 @@ static int change_env(struct run *run, const struct ch_entry *entry, struct ch_e
 	return rc;
 }
 
-static void tell_times(const struct ch_entry *e)
-{
-	const uint32_t *t = e->answer.times;
-
-	ch_log(CH_INFO,
-	       "container ready in %.1f ms (image %.1f, namespaces %.1f, server %.1f, mounts %.1f)",
-	       t[CH_TIME_READY] / 1e3, t[CH_TIME_IMAGE] / 1e3, t[CH_TIME_NAMESPACES] / 1e3,
-	       t[CH_TIME_SERVER] / 1e3, t[CH_TIME_MOUNTS] / 1e3);
-}
-
-static const char *get_variable(const char *name)
-{
-	return getenv(name);
-}
-
-/* Ask the keeper at SOCK to let us in. */
-static int ask(int sock, int pidfd, long long deadline, struct ch_entry *entry, struct ch_err *err)
-{
-	int rc = ch_enter_ask(sock, pidfd, deadline, err);
-
-	return rc == 0 ? ch_enter_wait(sock, deadline, entry, err) : rc;
-}
-
-static long long start_deadline(const struct run *run)
-{
-	return ch_msg_deadline((int)run->start_s * 1000);
-}
-
-static const char *keeper_path(void)
-{
-	const char *keeper = getenv("CH_KEEPER");
-
-	return keeper ? keeper : KEEPER;
-}
-
-static int start_keeper(struct run *run, int door, long long deadline, pid_t *ret_pid,
-			struct ch_err *err)
-{
-	return ch_spawn_keeper(keeper_path(), &run->req, door, deadline, ret_pid, err);
-}
-
-/* Too late: which image it is, and what may be done. If somebody has stopped the keeper, or
- * what it started, they are woken, see us go, and go, too. */
-static int too_late(const struct run *run, pid_t keeper, struct ch_err *err)
-{
-	if (keeper > 0)
-		kill(-keeper, SIGCONT);
-	return ch_err_set(err, -ETIMEDOUT,
-			  "image '%s': no container within %ld s; is its file system slow or "
-			  "gone? More time: CH_START_TIMEOUT",
-			  run->req.image, run->start_s);
-}
-
-/* A container of our own. */
-static int enter_alone(struct run *run, struct ch_entry *entry, struct ch_err *err)
-{
-	long long deadline = start_deadline(run);
-	pid_t keeper = 0;
-	int sv[2];
-
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv) < 0)
-		return ch_err_sys(err, "make a socket pair");
-
-	ch_auto(fd) int ours = sv[0];
-	ch_auto(fd) int theirs = sv[1];
-	int rc = start_keeper(run, theirs, deadline, &keeper, err);
-
-	close(ch_take_fd(&theirs));
-	if (rc == 0)
-		rc = ask(ours, -1, deadline, entry, err);
-	return rc == -ETIMEDOUT ? too_late(run, keeper, err) : rc;
-}
-
-/* Meet the others, and ask. -ECHILD: the keeper went before it answered, perhaps since the
- * last of the others had left. */
-static int join_once(struct run *run, int pidfd, long long deadline, struct ch_entry *entry,
-		     struct ch_err *err)
-{
-	struct ch_join join;
-	pid_t keeper = 0;
-	int sock, listener;
-	int rc = ch_join_find(run->set.join_tag, run->set.join_peers, get_variable, &join, err);
-
-	if (rc == 0)
-		rc = ch_join_meet(&join, deadline, &sock, &listener, err);
-	if (rc < 0)
-		return rc;
-
-	ch_auto(fd) int ours = sock;
-	ch_auto(fd) int door = listener;
-
-	run->req.peers = join.peers;
-	if (door >= 0)
-		rc = start_keeper(run, door, deadline, &keeper, err);
-	if (door >= 0)
-		close(ch_take_fd(&door));
-	if (rc == 0)
-		rc = ch_enter_tell_cpus(ours, deadline, err);
-	if (rc == 0)
-		rc = ask(ours, pidfd, deadline, entry, err);
-	return rc == -ETIMEDOUT ? too_late(run, keeper, err) : rc;
-}
-
-static int join_others(struct run *run, struct ch_entry *entry, struct ch_err *err)
-{
-	long long deadline = start_deadline(run);
-	ch_auto(fd) int pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);
-	int rc = -ECHILD;
-
-	if (pidfd < 0)
-		return ch_err_sys(err, "open a descriptor of our process");
-	for (int i = 0; i < JOIN_TRIES && rc == -ECHILD; i++)
-		rc = join_once(run, pidfd, deadline, entry, err);
-	if (rc == 0 && entry->answer.shape != ch_request_shape(&run->req))
-		ch_log(CH_WARN, "joined a container that was made with other options; those of "
-				"this command that shape a container have no effect");
-	return rc;
-}
-
-/* Make the container, or find it, and move into it. */
-static int enter(struct run *run, struct ch_entry *entry, struct ch_err *err)
-{
-	bool is_ours = !run->set.join && !run->set.join_pid;
-	int rc;
-
-	if (run->set.join_pid)
-		rc = ch_join_process(run->set.join_pid, entry, err);
-	else if (run->set.join)
-		rc = join_others(run, entry, err);
-	else
-		rc = enter_alone(run, entry, err);
-	if (rc == 0 && run->set.verbose > 1)
-		tell_times(entry);
-	return rc == 0 ? ch_enter(entry, is_ours && run->req.uid == 0, err) : rc;
-}
-
 /* What the image says shall be run. */
 static int find_command(struct run *run, const struct ch_entry *entry,
 			struct ch_command *ret_command, struct ch_err *err)
@@ -400,7 +148,7 @@ static int execute(struct run *run, struct ch_err *err)
 	int rc = ch_env_ops_load(&run->set.env, false, err);
 
 	if (rc == 0)
-		rc = enter(run, &entry, err);
+		rc = ch_run_enter(run, &entry, err);
 	if (rc < 0)
 		return report(err, EXIT_MISC);
 	rc = find_command(run, &entry, &command, err);
@@ -465,7 +213,7 @@ static int dry_run(struct run *run, struct ch_err *err)
 static int test_feature(const struct ch_settings *set, struct ch_err *err)
 {
 	struct ch_site site = {
-		.keeper = keeper_path(),
+		.keeper = ch_run_keeper(),
 #ifdef HAVE_SERVER
 		.has_server = true,
 #endif
@@ -529,9 +277,9 @@ static int run_it(struct run *run, int argc, char **argv, struct ch_err *err)
 		return report(err, EXIT_USAGE_);
 	}
 	take_command(run, argv + first + 1);
-	if (find_timeout(run, err) < 0)
+	if (ch_run_timeout(run, err) < 0)
 		return report(err, EXIT_USAGE_);
-	if (make_request(run, argv[first], err) < 0)
+	if (ch_run_request(run, argv[first], err) < 0)
 		return report(err, EXIT_MISC);
 	return run->set.dry_run ? dry_run(run, err) : execute(run, err);
 }

@@ -1,6 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 bin_PROGRAMS += ch-run
-ch_run_SOURCES = %D%/ch-run.c %D%/run_env.c %D%/run_env.h \
+ch_run_SOURCES = \
+	%D%/ch-run.c \
+	%D%/run.h \
+	%D%/run_enter.c \
+	%D%/run_env.c %D%/run_env.h \
+	%D%/run_exec.c %D%/run_exec.h \
+	%D%/run_log.c %D%/run_log.h \
+	%D%/run_request.c
 	%D%/run_exec.c %D%/run_exec.h %D%/run_log.c %D%/run_log.h
 ch_run_CPPFLAGS = $(AM_CPPFLAGS) $(BUILT_CPPFLAGS) -DKEEPER='"$(libexecdir)/ch-keeper"'
 ch_run_LDADD = libchprobe.la libchfakeroot.la libchrt.la

@@ -27,6 +27,25 @@ static bool is_yes(const char *value)
 	return strcmp(value, "yes") == 0;
 }
 
+/* Setters of flags */
+#define FLAG(setter, member)                                                                       \
+	static int setter(void *target, const char *value, struct ch_err *err)                     \
+	{                                                                                          \
+		(void)err;                                                                         \
+		((struct ch_settings *)target)->member = is_yes(value);                            \
+		return 0;                                                                          \
+	}
+
+FLAG(set_dry_run, dry_run)
+FLAG(set_entrypoint, entrypoint)
+FLAG(set_env_no_expand, env.no_expand)
+FLAG(set_unsafe, unsafe)
+FLAG(set_no_passwd, no_passwd)
+FLAG(set_private_tmp, private_tmp)
+FLAG(set_script, script)
+FLAG(set_seccomp, seccomp)
+#undef FLAG
+
 static int set_bind(void *target, const char *value, struct ch_err *err)
 {
 	struct ch_settings *s = target;
@@ -50,24 +69,6 @@ static int set_color(void *target, const char *value, struct ch_err *err)
 	struct ch_settings *s = target;
 
 	return ch_color_parse(value, &s->color, err);
-}
-
-static int set_dry_run(void *target, const char *value, struct ch_err *err)
-{
-	struct ch_settings *s = target;
-
-	(void)err;
-	s->dry_run = is_yes(value);
-	return 0;
-}
-
-static int set_entrypoint(void *target, const char *value, struct ch_err *err)
-{
-	struct ch_settings *s = target;
-
-	(void)err;
-	s->entrypoint = is_yes(value);
-	return 0;
 }
 
 /* Slurm: "image", an absolute path of a file, or an assignment. */
@@ -114,29 +115,11 @@ static int set_unset_env(void *target, const char *value, struct ch_err *err)
 	return ch_env_ops_add(&s->env, CH_ENV_UNSET, value, err);
 }
 
-static int set_env_no_expand(void *target, const char *value, struct ch_err *err)
-{
-	struct ch_settings *s = target;
-
-	(void)err;
-	s->env.no_expand = is_yes(value);
-	return 0;
-}
-
 static int set_feature(void *target, const char *value, struct ch_err *err)
 {
 	struct ch_settings *s = target;
 
 	return copy(&s->feature, value, err);
-}
-
-static int set_unsafe(void *target, const char *value, struct ch_err *err)
-{
-	struct ch_settings *s = target;
-
-	(void)err;
-	s->unsafe = is_yes(value);
-	return 0;
 }
 
 static int parse_id(const char *value, uint32_t *id, bool *has, struct ch_err *err)
@@ -252,42 +235,6 @@ static int set_passwd(void *target, const char *value, struct ch_err *err)
 
 	(void)err;
 	s->no_passwd = !is_yes(value);
-	return 0;
-}
-
-static int set_no_passwd(void *target, const char *value, struct ch_err *err)
-{
-	struct ch_settings *s = target;
-
-	(void)err;
-	s->no_passwd = is_yes(value);
-	return 0;
-}
-
-static int set_private_tmp(void *target, const char *value, struct ch_err *err)
-{
-	struct ch_settings *s = target;
-
-	(void)err;
-	s->private_tmp = is_yes(value);
-	return 0;
-}
-
-static int set_script(void *target, const char *value, struct ch_err *err)
-{
-	struct ch_settings *s = target;
-
-	(void)err;
-	s->script = is_yes(value);
-	return 0;
-}
-
-static int set_seccomp(void *target, const char *value, struct ch_err *err)
-{
-	struct ch_settings *s = target;
-
-	(void)err;
-	s->seccomp = is_yes(value);
 	return 0;
 }
 

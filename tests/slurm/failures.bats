@@ -39,14 +39,14 @@ teardown() { slurm_teardown; }
 
 @test "failures: an empty file, a text file, a program, an archive" {
 	: >"$share/i"
-	both_fail 2 "charlie: n1: image '$share/i': not a directory or SquashFS file, but empty" \
+	both_fail 2 "charlie: n1: image '$share/i': not a directory, SquashFS or SIF file, but empty" \
 		--ch-image="$share/i"
 	echo "not an image" >"$share/i"
 	must_fail 2 --ch-image="$share/i"
-	assert_match "$output" "charlie: n1: image '$share/i': not a directory or SquashFS file, but a text file"
+	assert_match "$output" "charlie: n1: image '$share/i': not a directory, SquashFS or SIF file, but a text file"
 	cp /bin/true "$share/i"
 	must_fail 2 --ch-image="$share/i"
-	assert_match "$output" "charlie: n1: image '$share/i': not a directory or SquashFS file, but a program"
+	assert_match "$output" "charlie: n1: image '$share/i': not a directory, SquashFS or SIF file, but a program"
 	tar -cf "$share/i" -C / etc/hosts
 	must_fail 2 --ch-image="$share/i"
 	assert_match "$output" "charlie: n1: image '$share/i': .*tar archive; convert it with ch-convert"

@@ -249,12 +249,10 @@ swap() {	# PATH TARGET...
 	assert_match "$output" "environment file '/proc/1/environ': Permission denied"
 	must_fail 1 --ch-image="$IMG" --ch-bind="/proc/$roots/fd/9:/x"
 	# The keeper's and the builder's own: sockets, memory, nothing of root's
-	for n in 0 1 2 3 4 5 6 7 8 9; do
-		for path in /proc/self/fd/$n /dev/fd/$n; do
-			must_fail 1 --ch-image="$path" || fail "$path"
-		done
+	for path in /proc/self/fd/{0..6} /dev/fd/{3..5}; do
+		must_fail 1 --ch-image="$path" || fail "$path"
+		assert_match "$output" "image '$path': "
 	done
-	assert_match "$output" "image '/dev/fd/9': "
 }
 
 lacks_child() {
