@@ -91,7 +91,8 @@ static int make_like(int into, const char *name, const struct stat *st, struct c
 /* NAME of FROM, with all that is mounted there, on NAME of INTO. */
 static int bind(int from, int into, const char *name, bool is_readonly, struct ch_err *err)
 {
-	ch_auto(fd) int tree = ch_mnt_clone(from, name);
+	/* What was looked at may be a link to the host by now. */
+	ch_auto(fd) int tree = ch_mnt_clone_entry(from, name);
 	ch_auto(fd) int point = openat(into, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 
 	if (tree < 0)

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -42,12 +43,29 @@ int ch_open_in_root(int root, const char *path, int flags)
 	}
 }
 
-int ch_mnt_clone(int dir, const char *path)
+static int clone_tree(int dir, const char *path, unsigned flags)
 {
 	long fd = syscall(SYS_open_tree, dir, path,
-			  OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+			  OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE | flags);
 
 	return fd < 0 ? -errno : (int)fd;
+}
+
+int ch_mnt_clone(int dir, const char *path)
+{
+	return clone_tree(dir, path, 0);
+}
+
+int ch_mnt_clone_entry(int dir, const char *name)
+{
+	ch_auto(fd) int tree = clone_tree(dir, name, AT_SYMLINK_NOFOLLOW);
+	struct stat st;
+
+	if (tree < 0)
+		return tree;
+	if (fstat(tree, &st) < 0)
+		return -errno;
+	return S_ISLNK(st.st_mode) ? -ELOOP : ch_take_fd(&tree);
 }
 
 int ch_mnt_attach(int tree, int dst, struct ch_err *err)

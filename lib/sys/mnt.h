@@ -26,6 +26,9 @@ int ch_open_in_root(int root, const char *path, int flags);
  * or a negative errno. */
 int ch_mnt_clone(int dir, const char *path);
 
+/* The same for the entry NAME of DIR. If that is a link, it is not followed: -ELOOP. */
+int ch_mnt_clone_entry(int dir, const char *name);
+
 /* Attach the clone TREE to the mount point DST (move_mount(2)). */
 int ch_mnt_attach(int tree, int dst, struct ch_err *err);
 

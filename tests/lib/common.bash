@@ -40,6 +40,8 @@
 #   assert_no_reports   fail if a sanitizer reported something, of an installation with
 #                     sanitizers; ch_teardown calls it
 #   unsanitized       skip this test if the installation has sanitizers: give the reason
+#   is_steady FILE   of pairs of times, without and with a container: are the last as fast as
+#                    the first?
 #   assert_match TEXT REGEX, assert_equal GOT WANTED   fail with both in the output
 #   flip FILE SEED    invert a bit at each of three random places of FILE
 #   fail TEXT...      fail with this text
@@ -269,6 +271,25 @@ assert_no_reports()
 	text=$(cat "$reports")
 	: >"$reports"
 	fail "reports of sanitizers:" "$text"
+}
+
+# ---- many times in a row -----------------------------------------------------------------
+
+# Is the last fifth as fast as the first, by the medians of the ratios and of the
+# differences in a pair? Prints what was found.
+is_steady()
+{
+	python3 - "$1" <<-'END'
+		import statistics
+		import sys
+
+		pairs = [tuple(map(int, line.split())) for line in open(sys.argv[1])]
+		n = len(pairs) // 5
+		first = statistics.median(b / a for a, b in pairs[:n])
+		last = statistics.median(b / a for a, b in pairs[-n:])
+		print(f"{len(pairs)} pairs; with image / without: first {first:.3f}, last {last:.3f}")
+		sys.exit(not 0.8 <= last / first <= 1.2)
+	END
 }
 
 ch_setup()

@@ -428,22 +428,6 @@ steps() {	# NUMBER
 	timeout "$(($1 * 4))" runuser -u "$test_user" -- salloc -Q -n1 "$share/job"
 }
 
-# Is the last fifth as fast as the first, by the medians of the ratios and of the
-# differences in a pair? Prints what was found.
-is_steady() {	# FILE
-	python3 - "$1" <<-'END'
-		import statistics
-		import sys
-
-		pairs = [tuple(map(int, line.split())) for line in open(sys.argv[1])]
-		n = len(pairs) // 5
-		first = statistics.median(b / a for a, b in pairs[:n])
-		last = statistics.median(b / a for a, b in pairs[-n:])
-		print(f"{len(pairs)} pairs; with image / without: first {first:.3f}, last {last:.3f}")
-		sys.exit(not 0.8 <= last / first <= 1.2)
-	END
-}
-
 # NUMBER pairs of steps leave slurmd as it was, and the last are as fast as the first.
 assert_no_leak() {	# NUMBER
 	local before round memory

@@ -101,15 +101,18 @@ more_than() {	# N CMD...
 	(($("${@:2}" | wc -l) <= $1)) || echo "more than $1"
 }
 
-@test "breadth: a heterogeneous job with MPI: a world for each component, or one" {
+@test "breadth: a heterogeneous job with MPI: one world" {
 	mpi=$(image mpi)
 	run -0 --separate-stderr user srun -Q -n2 --mpi=pmix --ch-image="$mpi" mpi-cma
 	assert_match "$output" 'size 2 nodes 1'
-	for _ in 1 2 3; do
-		run -0 --separate-stderr user srun -Q -n2 --mpi=pmix --ch-image="$mpi" mpi-cma --require-cma : \
-			-n2 --ch-image="$mpi" mpi-cma --require-cma
-		assert_match "$output" 'size [24] nodes'
+	# Without a container, too, some of these hang in PMIx of Slurm 22.05.
+	for _ in 1 2 3 4; do
+		run user timeout 15 srun -Q -n2 --mpi=pmix --ch-image="$mpi" mpi-cma --require-cma : \
+			-n2 mpi-cma --require-cma
+		((status)) || break
 	done
+	assert_equal "$status" 0
+	assert_match "$output" 'size 4 nodes [12]'
 }
 
 # ---- surroundings ------------------------------------------------------------------------------

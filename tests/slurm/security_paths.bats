@@ -44,7 +44,8 @@ lacks() {
 marked_step() {	# OPTION...
 	local env=(HOME="$share/marker-home" TMPDIR="$share/marker-tmp" XDG_RUNTIME_DIR="$share/marker-run"
 		CH_SPANK_TASK_PROLOG="$share/marker-prolog" SLURM_TASK_PROLOG="$share/marker-prolog2"
-		PMIX_SERVER_TMPDIR="$share/marker-pmix" CH_SPANK_CD="$share/marker-cd")
+		PMIX_SERVER_TMPDIR="$share/marker-pmix" CH_SPANK_CD="$share/marker-cd"
+		CH_IMAGE_STORAGE="$share/marker-storage")
 	local tracer
 
 	strace -f -y -s 4096 -qq -o "$share/trace" -e trace=%file,%process,%creds,fchdir \
@@ -92,13 +93,14 @@ not_traced() {
 	done
 
 	# The same when it fails, for none of these may be looked at before the answer is known.
-	for image in marker-none.sqfs marker-env marker-home/x; do
-		marked_step --ch-image="$share/$image" --ch-bind="$share/marker-none2" --ch-cd="$share/marker-none3" true
+	for image in "$share"/marker-{none.sqfs,env,home/x} marker-name; do
+		marked_step --ch-image="$image" --ch-bind="$share/marker-none2" --ch-cd="$share/marker-none3" true
 		((status != 0))
 		"$top/tests/slurm/rootopens" marker "$share/trace" >"$share/ours"
 		run -0 comm -13 <(sort "$share/bare") <(grep -v ^user: "$share/ours" | sort)
 		assert_equal "$output" ""
 	done
+	grep -q "^user: .*/marker-storage" "$share/ours" || fail "nobody looked for a name"
 }
 
 @test "paths: that test finds what root does, as itself and for a while as the user" {

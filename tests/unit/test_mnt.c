@@ -183,9 +183,26 @@ static int clone_and_attach(int root)
 	return 0;
 }
 
+static int clone_entries(int root)
+{
+	int here = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC); /* in this namespace */
+
+	(void)root;
+	CHECK(ch_mnt_clone_entry(here, "d") >= 0);
+	CHECK(ch_mnt_clone_entry(here, "host-etc") == -ELOOP);
+	CHECK(ch_mnt_clone_entry(here, "loop") == -ELOOP);
+	CHECK(ch_mnt_clone_entry(here, "nonexistent") == -ENOENT);
+	return 0;
+}
+
 static void trees_are_cloned_and_attached(void **state)
 {
 	in_namespaces(clone_and_attach, (int)(intptr_t)*state);
+}
+
+static void links_are_not_cloned_as_entries(void **state)
+{
+	in_namespaces(clone_entries, (int)(intptr_t)*state);
 }
 
 static int whole_tree_readonly(int root)
@@ -336,6 +353,7 @@ int main(void)
 		TEST(magic_links_are_not_followed),
 		TEST(a_descriptor_has_a_path),
 		TEST(trees_are_cloned_and_attached),
+		TEST(links_are_not_cloned_as_entries),
 		TEST(read_only_is_recursive),
 		TEST(read_only_one_by_one_passes_over_hidden_mounts),
 		TEST(a_read_only_overlay_joins_two_layers),
