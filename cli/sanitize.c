@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <link.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* Out of the way of the numbers that programs agree upon. */
@@ -47,24 +49,38 @@ const char *__ubsan_default_options(void)
 	return COMMON;
 }
 
-/* Looking for leaks needs a process that traces this one: filters forbid that, and a tracer,
- * or being a set-user-ID program, keep it from doing so. */
+/* The number behind NAME in our status; -1: none */
+static long status_number(const char *name)
+{
+	FILE *file = fopen("/proc/self/status", "re");
+	size_t len = strlen(name);
+	char line[256];
+	long number = -1;
+
+	while (file && number < 0 && fgets(line, sizeof(line), file))
+		if (strncmp(line, name, len) == 0)
+			number = strtol(line + len, NULL, 10);
+	if (file)
+		fclose(file);
+	return number;
+}
+
+static bool has_room_for_a_process(void)
+{
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(0);
+	return pid > 0 && waitpid(pid, NULL, 0) == pid;
+}
+
+/* Looking for leaks needs a process that traces this one. Filters forbid that; a tracer, a
+ * limit, being a set-user-ID program, a foreign /proc keep it from doing so. */
 int __lsan_is_turned_off(void)
 {
-	FILE *status;
-	char line[256];
-	int tracer = 0;
-
-	if (prctl(PR_GET_SECCOMP) != 0 || getuid() != geteuid())
-		return 1;
-	status = fopen("/proc/self/status", "re");
-	while (status && fgets(line, sizeof(line), status))
-		if (strncmp(line, "TracerPid:", 10) == 0)
-			tracer = strtol(line + 10, NULL, 10) != 0;
-	if (!status)
-		return 1;
-	fclose(status);
-	return tracer;
+	return prctl(PR_GET_SECCOMP) != 0 || getuid() != geteuid() ||
+	       status_number("TracerPid:") != 0 || status_number("Pid:") != getpid() ||
+	       !has_room_for_a_process();
 }
 
 /* Each sanitizer's library has a copy of the function that is called here, and of what it

@@ -211,15 +211,16 @@ script() {
 	((EUID == 0)) || fail "needs root"
 	name="charlie:$(as_test id -u)::tag:$tag"
 	as_user2 python3 -c '
-import socket, sys, time
+import os, socket, sys, time
 s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-s.bind("\0" + sys.argv[1]); s.listen(); open(sys.argv[2], "w").close(); time.sleep(60)' \
+s.bind("\0" + sys.argv[1]); s.listen(); open(sys.argv[2], "w").close()
+while os.path.exists(sys.argv[2]):
+    time.sleep(0.05)' \
 		"$name" "/tmp/squats.$tag" 3>&- &
 	await 10 test -e "/tmp/squats.$tag"
-	rm -f "/tmp/squats.$tag"
 	refused 31 "join: the name '@$name' is taken by user $(id -u "$test_user2"), who is somebody else; another --join-tag may help" \
 		--join-tag="$tag" "$sqfs" -- echo no
-	kill $!
+	rm -f "/tmp/squats.$tag"
 	wait
 }
 

@@ -186,11 +186,11 @@ plain='^ch-run\[[0-9]+\]: error: [^[:cntrl:]]*\)$'
 
 # Image servers, with their workers, that have this file open
 servers_of() {
-	local fd
+	local dir pid
 
-	for fd in /proc/[0-9]*/fd/*; do
-		[[ $(readlink "$fd") == "$1" && $(<"${fd%/fd/*}/comm") == ch-server ]] || continue
-		fd=${fd#/proc/}
-		echo "${fd%%/*}"
-	done 2>/dev/null
+	while read -r dir; do
+		pid=${dir#/proc/}
+		pid=${pid%%/*}
+		[[ $(cat "/proc/$pid/comm") != ch-server* ]] || echo "$pid"
+	done < <(find /proc/[0-9]*/fd -lname "$1" -printf '%h\n') 2>/dev/null
 }
