@@ -179,10 +179,11 @@ sys.exit(os.waitstatus_to_exitcode(os.wait()[1]))' "$uid" "$gid" "$@"
 	copy_image "$tmp/mnt/image"
 	cp "$sqfs" "$tmp/mnt/image.sqfs"
 	own "$tmp/mnt"
-	refused 49 "execute 'echo' in the container: Permission denied" "$tmp/mnt/image" -- echo no
-	refused 49 "execute '/bin/sh' in the container: Permission denied" \
+	refused 49 "execute 'echo' in the container: .*mounted noexec.*SquashFS" \
+		"$tmp/mnt/image" -- echo no
+	refused 49 "execute '/bin/sh' in the container: .*mounted noexec" \
 		"$tmp/mnt/image" -- /bin/sh -c 'echo no'
-	refused 49 "execute '/bin/sh' in the container: Permission denied" \
+	refused 49 "execute '/bin/sh' in the container: .*mounted noexec" \
 		-w "$tmp/mnt/image" -- /bin/sh -c 'echo no'
 	inside ok "$tmp/mnt/image.sqfs" -- echo ok
 	inside ok -W "$tmp/mnt/image.sqfs" -- echo ok

@@ -195,10 +195,9 @@ flip()
 traces()
 {
 	local pid comm ns
-
-	traces_sockets
 	local -A seen=()
 
+	traces_sockets
 	for pid in /proc/[0-9]*; do
 		{ read -r comm <"$pid/comm"; } 2>/dev/null || continue
 		[[ ! $comm =~ $our_processes ]] || printf 'process %s %s\n' "${pid#/proc/}" "$comm"
@@ -220,7 +219,8 @@ traces_sockets()
 	local inode name
 
 	awk '$8 ~ /^@.*(charlie|ch-)/ { print $7, $8 }' /proc/net/unix | while read -r inode name; do
-		find /proc/[0-9]*/fd -lname "socket:\[$inode\]" -printf "socket $name\n" -quit
+		# Processes may end meanwhile.
+		find /proc/[0-9]*/fd -lname "socket:\[$inode\]" -printf "socket $name\n" -quit || true
 	done 2>/dev/null
 }
 

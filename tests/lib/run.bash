@@ -14,7 +14,6 @@
 #   squash DIR FILE       make a SquashFS image
 #   program NAME PKG...   compile tests/lib/NAME.c, once for a file, with these packages of
 #                         pkg-config; prints the program's path
-#   flip FILE SEED        flip a bit at each of three random places
 #   read_all FILE         ch-run reads all of this damaged image: no hang, no crash
 #   script TEXT ARGS...   by bats' run, a script of bash as CH_TEST_AS says; 100 s at most
 #   await SECONDS CMD...  until CMD succeeds; fails in the end
@@ -124,24 +123,6 @@ timed()
 	took=$((${EPOCHREALTIME/[.,]/} - ${start/[.,]/}))
 	# shellcheck disable=SC2034
 	took=$((took / 10000))
-}
-
-flip()
-{
-	python3 - "$1" "$2" <<-'END'
-		import random
-		import sys
-
-		random.seed(int(sys.argv[2]))
-		with open(sys.argv[1], "r+b") as f:
-		    size = f.seek(0, 2)
-		    for _ in range(3):
-		        at = random.randrange(size)
-		        f.seek(at)
-		        byte = f.read(1)[0] ^ 1 << random.randrange(8)
-		        f.seek(at)
-		        f.write(bytes([byte]))
-	END
 }
 
 # By an intact program: a damaged one may do anything. Damage may also make a file look very
