@@ -224,15 +224,13 @@ traces_sockets()
 	done 2>/dev/null
 }
 
-# On a machine that others use, too, only names that look like ours count. Notes of mount(8)
-# never do.
+# On a machine that others use, too, only names that look like ours count.
 traces_files()
 {
 	local only=(-regex '.*\(charlie\|/ch[-.]\|pmix\|ompi\).*')
 
 	[[ ! ${CH_TEST_ISOLATED-} ]] || only=()
 	find /tmp /dev/shm /run /var/tmp -mindepth 1 -maxdepth 1 ! -name 'bats-run-*' \
-		! -path /run/mount \
 		"${only[@]}" -printf 'file %p\n' 2>/dev/null || true
 }
 
