@@ -35,7 +35,7 @@ static const char *get_variable(const char *name)
 /* Ask the keeper at SOCK to let us in. */
 static int ask(int sock, int pidfd, long long deadline, struct ch_entry *entry, struct ch_err *err)
 {
-	int rc = ch_enter_ask(sock, pidfd, deadline, err);
+	int rc = ch_enter_ask(sock, &pidfd, pidfd >= 0 ? 1 : 0, deadline, err);
 
 	return rc == 0 ? ch_enter_wait(sock, deadline, entry, err) : rc;
 }

@@ -7,6 +7,7 @@
 unit_tests = \
 	%D%/unit/test_bind \
 	%D%/unit/test_buf \
+	%D%/unit/test_doomed \
 	%D%/unit/test_env \
 	%D%/unit/test_err \
 	%D%/unit/test_hear \
@@ -87,6 +88,8 @@ EXTRA_DIST += %D%/fuzz/driver.c
 # It reads a symbol of its own file.
 %C%_unit_test_probe_stamp_LDFLAGS = $(AM_LDFLAGS) -export-dynamic
 LDADD = %D%/libtest.la $(WRAP_LDFLAGS) $(CMOCKA_LIBS)
+# The keeper's own parts.
+%C%_unit_test_doomed_LDADD = libchkeeper.la $(LDADD)
 if SERVER
 %C%_libtest_la_LIBADD += libchfs.la
 endif

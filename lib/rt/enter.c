@@ -23,11 +23,11 @@ static int check_sent(int rc, struct ch_err *err)
 	return rc < 0 ? ch_err_rc(err, rc, "ask the keeper of the container") : 0;
 }
 
-int ch_enter_ask(int sock, int fd, long long deadline, struct ch_err *err)
+int ch_enter_ask(int sock, const int *fds, size_t n, long long deadline, struct ch_err *err)
 {
 	struct ch_go go = { .version = CH_PROTO_VERSION, .kind = CH_GO_ENTER };
 
-	return check_sent(ch_msg_send(sock, &go, sizeof(go), &fd, fd >= 0 ? 1 : 0, deadline), err);
+	return check_sent(ch_msg_send(sock, &go, sizeof(go), fds, n, deadline), err);
 }
 
 int ch_enter_tell_cpus(int sock, long long deadline, struct ch_err *err)

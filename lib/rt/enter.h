@@ -7,14 +7,15 @@
 #define CH_RT_ENTER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "rt/proto.h"
 
 struct ch_err;
 
-/* Ask the keeper at SOCK to be let in. FD goes along, unless it is -1: the mount namespace
- * of a task, or the pidfd of a process that joins. */
-int ch_enter_ask(int sock, int fd, long long deadline, struct ch_err *err);
+/* Ask the keeper at SOCK to be let in. The N descriptors FDS go along (proto.h), and stay
+ * the caller's. */
+int ch_enter_ask(int sock, const int *fds, size_t n, long long deadline, struct ch_err *err);
 
 /* Tell the keeper at SOCK on which CPUs we may run, before asking. */
 int ch_enter_tell_cpus(int sock, long long deadline, struct ch_err *err);

@@ -17,6 +17,7 @@
 
 #include "base/auto.h"
 #include "base/err.h"
+#include "rt/doomed.h"
 #include "rt/door.h"
 #include "rt/hear.h"
 #include "rt/keeper_policy.h"
@@ -43,6 +44,7 @@ struct keeper {
 	enum state state;
 	struct ch_err err; /* FAILED */
 	struct ch_door door;
+	struct ch_doomed doomed;
 	int boss;    /* pidfd of who made the other end of the door's socket; -1: none */
 	int signals; /* signalfd: SIGCHLD */
 	struct ch_kid builder, server;
@@ -88,6 +90,7 @@ static void note_time(struct keeper *k, int what)
 static void close_ends(struct keeper *k, int peer)
 {
 	ch_door_done(&k->door);
+	ch_doomed_done(&k->doomed);
 	close_fd(&k->server.sock);
 	close(peer);
 }
@@ -405,23 +408,30 @@ static void on_message(struct keeper *k, struct ch_guest *g, const struct ch_cpu
 	g->waiting++;
 }
 
+/* A process that joins sends its pidfd; a task its mount namespace, which was of use before,
+ * and perhaps its status. */
+static void keep_descriptors(struct keeper *k, struct ch_guest *g, int fds[2])
+{
+	if (fds[0] >= 0 && k->door.listener >= 0) {
+		close_fd(&g->pidfd);
+		g->pidfd = ch_take_fd(&fds[0]);
+	} else if (fds[1] >= 0) {
+		ch_doomed_add(&k->doomed, ch_take_fd(&fds[1]));
+	}
+	close_fd(&fds[0]);
+	close_fd(&fds[1]);
+}
+
 /* Returns false when the other end is closed. */
 static bool hear(struct keeper *k, struct ch_guest *g)
 {
-	/* A process that joins sends its pidfd. Of others' descriptors we want none: the
-	 * kernel drops those for which there is no room. */
-	bool is_joining = k->door.listener >= 0;
 	struct ch_cpus m = { 0 };
 
 	for (;;) {
-		int fd = -1;
-		long n = ch_msg_recv(g->sock, &m, sizeof(m), is_joining ? &fd : NULL, is_joining,
-				     ch_msg_deadline(0));
+		int fds[2];
+		long n = ch_msg_recv(g->sock, &m, sizeof(m), fds, 2, ch_msg_deadline(0));
 
-		if (fd >= 0) {
-			close_fd(&g->pidfd);
-			g->pidfd = fd;
-		}
+		keep_descriptors(k, g, fds);
 		if (n == -ETIMEDOUT)
 			return true;
 		if (n == -EMSGSIZE)
@@ -481,7 +491,9 @@ static int patience(const struct keeper *k)
 				return 1;
 	if (k->door.listener >= 0 && k->door.n == 0)
 		return ch_msg_left(k->door.deadline);
-	return k->fuse >= 0 ? ch_msg_left(k->cpus_deadline) : -1;
+	if (k->fuse >= 0)
+		return ch_msg_left(k->cpus_deadline);
+	return k->server.pid > 0 ? ch_doomed_patience(&k->doomed) : -1;
 }
 
 static void one_round(struct keeper *k)
@@ -514,6 +526,8 @@ static void one_round(struct keeper *k)
 		ch_door_shut(&k->door);
 	if (k->fuse >= 0)
 		serve(k);
+	if (k->server.pid > 0 && ch_doomed_look(&k->doomed))
+		ch_kid_kill(&k->server);
 	if (k->state != BUILDING)
 		answer_all(k);
 }
@@ -593,6 +607,7 @@ int ch_keeper_main(const char *server, ch_meta_reader *read_meta, bool is_placed
 	if (k.opening.event >= 0)
 		_exit(has_failed ? 1 : 0);
 	ch_door_done(&k.door);
+	ch_doomed_done(&k.doomed);
 	ch_image_done(&k.image);
 	ch_request_done(&k.req);
 	free(k.meta);

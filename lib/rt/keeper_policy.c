@@ -8,11 +8,11 @@
 
 /* The event loop, answers, and the end. */
 #define LOOP_CALLS                                                                                 \
-	__NR_ppoll, __NR_recvmsg, __NR_sendmsg, __NR_read, __NR_write, __NR_close, __NR_waitid,    \
-		__NR_kill, __NR_clock_gettime, __NR_rt_sigreturn, __NR_rt_sigprocmask,             \
-		__NR_restart_syscall, __NR_exit, __NR_exit_group, __NR_brk, __NR_mmap,             \
-		__NR_munmap, __NR_mremap, __NR_madvise, __NR_mprotect, __NR_futex, __NR_getpid,    \
-		__NR_gettid, __NR_sched_setaffinity
+	__NR_ppoll, __NR_recvmsg, __NR_sendmsg, __NR_read, __NR_pread64, __NR_write, __NR_close,   \
+		__NR_waitid, __NR_kill, __NR_clock_gettime, __NR_rt_sigreturn,                     \
+		__NR_rt_sigprocmask, __NR_restart_syscall, __NR_exit, __NR_exit_group, __NR_brk,   \
+		__NR_mmap, __NR_munmap, __NR_mremap, __NR_madvise, __NR_mprotect, __NR_futex,      \
+		__NR_getpid, __NR_gettid, __NR_sched_setaffinity
 
 static const int loop_calls[] = {
 #ifdef __NR_poll

@@ -25,6 +25,7 @@ libchrt_la_LIBADD = libchopt.la libchsys.la libchbase.la
 noinst_LTLIBRARIES += libchkeeper.la
 libchkeeper_la_SOURCES = \
 	%D%/build.c %D%/build.h \
+	%D%/doomed.c %D%/doomed.h \
 	%D%/door.c %D%/door.h \
 	%D%/ident.c %D%/ident.h \
 	%D%/keeper.c %D%/keeper.h \

@@ -105,3 +105,61 @@ srun_flipped() {
 		((status == 42)) || assert_lines 1 || fail "seed $seed: status $status: $output"
 	done
 }
+
+# ---- a file system that fails --------------------------------------------------------------
+
+# $share/bad on n1 shows $share/good, as badfs (pid $bad) lets it
+bad_start() {
+	chmod 777 "$share"	# of root inside, too
+	mkdir "$share/good" "$share/bad"
+	cp "$(image "${1-tiny}")" "$share/good/i.sqfs"
+	nsenter --target "$(node_pid n1)" --mount --net --uts --ipc -- \
+		"$(compiled badfs)" "$share/good" "$share/bad" >&2 3>&- &
+	bad=$!
+	img=$share/bad/i.sqfs
+	wait_until_empty 10 "badfs: not mounted" not_mounted
+}
+
+not_mounted() {
+	on_node n1 test -e "$share/bad/i.sqfs" || echo no
+}
+
+bad_end() {
+	kill -USR2 "$bad"
+	kill "$bad"
+	wait "$bad" || true
+	bad=
+}
+
+# Everything but badfs is gone from the node, though it may hang.
+gone() {
+	wait_until_empty "$1" "still there" others
+}
+
+others() {
+	node_processes | grep -v " $bad " || true
+}
+
+# Two tasks look for files while the image's file system hangs, and are cancelled: the step
+# ends, and nothing but badfs is left.
+cancel_while_looking() {
+	bad_start debian
+	for who in user root; do
+		rm -f "$share/started" "$share/go"
+		$who srun -w n1 -n2 --job-name=looking --ch-image="$img" --ch-bind="$share:/share" \
+			sh -c 'echo /etc/* >/dev/null; touch /share/started
+				while [ ! -e /share/go ]; do :; done; echo /usr/*/*/*/*' >"$share/log" 2>&1 3>&- &
+		pid=$!
+		wait_until_empty 30 "not started" missing "$share/started"
+		kill -HUP "$bad"
+		touch "$share/go"
+		sleep 1
+		begin=$SECONDS
+		$who scancel --name=looking
+		wait "$pid" || true
+		wait_until_empty 25 "nodes are not idle" busy_nodes
+		gone 10
+		((SECONDS - begin < 25)) || fail "took $((SECONDS - begin)) s"
+		kill -USR2 "$bad"
+	done
+}

@@ -5,6 +5,7 @@
 # shellcheck disable=SC2016 # variables for shells on the nodes
 
 load ../lib/slurm
+load ../lib/slurm_faults
 
 setup_file() {
 	slurm_up --proctrack cgroup --task cgroup --cpus 2
@@ -19,7 +20,10 @@ setup() {
 }
 
 
-teardown() { slurm_teardown; }
+teardown() {
+	[[ ! ${bad-} ]] || bad_end
+	slurm_teardown
+}
 
 @test "cgroup: steps of a job leave no group; the job leaves none" {
 	user srun -N2 -n2 true	# bare: the test expects nothing more
@@ -127,6 +131,11 @@ start() {
 	assert_equal "$(pids_of ch-keeper; pids_of ch-server)" "$ours"
 	touch "$share/end"
 	wait "$step" || fail "status $?: $(<"$share/log")"
+}
+
+@test "cgroup: the image's file system hangs, and the application is looking for files: scancel ends it" {
+	# Slurm kills the tasks only, which wait for the image server, whatever signal comes.
+	cancel_while_looking
 }
 
 @test "affinity: the ranks' CPU masks are those without the plugin" {

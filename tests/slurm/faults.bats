@@ -23,38 +23,6 @@ teardown() {
 
 # ---- a file system that fails --------------------------------------------------------------
 
-# $share/bad on n1 shows $share/good, as badfs (pid $bad) lets it
-bad_start() {
-	chmod 777 "$share"	# of root inside, too
-	mkdir "$share/good" "$share/bad"
-	cp "$(image "${1-tiny}")" "$share/good/i.sqfs"
-	nsenter --target "$(node_pid n1)" --mount --net --uts --ipc -- \
-		"$(compiled badfs)" "$share/good" "$share/bad" >&2 3>&- &
-	bad=$!
-	img=$share/bad/i.sqfs
-	wait_until_empty 10 "badfs: not mounted" not_mounted
-}
-
-not_mounted() {
-	on_node n1 test -e "$share/bad/i.sqfs" || echo no
-}
-
-bad_end() {
-	kill -USR2 "$bad"
-	kill "$bad"
-	wait "$bad" || true
-	bad=
-}
-
-# Everything but badfs is gone from the node, though it may hang.
-gone() {
-	wait_until_empty "$1" "still there" others
-}
-
-others() {
-	node_processes | grep -v " $bad " || true
-}
-
 @test "faults: the image's file system says EIO: one line, as user and as root" {
 	bad_start
 	kill -USR1 "$bad"
@@ -109,25 +77,7 @@ reading() {
 }
 
 @test "faults: the image's file system hangs, and the application is looking for files: scancel ends it" {
-	bad_start debian
-	for who in user root; do
-		rm -f "$share/started" "$share/go"
-		$who srun -w n1 -n2 --job-name=looking --ch-image="$img" --ch-bind="$share:/share" \
-			sh -c 'echo /etc/* >/dev/null; touch /share/started
-				while [ ! -e /share/go ]; do :; done; echo /usr/*/*/*/*' >"$share/log" 2>&1 3>&- &
-		pid=$!
-		wait_until_empty 30 "not started" missing "$share/started"
-		kill -HUP "$bad"
-		touch "$share/go"
-		sleep 1
-		begin=$SECONDS
-		$who scancel --name=looking
-		wait "$pid" || true
-		assert_idle
-		gone 10
-		((SECONDS - begin < 15)) || fail "took $((SECONDS - begin)) s"
-		kill -USR2 "$bad"
-	done
+	cancel_while_looking
 }
 
 @test "faults: the image's file system says EIO under a running step: so does reading, and later it works again" {

@@ -168,7 +168,7 @@ static int ask(int sock, struct ch_err *err)
 {
 	static struct ch_entry entry;
 	long long deadline = ch_msg_deadline(LIMIT_S * 1000);
-	int rc = ch_enter_ask(sock, -1, deadline, err);
+	int rc = ch_enter_ask(sock, NULL, 0, deadline, err);
 
 	if (rc == 0)
 		rc = ch_enter_wait(sock, deadline, &entry, err);
@@ -209,7 +209,7 @@ static int go_inside(int sock)
 	struct stat st;
 
 	err.msg[0] = '\0';
-	if (ch_enter_ask(sock, -1, deadline, &err) < 0 ||
+	if (ch_enter_ask(sock, NULL, 0, deadline, &err) < 0 ||
 	    ch_enter_wait(sock, deadline, &entry, &err) < 0 || ch_enter(&entry, false, &err) < 0) {
 		fprintf(stderr, "# %s\n", err.msg);
 		return 2;
@@ -284,7 +284,7 @@ static ino_t namespace_of(int sock)
 	struct ch_err err;
 	struct stat st = { 0 };
 
-	if (ch_enter_ask(sock, -1, deadline, &err) < 0 ||
+	if (ch_enter_ask(sock, NULL, 0, deadline, &err) < 0 ||
 	    ch_enter_wait(sock, deadline, &entry, &err) < 0)
 		return 0;
 	fstat(entry.mntns, &st);
