@@ -135,7 +135,7 @@ static char mistake[16];
 static void make_mistake(void)
 {
 	void *(*volatile fill)(void *, int, size_t) = memset;
-	volatile int big = INT32_MAX;
+	static volatile int big = INT32_MAX;
 	char *block = malloc(1);
 
 	if (strcmp(mistake, "address") == 0)
