@@ -135,14 +135,14 @@ static char mistake[16];
 static void make_mistake(void)
 {
 	void *(*volatile fill)(void *, int, size_t) = memset;
-	static volatile int big = INT32_MAX;
+	volatile int big = INT32_MAX;
 	char *block = malloc(1);
 
 	if (strcmp(mistake, "address") == 0)
 		fill(block, 0, 2);
 	else if (strcmp(mistake, "undefined") == 0)
 		big += 1;
-	else
+	else if (big > 0)
 		block = NULL; /* leak */
 	free(block);
 }
