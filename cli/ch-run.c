@@ -168,6 +168,7 @@ static int execute(struct run *run, struct ch_err *err)
 
 /* ---- --dry-run --------------------------------------------------------------------------- */
 
+/* What is done for every container, and then what was asked for; as change_env() does it. */
 static void print_env(const struct run *run)
 {
 	static const char *const what[] = {
@@ -178,13 +179,22 @@ static void print_env(const struct run *run)
 		[CH_ENV_IMAGE0] = "set from the image",
 		[CH_ENV_UNSET] = "unset",
 	};
+	bool is_host = ch_image_is_host(run->req.image);
 
+	if (run->set.home == CH_HOME_YES)
+		printf("environment: set HOME=/home/%s\n", run->user);
+	else if (!is_host)
+		printf("environment: set HOME=/root if the image has it, else HOME=/\n");
+	if (!is_host)
+		printf("environment: unset TMPDIR\nenvironment: append /bin to PATH if it has "
+		       "none\n");
 	for (size_t i = 0; i < run->set.env.n; i++) {
 		const struct ch_env_op *op = &run->set.env.list[i];
 
 		printf("environment: %s%s%s\n", what[op->kind], op->text ? " " : "",
 		       op->text ? op->text : "");
 	}
+	printf("environment: set CH_RUNNING\n");
 }
 
 static int dry_run(struct run *run, struct ch_err *err)
@@ -198,6 +208,10 @@ static int dry_run(struct run *run, struct ch_err *err)
 	ch_plan_print(&plan, stdout);
 	print_env(run);
 	printf("ids: user %u, group %u\n", run->req.uid, run->req.gid);
+	if (run->set.join || run->set.join_pid)
+		printf("joins a container that is there; else this one is made\n");
+	if (run->set.seccomp)
+		printf("root emulation\n");
 	printf("working directory: %s\n", run->set.cd ? run->set.cd : "/");
 	printf("command:%s", run->by_image ? " what the image says" : "");
 	if (run->by_image && run->argv[0])
@@ -284,6 +298,16 @@ static int run_it(struct run *run, int argc, char **argv, struct ch_err *err)
 	return run->set.dry_run ? dry_run(run, err) : execute(run, err);
 }
 
+/* Real, effective and saved ids: only who is one and the same may go on. */
+static bool is_set_id(void)
+{
+	uid_t u[3];
+	gid_t g[3];
+
+	return getresuid(&u[0], &u[1], &u[2]) < 0 || getresgid(&g[0], &g[1], &g[2]) < 0 ||
+	       u[0] != u[1] || u[1] != u[2] || g[0] != g[1] || g[1] != g[2];
+}
+
 int main(int argc, char **argv)
 {
 	struct run run = { 0 };
@@ -292,7 +316,7 @@ int main(int argc, char **argv)
 	ch_log_to(to_stderr, &run.set, CH_INFO);
 	if (LOG_CALLS)
 		ch_run_log(argc, argv);
-	if (getuid() != geteuid() || getgid() != getegid()) {
+	if (is_set_id()) {
 		ch_log(CH_ERROR, "must not be set-user-ID or set-group-ID");
 		return EXIT_MISC;
 	}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -33,9 +34,16 @@ static const char *get_variable(const char *name)
 }
 
 /* Ask the keeper at SOCK to let us in. */
-static int ask(int sock, int pidfd, long long deadline, struct ch_entry *entry, struct ch_err *err)
+static int ask(int sock, long long deadline, struct ch_entry *entry, struct ch_err *err)
 {
-	int rc = ch_enter_ask(sock, &pidfd, pidfd >= 0 ? 1 : 0, deadline, err);
+	ch_auto(fd) int pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);
+	ch_auto(fd) int status = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+	int fds[] = { pidfd, status };
+
+	if (pidfd < 0)
+		return ch_err_sys(err, "open a descriptor of our process");
+
+	int rc = ch_enter_ask(sock, fds, status < 0 ? 1 : 2, deadline, err);
 
 	return rc == 0 ? ch_enter_wait(sock, deadline, entry, err) : rc;
 }
@@ -55,7 +63,11 @@ const char *ch_run_keeper(void)
 static int start_keeper(struct run *run, int door, long long deadline, pid_t *ret_pid,
 			struct ch_err *err)
 {
-	return ch_spawn_keeper(ch_run_keeper(), &run->req, door, deadline, ret_pid, err);
+	int rc = ch_spawn_keeper(ch_run_keeper(), &run->req, door, deadline, ret_pid, err);
+
+	if (rc == 0)
+		ch_log(CH_DEBUG, "keeper '%s' is process %d", ch_run_keeper(), (int)*ret_pid);
+	return rc;
 }
 
 /* Too late: which image it is, and what may be done. If somebody has stopped the keeper, or
@@ -86,13 +98,13 @@ static int enter_alone(struct run *run, struct ch_entry *entry, struct ch_err *e
 
 	close(ch_take_fd(&theirs));
 	if (rc == 0)
-		rc = ask(ours, -1, deadline, entry, err);
+		rc = ask(ours, deadline, entry, err);
 	return rc == -ETIMEDOUT ? too_late(run, keeper, err) : rc;
 }
 
 /* Meet the others, and ask. -ECHILD: the keeper went before it answered, perhaps since the
  * last of the others had left. */
-static int join_once(struct run *run, int pidfd, long long deadline, struct ch_entry *entry,
+static int join_once(struct run *run, long long deadline, struct ch_entry *entry,
 		     struct ch_err *err)
 {
 	struct ch_join join;
@@ -108,6 +120,8 @@ static int join_once(struct run *run, int pidfd, long long deadline, struct ch_e
 	ch_auto(fd) int ours = sock;
 	ch_auto(fd) int door = listener;
 
+	ch_log(CH_DEBUG, "joining '@%s', %u processes expected: %s", join.name, join.peers,
+	       door >= 0 ? "the first one" : "others are there");
 	run->req.peers = join.peers;
 	if (door >= 0)
 		rc = start_keeper(run, door, deadline, &keeper, err);
@@ -116,20 +130,17 @@ static int join_once(struct run *run, int pidfd, long long deadline, struct ch_e
 	if (rc == 0)
 		rc = ch_enter_tell_cpus(ours, deadline, err);
 	if (rc == 0)
-		rc = ask(ours, pidfd, deadline, entry, err);
+		rc = ask(ours, deadline, entry, err);
 	return rc == -ETIMEDOUT ? too_late(run, keeper, err) : rc;
 }
 
 static int join_others(struct run *run, struct ch_entry *entry, struct ch_err *err)
 {
 	long long deadline = start_deadline(run);
-	ch_auto(fd) int pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);
 	int rc = -ECHILD;
 
-	if (pidfd < 0)
-		return ch_err_sys(err, "open a descriptor of our process");
 	for (int i = 0; i < JOIN_TRIES && rc == -ECHILD; i++)
-		rc = join_once(run, pidfd, deadline, entry, err);
+		rc = join_once(run, deadline, entry, err);
 	if (rc == 0 && entry->answer.shape != ch_request_shape(&run->req))
 		ch_log(CH_WARN, "joined a container that was made with other options; those of "
 				"this command that shape a container have no effect");

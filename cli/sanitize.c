@@ -136,13 +136,13 @@ static void make_mistake(void)
 {
 	void *(*volatile fill)(void *, int, size_t) = memset;
 	volatile int big = INT32_MAX;
-	char *block = malloc(1);
+	char *volatile block = malloc(1);
 
 	if (strcmp(mistake, "address") == 0)
 		fill(block, 0, 2);
 	else if (strcmp(mistake, "undefined") == 0)
 		big += 1;
-	else if (big > 0)
+	else
 		block = NULL; /* leak */
 	free(block);
 }

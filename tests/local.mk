@@ -15,6 +15,7 @@ unit_tests = \
 	%D%/unit/test_join \
 	%D%/unit/test_json_write \
 	%D%/unit/test_keeper \
+	%D%/unit/test_keeper_policy \
 	%D%/unit/test_log \
 	%D%/unit/test_meta \
 	%D%/unit/test_mnt \
@@ -90,6 +91,7 @@ EXTRA_DIST += %D%/fuzz/driver.c
 LDADD = %D%/libtest.la $(WRAP_LDFLAGS) $(CMOCKA_LIBS)
 # The keeper's own parts.
 %C%_unit_test_doomed_LDADD = libchkeeper.la $(LDADD)
+%C%_unit_test_keeper_policy_LDADD = libchkeeper.la $(LDADD)
 if SERVER
 %C%_libtest_la_LIBADD += libchfs.la
 endif

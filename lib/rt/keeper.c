@@ -408,18 +408,17 @@ static void on_message(struct keeper *k, struct ch_guest *g, const struct ch_cpu
 	g->waiting++;
 }
 
-/* A process that joins sends its pidfd; a task its mount namespace, which was of use before,
- * and perhaps its status. */
+/* First its pidfd, wanted of who joins; or a task's mount namespace, which was of use before.
+ * Then its status. */
 static void keep_descriptors(struct keeper *k, struct ch_guest *g, int fds[2])
 {
 	if (fds[0] >= 0 && k->door.listener >= 0) {
 		close_fd(&g->pidfd);
 		g->pidfd = ch_take_fd(&fds[0]);
-	} else if (fds[1] >= 0) {
-		ch_doomed_add(&k->doomed, ch_take_fd(&fds[1]));
 	}
+	if (fds[1] >= 0)
+		ch_doomed_add(&k->doomed, ch_take_fd(&fds[1]));
 	close_fd(&fds[0]);
-	close_fd(&fds[1]);
 }
 
 /* Returns false when the other end is closed. */

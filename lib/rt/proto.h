@@ -4,8 +4,8 @@
  * The keeper is exec'd with at most one argument, a fixed environment and these
  * descriptors, and no others: 0, 1, 2 /dev/null; CH_KEEPER_SOCK, a SOCK_SEQPACKET socket,
  * which is one end of a pair, or listens (door.h); CH_KEEPER_REQUEST (request.h). Whoever
- * wants to enter sends a struct ch_go: over a connection of its own with its pidfd; or, a
- * task, perhaps with its mount namespace, and its /proc/self/status (doomed.h). It gets one struct
+ * wants to enter sends a struct ch_go, with two descriptors: its pidfd or, a task, its mount
+ * namespace; and its /proc/self/status (doomed.h). Both may be missing. It gets one struct
  * ch_answer: with code 0 and two descriptors (user namespace, mount namespace), or with an error.
  * All answers are equal, so that the tasks of a step may share one socket. Messages with another
  * version are refused. */

@@ -330,7 +330,7 @@ static int set_write_fake(void *target, const char *value, struct ch_err *err)
 
 	/* tmpfs takes 0 for "no limit". */
 	if (digits == 0 || digits > 18 || strspn(value, "0") == digits ||
-	    strspn(value + digits, "kKmMgG%") != strlen(value + digits) ||
+	    strspn(value + digits, "kKmMgGtT%") != strlen(value + digits) ||
 	    strlen(value + digits) > 1)
 		return ch_err_set(err, -EINVAL, "'%s' is not a size such as 500m, 2G or 12%%",
 				  value);
@@ -427,8 +427,8 @@ const struct ch_opt ch_options[] = {
 	{ "fuse-single", 0, CH_OPT_RUN, CH_OPT_FLAG, NULL, "the same as --fuse-threads=1",
 	  "Serve a SquashFS image with one thread.", set_fuse_single },
 	{ "fuse-threads", 0, CH_OPT_RUN, CH_OPT_VALUE, "N", "threads of the image server",
-	  "Serve a SquashFS image with N threads. The default is the number of CPUs that the "
-	  "command may use, at most 8.",
+	  "Serve a SquashFS image with N threads, at most 64. The default is the number of CPUs "
+	  "that the command may use, at least 2 and at most 8.",
 	  set_threads },
 	{ "gid", 'g', CH_OPT_BOTH, CH_OPT_VALUE, "GID", "group id in the container",
 	  "Appear as group GID in the container. It is the caller's group in truth, and has its "

@@ -142,6 +142,23 @@ teardown() { ch_teardown; }
 	run_ch -vv "$sqfs" -- echo out
 	assert_equal "$status $output" "0 out"
 	assert_match "$stderr" "info: container ready in [0-9.]+ ms \(image [0-9.]+, namespaces [0-9.]+, server [0-9.]+, mounts [0-9.]+\)"
+	assert_equal "$(grep -c 'debug:' <<<"$stderr")" 0
+	run_ch -vvv "$sqfs" -- echo out
+	assert_equal "$status $output" "0 out"
+	assert_match "$stderr" "debug: keeper '$prefix/libexec/ch-keeper' is process [0-9]+"
+}
+
+@test "quiet: once, no information; twice, no warnings; errors always" {
+	local quiet
+
+	# A warning of ours: no PATH. Information: none is printed without -v, which excludes -q.
+	for quiet in '' -q -qq -qqq; do
+		run --separate-stderr as_test env -u PATH "$(command -v ch-run)" $quiet "$sqfs" -- /bin/echo out
+		assert_equal "$status $output" "0 out"
+		assert_equal "$(grep -c 'warning: PATH is not set' <<<"$stderr")" \
+			"$([[ $quiet == -qq* ]] && echo 0 || echo 1)"
+		refused 31 "image '/nonexistent'" $quiet /nonexistent -- true
+	done
 }
 
 @test "quiet hides neither the command's output nor errors" {
@@ -157,6 +174,31 @@ teardown() { ch_teardown; }
 @test "mount: accepted, and no directory of the host is needed" {
 	inside ok -m /nonexistent "$sqfs" -- echo ok
 	inside ok --mount=/nonexistent "$dir" -- echo ok
+}
+
+# Threads of the image server of the container with these options
+threads() {	# OPTION...
+	as_test timeout 60 ch-run "$@" -b "$tmp:/opt" "$sqfs" -- sh -c \
+		'sha256sum </bin/busybox; touch /opt/in; until [ -e /opt/go ]; do sleep 0.05; done' >/dev/null &
+	await 20 test -e "$tmp/in"
+	find "/proc/$(pgrep -n -x ch-server-w)/task" -mindepth 1 -maxdepth 1 | wc -l
+	as_test touch "$tmp/go"
+	wait
+	rm "$tmp/in" "$tmp/go"
+}
+
+@test "fuse-threads: so many; by default as many as there are CPUs, two at least" {
+	local base cpus
+
+	# One more does no work of ours, but waits for signals or the like: it is the same.
+	base=$(($(threads --fuse-single) - 1))
+	((base >= 0))
+	assert_equal "$(threads --fuse-threads=1)" $((base + 1))
+	assert_equal "$(threads --fuse-threads=5)" $((base + 5))
+	cpus=$(nproc)
+	((cpus < 8)) || cpus=8
+	((cpus > 1)) || cpus=2
+	assert_equal "$(threads)" $((base + cpus))
 }
 
 @test "fuse-threads: any number works" {
@@ -182,6 +224,10 @@ teardown() { ch_teardown; }
 	assert_match "$output" $'\n'"fresh tmpfs on '/tmp'"$'\n'
 	assert_match "$output" "bind '$tmp' on '/a b' read-only"$'\n'"bind '/etc' on '/etc'"
 	assert_match "$output" $'\n'"environment: set A=B"$'\n'"environment: unset X\*"$'\n'"environment: set from the image"$'\n'
+	# What every container gets is told, too.
+	assert_match "$output" $'\n'"environment: set HOME=/root if"
+	assert_match "$output" $'\n'"environment: unset TMPDIR"$'\n'"environment: append /bin to PATH"
+	assert_match "$output" $'\n'"environment: set CH_RUNNING"$'\n'
 	assert_match "$output" $'\n'"ids: user 0, group 5"$'\n'
 	assert_match "$output" $'\n'"working directory: /bin"$'\n'
 	assert_match "$output" $'\n'"command: 'rm' '-f' '/a b/mark' 'x y'$"

@@ -424,6 +424,10 @@ interrupted() {
 	done
 }
 
+is_gone() {
+	[[ ! -e /proc/$1 || $(awk '$1 == "State:" { print $2 }' "/proc/$1/status" 2>/dev/null) == Z ]]
+}
+
 @test "an image's file system hangs while the command runs, which is killed meanwhile" {
 	local image
 
@@ -435,6 +439,8 @@ interrupted() {
 		echo 4 >&7
 		sleep 0.3
 		kill -KILL "$reader" $(pgrep -P "$reader")
+		# It ends while the file system still hangs.
+		await 20 is_gone "$reader"
 		kill -USR2 "$badfs"
 		exec 7>&- 8<&-
 		wait "$talker" || true

@@ -275,7 +275,7 @@ assert_no_reports()
 
 # ---- many times in a row -----------------------------------------------------------------
 
-# Is the last fifth as fast as the first, by the medians of the ratios and of the
+# Are the last twenty as fast as the first, by the medians of the ratios and of the
 # differences in a pair? Prints what was found.
 is_steady()
 {
@@ -284,7 +284,7 @@ is_steady()
 		import sys
 
 		pairs = [tuple(map(int, line.split())) for line in open(sys.argv[1])]
-		n = len(pairs) // 5
+		n = min(20, len(pairs) // 2)
 		first = statistics.median(b / a for a, b in pairs[:n])
 		last = statistics.median(b / a for a, b in pairs[-n:])
 		print(f"{len(pairs)} pairs; with image / without: first {first:.3f}, last {last:.3f}")

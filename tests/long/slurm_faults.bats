@@ -18,7 +18,7 @@ setup() { slurm_setup; }
 teardown() { slurm_teardown; }
 
 @test "slurm faults: a hundred images with flipped bits: they run, or not, but do not hang" {
-	srun_flipped {1000..1099}
+	srun_flipped {1000..1499}
 }
 
 @test "slurm faults: keeper, builder, server, worker are killed or stopped: two hundred times" {
