@@ -17,7 +17,7 @@ teardown_file() { slurm_down; }
 setup() { slurm_setup; }
 teardown() { slurm_teardown; }
 
-@test "slurm faults: a hundred images with flipped bits: they run, or not, but do not hang" {
+@test "slurm faults: five hundred images with flipped bits: they run, or not, but do not hang" {
 	srun_flipped {1000..1499}
 }
 
