@@ -19,7 +19,7 @@ static void check_path(const char *path)
 
 static void check(const struct ch_request *req)
 {
-	if (!req->image || req->write > CH_WRITE_FAKE || req->life > CH_LIFE_SOCKET ||
+	if (!req->image || req->write > CH_WRITE_FAKE || req->life > CH_LIFE_JOIN ||
 	    req->uid == UINT32_MAX || req->gid == UINT32_MAX || req->threads > 1024)
 		abort();
 	check_path(req->image);
