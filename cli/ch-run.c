@@ -291,6 +291,12 @@ static int run_it(struct run *run, int argc, char **argv, struct ch_err *err)
 		return report(err, EXIT_USAGE_);
 	}
 	take_command(run, argv + first + 1);
+	if (run->set.join_pid && run->by_image) {
+		ch_err_set(err, -EINVAL,
+			   "--join-pid: name a command; what the image says is not "
+			   "known");
+		return report(err, EXIT_USAGE_);
+	}
 	if (ch_run_timeout(run, err) < 0)
 		return report(err, EXIT_USAGE_);
 	if (ch_run_request(run, argv[first], err) < 0)

@@ -77,4 +77,11 @@ static inline int ch_take_fd(int *fd)
 	return out;
 }
 
+/* Close *FD, if it is open, and forget it. */
+static inline void ch_close(int *fd)
+{
+	if (*fd >= 0)
+		close(ch_take_fd(fd));
+}
+
 #endif

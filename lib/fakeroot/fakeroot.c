@@ -92,11 +92,6 @@ static int load(scmp_filter_ctx filter)
 	return rc == 0 ? seccomp_load(filter) : rc;
 }
 
-bool ch_fakeroot_is_built(void)
-{
-	return true;
-}
-
 int ch_fakeroot_install(struct ch_err *err)
 {
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
@@ -117,11 +112,6 @@ int ch_fakeroot_install(struct ch_err *err)
 }
 
 #else
-
-bool ch_fakeroot_is_built(void)
-{
-	return false;
-}
 
 int ch_fakeroot_install(struct ch_err *err)
 {

@@ -17,12 +17,7 @@
 #ifndef CH_FAKEROOT_FAKEROOT_H
 #define CH_FAKEROOT_FAKEROOT_H
 
-#include <stdbool.h>
-
 struct ch_err;
-
-/* Is it there, or were we built without libseccomp? */
-bool ch_fakeroot_is_built(void);
 
 /* Install the filter for the calling process, which is single-threaded, and see that it
  * works. It sets no_new_privs. Allocates: not for use between the fork of a threaded

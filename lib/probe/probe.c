@@ -180,6 +180,7 @@ int ch_look_run(char *const argv[], char *out, size_t size)
 	size_t len = 0;
 	ssize_t n = 1;
 
+	out[0] = '\0';
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return -errno;
 

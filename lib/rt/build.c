@@ -234,7 +234,7 @@ static int make_points(struct build *b, struct ch_err *err)
 			return err->code;
 	}
 	if (fake && ch_mirror_is_needed(&b->place, "")) {
-		if (ch_mirror_fake(&b->place, fake->text, err) < 0)
+		if (ch_mirror_fake(&b->place, ch_image_is_host(b->req->image), fake->text, err) < 0)
 			return err->code;
 		return ch_skel_mkdir(&skel, &b->place, err);
 	}

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/auto.h"
@@ -58,9 +59,17 @@ static enum ch_doomed_state look_at(int fd)
 	return ch_doomed_parse(text);
 }
 
+void ch_doomed_limit(struct ch_doomed *d)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur / 2 < CH_DOOMED_MAX)
+		d->max = (size_t)r.rlim_cur / 2;
+}
+
 void ch_doomed_add(struct ch_doomed *d, int fd)
 {
-	if (d->n == CH_DOOMED_MAX || look_at(fd) == CH_DOOMED_GONE) {
+	if (d->n == (d->max ? d->max : CH_DOOMED_MAX) || look_at(fd) == CH_DOOMED_GONE) {
 		close(fd);
 		return;
 	}

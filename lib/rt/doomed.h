@@ -15,13 +15,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define CH_DOOMED_MAX 64 /* of more tasks, these stand for all */
+#define CH_DOOMED_MAX 1024
 
 struct ch_doomed {
 	int status[CH_DOOMED_MAX]; /* owned */
-	size_t n;
-	unsigned strikes; /* looks in a row that found all killed */
-	long long next;	  /* deadline (msg.h) of the next look */
+	size_t n, max;		   /* max: at most so many, if not 0 */
+	unsigned strikes;	   /* looks in a row that found all killed */
+	long long next;		   /* deadline (msg.h) of the next look */
 };
 
 enum ch_doomed_state {
@@ -32,6 +32,9 @@ enum ch_doomed_state {
 
 /* What TEXT, the contents of a status file, says. */
 enum ch_doomed_state ch_doomed_parse(const char *text);
+
+/* Take no more descriptors than leave half of those that we may have for others. */
+void ch_doomed_limit(struct ch_doomed *d);
 
 /* Watch the process whose status file is open as FD; taken. What is none is closed. */
 void ch_doomed_add(struct ch_doomed *d, int fd);

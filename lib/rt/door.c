@@ -12,16 +12,12 @@
 #include "rt/proto.h"
 #include "sys/msg.h"
 
-static void close_fd(int *fd)
-{
-	if (*fd >= 0)
-		close(ch_take_fd(fd));
-}
-
 static void add(struct ch_door *door, int sock)
 {
 	door->guests[door->n++] = (struct ch_guest){ .sock = sock, .pidfd = -1 };
 }
+
+enum { DEAF_MS = 50 };
 
 int ch_door_open(struct ch_door *door, int sock)
 {
@@ -45,7 +41,9 @@ int ch_door_open(struct ch_door *door, int sock)
 
 size_t ch_door_poll(const struct ch_door *door, struct pollfd *p)
 {
-	p[0] = (struct pollfd){ .fd = door->listener, .events = POLLIN };
+	bool is_deaf = door->n == CH_DOOR_GUESTS_MAX || ch_msg_left(door->deaf) > 0;
+
+	p[0] = (struct pollfd){ .fd = is_deaf ? -1 : door->listener, .events = POLLIN };
 	for (size_t i = 0; i < door->n; i++) {
 		const struct ch_guest *g = &door->guests[i];
 
@@ -69,6 +67,9 @@ void ch_door_accept(struct ch_door *door)
 	while (door->listener >= 0 && door->n < CH_DOOR_GUESTS_MAX) {
 		ch_auto(fd) int sock = accept4(door->listener, NULL, NULL, SOCK_CLOEXEC);
 
+		/* No room for a descriptor: somebody may leave. */
+		if (sock < 0 && errno != EAGAIN && errno != ECONNABORTED)
+			door->deaf = ch_msg_deadline(DEAF_MS);
 		if (sock < 0)
 			return;
 		if (is_ours(sock))
@@ -100,14 +101,14 @@ int ch_door_answer(struct ch_door *door, struct ch_guest *guest, const struct ch
 	door->let_in++;
 	guest->waiting--;
 	if (guest->pidfd >= 0)
-		close_fd(&guest->sock);
+		ch_close(&guest->sock);
 	return 0;
 }
 
 void ch_door_leave(struct ch_door *door, size_t i)
 {
-	close_fd(&door->guests[i].sock);
-	close_fd(&door->guests[i].pidfd);
+	ch_close(&door->guests[i].sock);
+	ch_close(&door->guests[i].pidfd);
 	door->guests[i] = door->guests[--door->n];
 	if (door->n == 0)
 		door->deadline = ch_msg_deadline(CH_DOOR_PATIENCE_MS);
@@ -115,7 +116,7 @@ void ch_door_leave(struct ch_door *door, size_t i)
 
 void ch_door_shut(struct ch_door *door)
 {
-	close_fd(&door->listener);
+	ch_close(&door->listener);
 	while (door->n > 0)
 		ch_door_leave(door, door->n - 1);
 }
@@ -135,6 +136,13 @@ unsigned ch_door_asking(const struct ch_door *door)
 	for (size_t i = 0; i < door->n; i++)
 		n += door->guests[i].waiting > 0;
 	return n;
+}
+
+int ch_door_patience(const struct ch_door *door)
+{
+	if (door->listener >= 0 && ch_msg_left(door->deaf) > 0)
+		return ch_msg_left(door->deaf);
+	return door->listener >= 0 && door->n == 0 ? ch_msg_left(door->deadline) : -1;
 }
 
 bool ch_door_is_asked(const struct ch_door *door)

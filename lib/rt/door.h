@@ -34,6 +34,7 @@ struct ch_door {
 	size_t n;
 	unsigned expected;  /* how many processes will join; a hint */
 	unsigned let_in;    /* answers given */
+	long long deaf;	    /* deadline: until then nobody can be let in */
 	long long deadline; /* for those expected, while nobody is there (msg.h) */
 };
 
@@ -64,6 +65,9 @@ bool ch_door_is_busy(const struct ch_door *door);
 
 /* How many guests have asked and wait for an answer. */
 unsigned ch_door_asking(const struct ch_door *door);
+
+/* Milliseconds after which to look again, though nothing happened; -1: never. */
+int ch_door_patience(const struct ch_door *door);
 
 /* Is there a guest who still has to be answered, or may ask? */
 bool ch_door_is_asked(const struct ch_door *door);

@@ -42,10 +42,8 @@ int ch_enter_tell_cpus(int sock, long long deadline, struct ch_err *err)
 
 static void close_both(struct ch_entry *e)
 {
-	if (e->userns >= 0)
-		close(ch_take_fd(&e->userns));
-	if (e->mntns >= 0)
-		close(ch_take_fd(&e->mntns));
+	ch_close(&e->userns);
+	ch_close(&e->mntns);
 }
 
 int ch_enter_wait(int sock, long long deadline, struct ch_entry *ret_entry, struct ch_err *err)

@@ -2,6 +2,7 @@
 #include "rt/hear.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -55,6 +56,11 @@ int ch_hear_builder(const char *packet, long n, const int fds[2], struct ch_buil
 	/* Code 0 would be told as success. */
 	if (m->code >= 0)
 		m->code = -EPROTO;
+	/* The kernel drops descriptors for which there is no room. */
+	if (!m->msg[0])
+		snprintf(m->msg, sizeof(m->msg),
+			 "the builder's message came without its descriptors; is the limit on open "
+			 "files (ulimit -n) too small?");
 	return CH_BUILD_FAILED;
 }
 

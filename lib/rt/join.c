@@ -4,11 +4,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/nsfs.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -247,6 +249,19 @@ static int open_namespace(int dir, pid_t pid, const char *name, struct ch_err *e
 	return fd < 0 ? ch_err_sys(err, "join: process %d", (int)pid) : fd;
 }
 
+/* The kernel would let root into anybody's container, whose programs root must not run. */
+static int check_maker(int userns, pid_t pid, struct ch_err *err)
+{
+	uid_t uid;
+
+	if (ioctl(userns, NS_GET_OWNER_UID, &uid) < 0)
+		return ch_err_sys(err, "join: whose container process %d is in", (int)pid);
+	if (uid != geteuid())
+		return ch_err_set(err, -EACCES, "join: process %d is in a container of user %u",
+				  (int)pid, (unsigned)uid);
+	return 0;
+}
+
 static bool is_same(int fd, const char *path)
 {
 	struct stat a, b;
@@ -273,6 +288,8 @@ int ch_join_process(pid_t pid, struct ch_entry *ret_entry, struct ch_err *err)
 		return err->code;
 	if (is_same(userns, "/proc/self/ns/user"))
 		return ch_err_set(err, -EINVAL, "join: process %d is not in a container", (int)pid);
+	if (check_maker(userns, pid, err) < 0)
+		return err->code;
 	ret_entry->answer = (struct ch_answer){ .version = CH_PROTO_VERSION };
 	ret_entry->userns = ch_take_fd(&userns);
 	ret_entry->mntns = ch_take_fd(&mntns);

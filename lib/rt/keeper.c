@@ -60,16 +60,10 @@ struct keeper {
 	uint32_t meta_len;
 };
 
-static void close_fd(int *fd)
-{
-	if (*fd >= 0)
-		close(ch_take_fd(fd));
-}
-
 static void drop_namespaces(struct keeper *k)
 {
-	close_fd(&k->ns[0]);
-	close_fd(&k->ns[1]);
+	ch_close(&k->ns[0]);
+	ch_close(&k->ns[1]);
 }
 
 static void fail(struct keeper *k)
@@ -91,7 +85,7 @@ static void close_ends(struct keeper *k, int peer)
 {
 	ch_door_done(&k->door);
 	ch_doomed_done(&k->doomed);
-	close_fd(&k->server.sock);
+	ch_close(&k->server.sock);
 	close(peer);
 }
 
@@ -152,7 +146,7 @@ static void on_server(struct keeper *k)
 	/* It closed with our message unread: that is told first, then what it said. */
 	if (n == -ECONNRESET)
 		n = ch_msg_recv(k->server.sock, &r, sizeof(r), NULL, 0, ch_msg_deadline(0));
-	close_fd(&k->server.sock);
+	ch_close(&k->server.sock);
 	if (ch_hear_report(&r, n, &k->err) == 0) {
 		note_time(k, CH_TIME_SERVER);
 		return;
@@ -224,7 +218,7 @@ static void on_builder(struct keeper *k)
 	int kind = ch_hear_builder(packet, n, fds, &m);
 
 	if (kind == CH_HEAR_END)
-		close_fd(&k->builder.sock);
+		ch_close(&k->builder.sock);
 	if (kind == CH_HEAR_END && k->state == BUILDING) {
 		builder_ended(k);
 		fail(k);
@@ -240,8 +234,8 @@ static void on_builder(struct keeper *k)
 	} else if (kind == CH_BUILD_FAILED && k->state == BUILDING) {
 		blame(k, &m);
 	}
-	close_fd(&fds[0]);
-	close_fd(&fds[1]);
+	ch_close(&fds[0]);
+	ch_close(&fds[1]);
 }
 
 static void on_child_gone(struct keeper *k, pid_t pid)
@@ -347,8 +341,8 @@ static int answer(struct keeper *k, struct ch_guest *g)
 	fill_answer(k, g, &a);
 	if (ch_door_answer(&k->door, g, &a, k->meta, fds) < 0)
 		return -EAGAIN;
-	close_fd(&k->nested[0]);
-	close_fd(&k->nested[1]);
+	ch_close(&k->nested[0]);
+	ch_close(&k->nested[1]);
 	return 0;
 }
 
@@ -413,12 +407,12 @@ static void on_message(struct keeper *k, struct ch_guest *g, const struct ch_cpu
 static void keep_descriptors(struct keeper *k, struct ch_guest *g, int fds[2])
 {
 	if (fds[0] >= 0 && k->door.listener >= 0) {
-		close_fd(&g->pidfd);
+		ch_close(&g->pidfd);
 		g->pidfd = ch_take_fd(&fds[0]);
 	}
 	if (fds[1] >= 0)
 		ch_doomed_add(&k->doomed, ch_take_fd(&fds[1]));
-	close_fd(&fds[0]);
+	ch_close(&fds[0]);
 }
 
 /* Returns false when the other end is closed. */
@@ -479,20 +473,24 @@ static bool is_over(struct keeper *k)
 	return k->state == FAILED || k->server.group == 0;
 }
 
+/* The earlier one of two waits, of which -1 is endless. */
+static int sooner(int a, int b)
+{
+	return a < 0 || (b >= 0 && b < a) ? b : a;
+}
+
 /* Answers that do not fit now (socket full, too many descriptors in flight): there is no
- * event for all of that, so look again soon. Nor for CPUs that nobody tells, or for guests
- * that do not come. */
+ * event for all of that, so look again soon. Nor for CPUs that nobody tells, for guests that
+ * do not come, and for tasks that cannot die. */
 static int patience(const struct keeper *k)
 {
-	if (k->state != BUILDING)
-		for (size_t i = 0; i < k->door.n; i++)
-			if (k->door.guests[i].waiting)
-				return 1;
-	if (k->door.listener >= 0 && k->door.n == 0)
-		return ch_msg_left(k->door.deadline);
+	int ms = ch_door_patience(&k->door);
+
+	if (k->state != BUILDING && ch_door_asking(&k->door))
+		return 1;
 	if (k->fuse >= 0)
-		return ch_msg_left(k->cpus_deadline);
-	return k->server.pid > 0 ? ch_doomed_patience(&k->doomed) : -1;
+		ms = sooner(ms, ch_msg_left(k->cpus_deadline));
+	return k->server.group > 0 ? sooner(ms, ch_doomed_patience(&k->doomed)) : ms;
 }
 
 static void one_round(struct keeper *k)
@@ -525,7 +523,7 @@ static void one_round(struct keeper *k)
 		ch_door_shut(&k->door);
 	if (k->fuse >= 0)
 		serve(k);
-	if (k->server.pid > 0 && ch_doomed_look(&k->doomed))
+	if (k->server.group > 0 && ch_doomed_look(&k->doomed))
 		ch_kid_kill(&k->server);
 	if (k->state != BUILDING)
 		answer_all(k);
@@ -538,7 +536,7 @@ static void end(struct keeper *k)
 	long long deadline = ch_msg_deadline(END_MS);
 
 	drop_namespaces(k);
-	close_fd(&k->fuse);
+	ch_close(&k->fuse);
 	ch_kid_kill(&k->builder);
 	ch_kid_kill(&k->server);
 	while (reap(k) && ch_msg_left(deadline) > 0) {
@@ -565,6 +563,7 @@ static int prepare(struct keeper *k)
 		return k->err.code;
 	}
 	k->shape = ch_request_shape(&k->req);
+	ch_doomed_limit(&k->doomed);
 	if (k->req.peers > 0)
 		k->door.expected = k->req.peers;
 	if (k->req.life == CH_LIFE_SOCKET)

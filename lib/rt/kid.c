@@ -71,8 +71,10 @@ bool ch_kid_has_hung_up(const struct ch_kid *kid)
 /* A server's worker goes on when only its parent dies. */
 void ch_kid_kill(struct ch_kid *kid)
 {
+	/* Once: later on, the number may be another group's. */
 	if (kid->group > 0)
 		kill(-kid->group, SIGKILL);
+	kid->group = 0;
 	if (kid->pid > 0)
 		kill(kid->pid, SIGKILL);
 	if (kid->sock >= 0)

@@ -28,7 +28,7 @@ enum { DEPTH_MAX = 16, COPY_MAX = 1 << 20, OVERLAYS_MAX = 1000 };
 struct mirror {
 	const struct ch_place *place;
 	const char *dir; /* in the scaffold: the tmpfs with all that is ours */
-	bool is_fake;
+	bool is_fake, is_host;
 	unsigned overlays;
 };
 
@@ -107,11 +107,15 @@ static int bind(int from, int into, const char *name, bool is_readonly, struct c
 /* A copy of a small file, with its mode. False: it is to be bound. */
 static bool copy_file(int from, int into, const char *name, const struct stat *st)
 {
+	/* Nothing else is opened: the writer of a FIFO would notice. */
+	if (!S_ISREG(st->st_mode) || st->st_size > COPY_MAX)
+		return false;
+
 	ch_auto(fd) int in = openat(from, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	ch_auto(fd) int out = openat(into, name, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
 	off_t done = 0;
 
-	if (in < 0 || out < 0 || !S_ISREG(st->st_mode) || st->st_size > COPY_MAX)
+	if (in < 0 || out < 0)
 		return false;
 	while (done < st->st_size)
 		if (sendfile(out, in, &done, (size_t)(st->st_size - done)) <= 0)
@@ -151,7 +155,7 @@ static int cover(struct mirror *m, int from, int into, const char *name, const s
 }
 
 /* Does PATH stay the host's, whatever is written there? */
-static bool is_kept(int dir, const char *name, const char *path)
+static bool is_kept(const struct mirror *m, int dir, const char *name, const char *path)
 {
 	static const char *const kept[] = { "/dev", "/proc", "/run", "/sys", "/tmp" };
 	static const unsigned long ours[] = {
@@ -162,7 +166,7 @@ static bool is_kept(int dir, const char *name, const char *path)
 	ch_auto(fd) int fd = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	struct statfs fs;
 
-	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
+	for (size_t i = 0; m->is_host && i < sizeof(kept) / sizeof(kept[0]); i++)
 		if (strcmp(path, kept[i]) == 0)
 			return true;
 	if (fd < 0 || fstatfs(fd, &fs) < 0)
@@ -206,7 +210,7 @@ static int mirror_entry(struct mirror *m, int from, int into, const char *name, 
 		return copy_link(from, into, name, err);
 	if (make_like(into, name, &st, err) < 0)
 		return err->code;
-	if (!m->is_fake || is_kept(from, name, path))
+	if (!m->is_fake || is_kept(m, from, name, path))
 		return bind(from, into, name, false, err);
 	if (S_ISDIR(st.st_mode))
 		return fake_dir(m, from, into, name, &st, path, depth, err);
@@ -215,15 +219,29 @@ static int mirror_entry(struct mirror *m, int from, int into, const char *name, 
 	return bind(from, into, name, true, err);
 }
 
+/* Has the entry NAME of FROM been removed meanwhile? Then what was made for it goes, too. */
+static bool is_gone(int from, int into, const char *name)
+{
+	struct stat st;
+
+	if (fstatat(from, name, &st, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT)
+		return false;
+	if (unlinkat(into, name, 0) < 0)
+		(void)unlinkat(into, name, AT_REMOVEDIR);
+	return true;
+}
+
 /* All entries of the directory FROM, whose path is TOP, into the empty directory INTO. */
 static int fill(struct mirror *m, int from, int into, const char *top, unsigned depth,
 		struct ch_err *err)
 {
-	ch_auto(dir) DIR *dir = fdopendir(openat(from, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	ch_auto(fd) int fd = openat(from, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	ch_auto(dir) DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	const struct dirent *e;
 
 	if (!dir)
 		return ch_err_sys(err, "read directory '%s'", *top ? top : "/");
+	fd = -1; /* DIR's */
 	while ((e = readdir(dir))) {
 		char path[PATH_MAX];
 
@@ -231,7 +249,8 @@ static int fill(struct mirror *m, int from, int into, const char *top, unsigned 
 			continue;
 		if (snprintf(path, sizeof(path), "%s/%s", top, e->d_name) >= (int)sizeof(path))
 			return ch_err_set(err, -ENAMETOOLONG, "a path is too long");
-		if (mirror_entry(m, from, into, e->d_name, path, depth, err) < 0)
+		if (mirror_entry(m, from, into, e->d_name, path, depth, err) < 0 &&
+		    !is_gone(from, into, e->d_name))
 			return ch_err_in(err, "'%s'", path);
 	}
 	return 0;
@@ -301,9 +320,9 @@ int ch_mirror_points(const struct ch_skel *skel, struct ch_place *place, const c
 	return put_over(into, place, like, top, true, err);
 }
 
-int ch_mirror_fake(struct ch_place *place, const char *size, struct ch_err *err)
+int ch_mirror_fake(struct ch_place *place, bool is_host, const char *size, struct ch_err *err)
 {
-	struct mirror m = { .place = place, .dir = "mirror", .is_fake = true };
+	struct mirror m = { .place = place, .dir = "mirror", .is_fake = true, .is_host = is_host };
 	ch_auto(fd) int like = ch_open_in_root(place->root, "/", O_RDONLY | O_DIRECTORY);
 	char opts[64];
 

@@ -24,9 +24,9 @@ int ch_mirror_points(const struct ch_skel *skel, struct ch_place *place, const c
 		     struct ch_err *err);
 
 /* Mirror the root such that changes go to a tmpfs of SIZE: directories without mounts below
- * get overlays; those with some are mirrored, too, and small files in them copied. /dev,
- * /proc, /run, /sys, /tmp and kernel file systems stay as they are, and what the kernel
- * permits no overlay of is read-only. */
-int ch_mirror_fake(struct ch_place *place, const char *size, struct ch_err *err);
+ * get overlays; those with some are mirrored, too, and small files in them copied. Kernel
+ * file systems, and of the host (IS_HOST) /dev, /proc, /run, /sys and /tmp, stay as they are,
+ * and what the kernel permits no overlay of is read-only. */
+int ch_mirror_fake(struct ch_place *place, bool is_host, const char *size, struct ch_err *err);
 
 #endif

@@ -96,8 +96,6 @@ int ch_msg_send(int sock, const void *data, size_t len, const int *fds, size_t n
 
 static void collect(struct msghdr *m, int *fds, size_t n)
 {
-	for (size_t i = 0; i < n; i++)
-		fds[i] = -1;
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
 		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
 			continue;
@@ -122,6 +120,8 @@ static long receive(int sock, void *data, size_t size, int *fds, size_t n, long 
 	struct iovec iov = { .iov_base = data, .iov_len = size };
 	_Alignas(struct cmsghdr) char ctl[CMSG_SPACE(CH_MSG_FDS * sizeof(int))];
 
+	for (size_t i = 0; i < n; i++)
+		fds[i] = -1;
 	for (;;) {
 		struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
 

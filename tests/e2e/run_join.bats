@@ -266,13 +266,24 @@ except OSError as e:
 
 @test "join-pid: what cannot be joined is told" {
 	refused 31 "join: there is no process 2147483647" --join-pid=2147483647 "$sqfs" -- echo no
+	local sleeper
+
 	sleep 30 3>&- &
+	sleeper=$!
 	if [[ $CH_TEST_AS == user ]]; then
-		refused 31 "join: process $! is another user's, or may not be looked at" --join-pid=$! "$sqfs" -- echo no
+		refused 31 "join: process $sleeper is another user's, or may not be looked at" --join-pid=$sleeper "$sqfs" -- echo no
+	fi
+	# Nor does root get into the container of somebody else.
+	if [[ $CH_TEST_AS == root ]]; then
+		as_user timeout 60 ch-run "$sqfs" -- sh -c 'echo $$; exec sleep 30' >"$BATS_TEST_TMPDIR/pid" 3>&- &
+		await 10 test -s "$BATS_TEST_TMPDIR/pid"
+		refused 31 "join: process [0-9]+ is in a container of user $(id -u "$test_user")" \
+			--join-pid="$(<"$BATS_TEST_TMPDIR/pid")" "$sqfs" -- echo no
+		kill "$(<"$BATS_TEST_TMPDIR/pid")"
 	fi
 	script 'ch-run --join-pid=$$ "$image" -- echo no'
 	assert_match "$stderr" "join: process [0-9]+ is not in a container"
-	kill $!
+	kill "$sleeper"
 }
 
 @test "join: usage errors" {
@@ -280,6 +291,7 @@ except OSError as e:
 	refused 64 "option --join-ct: number of processes '3x'" --join-ct=3x "$sqfs" -- echo no
 	refused 64 "option --join-tag: the tag is empty" --join-tag= "$sqfs" -- echo no
 	refused 64 "option --join-pid: process id '0'" --join-pid=0 "$sqfs" -- echo no
+	refused 64 "join-pid: name a command" --join-pid=1 "$sqfs"
 	refused 64 "excludes the other ways to join" --join-pid=1 --join "$sqfs" -- echo no
 	refused 64 "excludes the other ways to join" --join-tag=x --join-pid=1 "$sqfs" -- echo no
 }

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -103,12 +104,18 @@ static void what_is_no_status_is_not_kept(void **state)
 
 static void more_than_enough_are_not_kept(void **state)
 {
-	struct ch_doomed d = { .n = 0 };
+	static struct ch_doomed d;
+	struct rlimit before, few = { .rlim_cur = 60 };
 
 	(void)state;
-	for (int i = 0; i < CH_DOOMED_MAX + 3; i++)
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	few.rlim_max = before.rlim_max;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	ch_doomed_limit(&d);
+	for (int i = 0; i < 40; i++)
 		ch_doomed_add(&d, status_of(getpid()));
-	assert_int_equal(d.n, CH_DOOMED_MAX);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_int_equal(d.n, 30);
 	d.next = 0;
 	assert_false(ch_doomed_look(&d));
 	ch_doomed_done(&d);

@@ -95,6 +95,11 @@ static void builder_that_failed_has_a_code_and_a_line(void **state)
 	assert_string_equal(m.msg, "a?b");
 	assert_int_equal(ch_hear_builder("", 0, (int[]){ -1, -1 }, &m), CH_HEAR_END);
 	assert_string_equal(m.msg, "");
+	/* No line without a reason. */
+	m = (struct ch_build_msg){ .kind = CH_BUILD_DONE };
+	assert_int_equal(builder(&m, 0, 0), CH_BUILD_FAILED);
+	assert_int_equal(m.code, -EPROTO);
+	assert_non_null(strstr(m.msg, "without its descriptors"));
 }
 
 static void report_is_success_or_one_line(void **state)
