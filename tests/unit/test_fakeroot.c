@@ -2,6 +2,7 @@
 #include "fakeroot/fakeroot.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <signal.h>
