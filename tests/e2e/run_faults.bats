@@ -208,9 +208,10 @@ is_loaded() {
 @test "all temporary directories are full: ch-run needs none of them" {
 	local image images=/mnt/charlie-test
 
-	# The images may be below one of them.
+	# The images, and the programs, may be below one of them.
 	mounted_first "mount -t tmpfs charlie-test /mnt
-		mkdir -p $images/dir
+		mkdir -p $images/dir $images/prefix
+		mount --bind '$prefix' $images/prefix
 		touch $images/sqfs
 		mount --bind '$dir' $images/dir
 		mount --bind '$sqfs' $images/sqfs
@@ -218,6 +219,7 @@ is_loaded() {
 			mount -t tmpfs -o size=4k,mode=1777 charlie-test \$place
 			! head -c 100000 /dev/zero >\$place/fill
 		done 2>/dev/null"
+	via=(env "PATH=$images/prefix/bin:$PATH" "CH_KEEPER=$images/prefix/libexec/ch-keeper")
 	for image in $images/dir $images/sqfs; do
 		inside ok "$image" -- echo ok
 		inside "1 more" -b /etc:/new "$image" -- \

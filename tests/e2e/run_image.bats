@@ -264,7 +264,7 @@ default_storage() {
 	assert_equal "$output" "/no/home /no/tmp $prefix/bin:/usr/bin yes"
 	inside "$(sha256sum </etc/passwd)" / -- sh -c 'sha256sum </etc/passwd'
 	run_ch --dry-run -b "$tmp:/new" / -- true
-	assert_match "$output" "^root: the host, its root file system read-only"$'\n'"bind '$tmp' on '/new'"$'\n'ids
+	assert_match "$output" "^root: the host, its root file system read-only"$'\n'"bind '$tmp' on '/new'"$'\n'"environment: set CH_RUNNING"$'\n'ids
 }
 
 @test "host as image: its root file system is read-only, what is mounted is not" {
