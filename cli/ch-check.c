@@ -3,10 +3,12 @@
  *
  * Under a PMIx launcher also: do the ranks of a job get on with each other? As ch-checkns it
  * prints "ok", or one line about namespaces. */
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "check_job.h"
@@ -18,13 +20,26 @@
 
 enum { EXIT_NO = 1, EXIT_USAGE_ = 64, ITEMS_MAX = 32 };
 
+/* The ch-run that was installed with us: beside us, though both may have been moved. */
+static const char *find_ch_run(void)
+{
+	static char path[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - sizeof("/ch-run"));
+	char *slash = n > 0 ? memrchr(path, '/', (size_t)n) : NULL;
+
+	if (!slash)
+		return CH_RUN;
+	memcpy(slash, "/ch-run", sizeof("/ch-run"));
+	return access(path, X_OK) == 0 ? path : CH_RUN;
+}
+
 static struct ch_site find_site(void)
 {
 	const char *keeper = getenv("CH_KEEPER");
 
 	return (struct ch_site){
 		.keeper = keeper ? keeper : KEEPER,
-		.ch_run = CH_RUN,
+		.ch_run = find_ch_run(),
 		.plugin = PLUGIN,
 #ifdef HAVE_SERVER
 		.has_server = true,
