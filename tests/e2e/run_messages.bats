@@ -81,6 +81,20 @@ socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b\"end\", \"/dev/log\")"
 	((${#log} < 2100)) || fail "${#log} bytes"
 }
 
+@test "syslog: a damaged image gives EIO to who reads it, and one line" {
+	cp "$sqfs" "$tmp/damaged.sqfs"
+	# Data come right behind the superblock.
+	head -c 200000 /dev/urandom | dd of="$tmp/damaged.sqfs" bs=96 seek=1 conv=notrunc status=none
+	# By an intact program
+	with_log -- ch-run -b "$(command -v busybox):/mnt/busybox" "$tmp/damaged.sqfs" -- /mnt/busybox sh -c \
+		'/mnt/busybox find / -xdev -type f | while read -r file; do
+			/mnt/busybox cat "$file" >/dev/null; done; echo over'
+	assert_equal "$status $output" "0 over"
+	(($(grep -c 'Input/output error' <<<"$stderr") >= 1)) || fail "$stderr"
+	assert_equal "$(grep -c 'ch-server\[' <<<"$log")" 1
+	assert_match "$log" '<12>ch-server\[[0-9]+\]: image damaged or unreadable \(inode [0-9a-f]+\)'
+}
+
 @test "syslog: without a log, and with one that hangs, everything goes on" {
 	local image
 
