@@ -239,7 +239,8 @@ must_fail_escaped() {
 			helper "(sleep $delay; exec kill -$signal \$\$) 3>&- 4>&- &" \
 				"exec $prefix/libexec/ch-keeper"
 			start=$SECONDS
-			run user srun -N2 -n4 --ch-image="$IMG" sh -c "touch '$marker' 2>/dev/null; exit 42"
+			[[ ${who-} == user ]] && who=root || who=user
+			run $who srun -N2 -n4 --ch-image="$IMG" sh -c "touch '$marker' 2>/dev/null; exit 42"
 			[[ ! -e $marker ]] || fail "ran on the host: $output"
 			((status == 42 || status == 1 || status == 2 || status > 128)) ||
 				fail "status $status: $output"

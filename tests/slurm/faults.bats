@@ -82,33 +82,37 @@ reading() {
 
 @test "faults: the image's file system says EIO under a running step: so does reading, and later it works again" {
 	bad_start debian
-	user srun -w n1 -n1 --ch-image="$img" --ch-bind="$share:/share" sh -c '
-		cat() { /bin/cat "$@" >/dev/null 2>/share/err; }
-		cat /usr/bin/dpkg; cp /bin/true /tmp/true
-		touch /share/started; while [ ! -e /share/go ]; do :; done
-		cat /usr/lib/x86_64-linux-gnu/libcrypto* /usr/bin/perl /usr/bin/python3.* && exit 1
-		touch /share/failed; while [ ! -e /share/end ]; do :; done
-		cat /usr/lib/x86_64-linux-gnu/libcrypto* /usr/bin/perl /usr/bin/python3.* || exit 2
-		rm /tmp/true; exit 42' >"$share/log" 2>&1 3>&- &
-	pid=$!
-	wait_until_empty 30 "not started" missing "$share/started"
-	kill -USR1 "$bad"
-	touch "$share/go"
-	wait_until_empty 20 "no error" missing "$share/failed"
-	assert_match "$(<"$share/err")" 'Input/output error'
-	kill -USR2 "$bad"
-	touch "$share/end"
-	status=0
-	wait "$pid" || status=$?
-	((status == 42)) || fail "status $status: $(<"$share/log")"
+	for who in user root; do
+		rm -f "$share"/{started,go,failed,end,err}
+		$who srun -w n1 -n1 --ch-image="$img" --ch-bind="$share:/share" sh -c '
+			cat() { /bin/cat "$@" >/dev/null 2>/share/err; }
+			cat /usr/bin/dpkg; cp /bin/true /tmp/true
+			touch /share/started; while [ ! -e /share/go ]; do :; done
+			cat /usr/lib/x86_64-linux-gnu/libcrypto* /usr/bin/perl /usr/bin/python3.* && exit 1
+			touch /share/failed; while [ ! -e /share/end ]; do :; done
+			cat /usr/lib/x86_64-linux-gnu/libcrypto* /usr/bin/perl /usr/bin/python3.* || exit 2
+			rm /tmp/true; exit 42' >"$share/log" 2>&1 3>&- &
+		pid=$!
+		wait_until_empty 30 "not started" missing "$share/started"
+		kill -USR1 "$bad"
+		touch "$share/go"
+		wait_until_empty 20 "no error" missing "$share/failed"
+		assert_match "$(<"$share/err")" 'Input/output error'
+		kill -USR2 "$bad"
+		touch "$share/end"
+		status=0
+		wait "$pid" || status=$?
+		((status == 42)) || fail "status $status: $(<"$share/log")"
+	done
 }
 
 @test "faults: the image's file system begins to hang during the start: in, or one line" {
 	plugstack required start_timeout=1
 	bad_start
 	for delay in 0.02 0.04 0.06 0.08 0.1; do
+		[[ $delay == 0.0[48] ]] && who=root || who=user
 		(sleep $delay; kill -HUP "$bad"; sleep 2.5; kill -USR2 "$bad") 3>&- &
-		run user srun -w n1 -n2 --ch-image="$img" sh -c "touch '$marker' 2>/dev/null; exit 42"
+		run $who srun -w n1 -n2 --ch-image="$img" sh -c "touch '$marker' 2>/dev/null; exit 42"
 		outcome "$delay"
 		gone 10
 		wait $!

@@ -164,7 +164,7 @@ readonly where='[ -e /ch/config.pulled.json ] && echo inside || echo outside'
 # start JOB-COMMAND...: in the background, until it has made $share/started
 start() {
 	rm -f "$share/started"
-	user "$@" >"$share/log" 2>&1 3>&- &
+	"${who-user}" "$@" >"$share/log" 2>&1 3>&- &
 	pid=$!
 	wait_until_empty 30 "not started: $(cat "$share/log")" missing "$share/started"
 }
@@ -210,16 +210,19 @@ readonly trapper='trap "/opt/bin/only-in-image >/share/got" %s; touch /share/sta
 @test "jobs: --time ends a job" {
 	# The shortest limit is a minute, and Slurm looks twice a minute. So the end of the
 	# running job is moved: root may.
-	start srun -n1 --job-name=lim --ch-bind="$share:/share" --ch-image="$IMG" \
-		sh -c 'touch /share/started; sleep 600'
-	job=$(squeue -h -n lim -o %A)
-	scontrol update "jobid=$job" endtime=now+1
-	status=0
-	wait "$pid" || status=$?
-	((status != 0))
-	assert_match "$(<"$share/log")" 'DUE TO TIME LIMIT'
-	job_wait "$job"
-	assert_equal "$(job_state "$job")" TIMEOUT
+	chmod 777 "$share"
+	for who in user root; do
+		start srun -n1 --job-name=lim --ch-bind="$share:/share" --ch-image="$IMG" \
+			sh -c 'touch /share/started; sleep 600'
+		job=$(squeue -h -n lim -o %A)
+		scontrol update "jobid=$job" endtime=now+1
+		status=0
+		wait "$pid" || status=$?
+		((status != 0))
+		assert_match "$(<"$share/log")" 'DUE TO TIME LIMIT'
+		job_wait "$job"
+		assert_equal "$(job_state "$job")" TIMEOUT
+	done
 }
 
 @test "jobs: Ctrl-C twice ends srun and the step" {
