@@ -170,6 +170,9 @@ root:x:0:
 nogroup:x:65534:
 charliegroup:x:5678:"
 		inside "$name $(as_test id -gn)" "$image" -- sh -c 'echo $(id -un) $(id -gn)'
+		# The host's name and remarks; group, home and shell are the container's.
+		inside "$name:x:$uid:$gid:$(getent passwd "$name" | cut -d: -f5):/:/bin/sh" "$image" -- \
+			grep "^$name:" /etc/passwd
 		run_ch -u 0 -g 0 "$image" -- cat /etc/passwd /etc/group
 		assert_equal "$(grep -c ^root: <<<"$output")" 2
 		run_ch -u 65534 -g 65534 "$image" -- cat /etc/passwd /etc/group
