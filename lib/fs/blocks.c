@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
@@ -19,10 +18,12 @@ enum state { EMPTY, LOADING, READY, FAILED };
 struct slot {
 	struct ch_block block;
 	uint32_t len;
+	uint32_t used;	/* bytes given out; some perhaps twice */
 	uint32_t chain; /* next slot of the same hash, or NIL */
-	uint16_t pins;
+	uint32_t older; /* neighbours in the order of use, or NIL */
+	uint32_t newer;
+	uint32_t pins;
 	uint8_t state;
-	bool recent; /* used since the clock hand came by */
 };
 
 struct ch_blocks {
@@ -30,13 +31,47 @@ struct ch_blocks {
 	pthread_mutex_t lock;
 	pthread_cond_t loaded;
 	size_t n;	 /* slots; also the number of hash chains */
-	size_t hand;	 /* of the clock that chooses victims */
+	uint32_t oldest; /* the first to go */
+	uint32_t newest;
 	uint32_t *heads; /* n */
 	struct slot *slots;
 	uint8_t *data; /* n blocks, mapped; memory is taken as it is used */
 };
 
-struct ch_blocks *ch_blocks_new(const struct ch_squash *image, unsigned users)
+static uint32_t number_of(const struct ch_blocks *b, const struct slot *s)
+{
+	return (uint32_t)(s - b->slots);
+}
+
+/* ---- order of use -------------------------------------------------------------- */
+
+static void take_out(struct ch_blocks *b, const struct slot *s)
+{
+	*(s->older == NIL ? &b->oldest : &b->slots[s->older].newer) = s->newer;
+	*(s->newer == NIL ? &b->newest : &b->slots[s->newer].older) = s->older;
+}
+
+static void make_newest(struct ch_blocks *b, struct slot *s)
+{
+	take_out(b, s);
+	s->newer = NIL;
+	s->older = b->newest;
+	*(s->older == NIL ? &b->oldest : &b->slots[s->older].newer) = number_of(b, s);
+	b->newest = number_of(b, s);
+}
+
+static void make_oldest(struct ch_blocks *b, struct slot *s)
+{
+	take_out(b, s);
+	s->older = NIL;
+	s->newer = b->oldest;
+	*(s->newer == NIL ? &b->newest : &b->slots[s->newer].older) = number_of(b, s);
+	b->oldest = number_of(b, s);
+}
+
+/* ---- making -------------------------------------------------------------------- */
+
+struct ch_blocks *ch_blocks_new(const struct ch_squash *image, size_t pins)
 {
 	struct ch_blocks *b = calloc(1, sizeof(*b));
 
@@ -44,8 +79,8 @@ struct ch_blocks *ch_blocks_new(const struct ch_squash *image, unsigned users)
 		return NULL;
 	b->image = image;
 	b->n = CACHE_SIZE / image->block_size;
-	if (b->n < 2 * (size_t)users)
-		b->n = 2 * (size_t)users;
+	if (b->n < 2 * pins)
+		b->n = 2 * pins;
 	b->heads = calloc(b->n, sizeof(*b->heads));
 	b->slots = calloc(b->n, sizeof(*b->slots));
 	b->data = mmap(NULL, b->n * image->block_size, PROT_READ | PROT_WRITE,
@@ -58,8 +93,13 @@ struct ch_blocks *ch_blocks_new(const struct ch_squash *image, unsigned users)
 		ch_blocks_free(b);
 		return NULL;
 	}
-	for (size_t i = 0; i < b->n; i++)
+	for (uint32_t i = 0; i < b->n; i++) {
 		b->heads[i] = NIL;
+		b->slots[i].older = i ? i - 1 : NIL;
+		b->slots[i].newer = i + 1 < b->n ? i + 1 : NIL;
+	}
+	b->oldest = 0;
+	b->newest = (uint32_t)b->n - 1;
 	return b;
 }
 
@@ -75,6 +115,8 @@ void ch_blocks_free(struct ch_blocks *b)
 	free(b->heads);
 	free(b);
 }
+
+/* ---- finding and filling ------------------------------------------------------- */
 
 static uint32_t *head_of(struct ch_blocks *b, uint64_t pos)
 {
@@ -96,28 +138,21 @@ static void unchain(struct ch_blocks *b, const struct slot *s)
 {
 	uint32_t *link = head_of(b, s->block.pos);
 
-	while (*link != (uint32_t)(s - b->slots))
+	while (*link != number_of(b, s))
 		link = &b->slots[*link].chain;
 	*link = s->chain;
 }
 
-/* A slot that nobody uses; there are twice as many as users. */
+/* A slot that nobody uses; there are twice as many as pins. */
 static struct slot *evict(struct ch_blocks *b)
 {
-	for (;;) {
-		struct slot *s = &b->slots[b->hand];
+	struct slot *s = &b->slots[b->oldest];
 
-		b->hand = (b->hand + 1) % b->n;
-		if (s->pins)
-			continue;
-		if (s->recent) {
-			s->recent = false;
-			continue;
-		}
-		if (s->state == READY)
-			unchain(b, s);
-		return s;
-	}
+	while (s->pins)
+		s = &b->slots[s->newer];
+	if (s->state == READY)
+		unchain(b, s);
+	return s;
 }
 
 static long fill(const struct ch_squash *image, struct ch_block b, void *scratch, uint8_t *to)
@@ -130,12 +165,12 @@ static long fill(const struct ch_squash *image, struct ch_block b, void *scratch
 		return ch_squash_pread(image, b.pos, to, size) < 0 ? -EIO : (long)size;
 	if (ch_squash_pread(image, b.pos, scratch, size) < 0)
 		return -EIO;
-	return ch_unpack(image->compressor, scratch, size, to, image->block_size);
+	return ch_unpack(image->unpacker, scratch, size, to, image->block_size);
 }
 
 static uint8_t *data_of(struct ch_blocks *b, const struct slot *s)
 {
-	return b->data + (size_t)(s - b->slots) * b->image->block_size;
+	return b->data + (size_t)number_of(b, s) * b->image->block_size;
 }
 
 /* Fill a new slot for WANT. Called and left with the lock held; not held in between. */
@@ -144,10 +179,13 @@ static struct slot *load(struct ch_blocks *b, struct ch_block want, void *scratc
 	struct slot *s = evict(b);
 	uint32_t *head = head_of(b, want.pos);
 
-	*s = (struct slot){
-		.block = want, .chain = *head, .pins = 1, .state = LOADING, .recent = true
-	};
-	*head = (uint32_t)(s - b->slots);
+	make_newest(b, s);
+	s->block = want;
+	s->chain = *head;
+	s->state = LOADING;
+	s->used = 0;
+	s->pins = 1;
+	*head = number_of(b, s);
 	pthread_mutex_unlock(&b->lock);
 
 	long len = fill(b->image, want, scratch, data_of(b, s));
@@ -157,7 +195,7 @@ static struct slot *load(struct ch_blocks *b, struct ch_block want, void *scratc
 	s->len = len < 0 ? 0 : (uint32_t)len;
 	if (len < 0) { /* so that the next one tries again */
 		unchain(b, s);
-		s->recent = false;
+		make_oldest(b, s);
 	}
 	pthread_cond_broadcast(&b->loaded);
 	return s;
@@ -174,14 +212,14 @@ int ch_blocks_get(struct ch_blocks *blocks, struct ch_block want, void *scratch,
 
 	if (s) {
 		s->pins++;
-		s->recent = true;
+		make_newest(blocks, s);
 		while (s->state == LOADING)
 			pthread_cond_wait(&blocks->loaded, &blocks->lock);
 	} else {
 		s = load(blocks, want, scratch);
 	}
 	if (s->state == READY) {
-		*ret_slot = (size_t)(s - blocks->slots);
+		*ret_slot = number_of(blocks, s);
 		*ret_data = data_of(blocks, s);
 		*ret_len = s->len;
 	} else {
@@ -192,9 +230,15 @@ int ch_blocks_get(struct ch_blocks *blocks, struct ch_block want, void *scratch,
 	return rc;
 }
 
-void ch_blocks_put(struct ch_blocks *blocks, size_t slot)
+void ch_blocks_put(struct ch_blocks *blocks, size_t slot, size_t used)
 {
 	pthread_mutex_lock(&blocks->lock);
-	blocks->slots[slot].pins--;
+
+	struct slot *s = &blocks->slots[slot];
+
+	s->pins--;
+	s->used += (uint32_t)used;
+	if (s->used >= s->len)
+		make_oldest(blocks, s);
 	pthread_mutex_unlock(&blocks->lock);
 }

@@ -3,7 +3,11 @@
  *
  * One cache for all threads, of bounded size. A block that is wanted by several is
  * unpacked once; the others wait for it. Blocks in use are pinned: no lock is held while
- * one is filled or copied. */
+ * one is filled or read.
+ *
+ * The kernel keeps what it has read, so a block that has been given out completely is the
+ * first to go: what is read once from beginning to end goes through a few blocks of memory,
+ * which stay in the processor's cache. Of the others, the one not used for longest goes. */
 #ifndef CH_FS_BLOCKS_H
 #define CH_FS_BLOCKS_H
 
@@ -25,8 +29,8 @@ static inline uint32_t ch_block_size(uint32_t header)
 	return header & ~(1U << 24);
 }
 
-/* users: how many blocks may be pinned at the same time. NULL: no memory. */
-struct ch_blocks *ch_blocks_new(const struct ch_squash *image, unsigned users);
+/* pins: how many blocks may be pinned at the same time. NULL: no memory. */
+struct ch_blocks *ch_blocks_new(const struct ch_squash *image, size_t pins);
 void ch_blocks_free(struct ch_blocks *blocks);
 
 /* Get block WANT unpacked, and pin it.
@@ -38,6 +42,7 @@ void ch_blocks_free(struct ch_blocks *blocks);
 int ch_blocks_get(struct ch_blocks *blocks, struct ch_block want, void *scratch, size_t *ret_slot,
 		  const uint8_t **ret_data, size_t *ret_len);
 
-void ch_blocks_put(struct ch_blocks *blocks, size_t slot);
+/* Unpin it; USED bytes of it were given to the kernel. */
+void ch_blocks_put(struct ch_blocks *blocks, size_t slot, size_t used);
 
 #endif

@@ -8,6 +8,9 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/uio.h>
+
+#define CH_DATA_MAX (1UL << 20)
 
 struct ch_data;
 struct ch_err;
@@ -24,9 +27,12 @@ void ch_data_free(struct ch_data *data);
 int ch_reader_new(struct ch_data *data, struct ch_reader **ret_reader, struct ch_err *err);
 void ch_reader_free(struct ch_reader *reader);
 
-/* Read up to SIZE bytes at OFF; less only at the end of the file.
- * Returns the number, or -EIO, -EINVAL (not a regular file). */
-long ch_data_read(struct ch_reader *reader, const struct ch_inode *inode, uint64_t off, void *buf,
-		  size_t size);
+/* Get up to SIZE bytes at OFF, of CH_DATA_MAX at most; less only at the end of the file.
+ *
+ * ret_parts, ret_n: where they are, in order, valid until ch_data_done(), which must follow success
+ * Returns the number of bytes, or -EIO, -EINVAL (not a regular file). */
+long ch_data_get(struct ch_reader *reader, const struct ch_inode *inode, uint64_t off, size_t size,
+		 const struct iovec **ret_parts, unsigned *ret_n);
+void ch_data_done(struct ch_reader *reader);
 
 #endif

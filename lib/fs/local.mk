@@ -17,10 +17,11 @@ libchfs_la_SOURCES = \
 	%D%/report.c %D%/report.h \
 	%D%/server.c %D%/server.h \
 	%D%/supervise.c %D%/supervise.h \
+	%D%/turns.c %D%/turns.h \
 	%D%/unpack.c %D%/unpack.h \
 	%D%/worker.c %D%/worker.h \
 	%D%/xattr.c %D%/xattr.h
-libchfs_la_CPPFLAGS = $(AM_CPPFLAGS) $(FUSE_CFLAGS) $(SQUASHFUSE_CFLAGS)
+libchfs_la_CPPFLAGS = $(AM_CPPFLAGS) $(FUSE_CFLAGS) $(UNPACK_CFLAGS)
 libchfs_la_CFLAGS = $(AM_CFLAGS) -pthread
-libchfs_la_LIBADD = $(FUSE_LIBS) $(SQUASHFUSE_LIBS) -lpthread
+libchfs_la_LIBADD = $(FUSE_LIBS) $(UNPACK_LIBS) -lpthread
 endif

@@ -99,7 +99,7 @@ static int load(const struct ch_squash *image, uint64_t pos, uint8_t *out, struc
 	} else {
 		if (ch_squash_pread(image, pos + sizeof(head), in, size) < 0)
 			return -EIO;
-		len = ch_unpack(image->compressor, in, size, out, CH_META_SIZE);
+		len = ch_unpack(image->unpacker, in, size, out, CH_META_SIZE);
 	}
 	if (len <= 0)
 		return -EIO;

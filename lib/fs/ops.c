@@ -205,18 +205,21 @@ static void op_read(fuse_req_t req, fuse_ino_t node, size_t size, off_t off,
 		    struct fuse_file_info *fi)
 {
 	struct ch_inode inode;
+	const struct iovec *parts;
+	unsigned n;
 	long rc = inode_of(node, &inode);
 
 	(void)fi;
 	if (rc == 0 && off < 0)
 		rc = -EINVAL;
 	if (rc == 0)
-		rc = ch_data_read(self->reader, &inode, (uint64_t)off, self->reply,
-				  size < REPLY_SIZE ? size : REPLY_SIZE);
-	if (rc < 0)
+		rc = ch_data_get(self->reader, &inode, (uint64_t)off, size, &parts, &n);
+	if (rc < 0) {
 		fail(req, node, rc);
-	else
-		fuse_reply_buf(req, self->reply, (size_t)rc);
+		return;
+	}
+	fuse_reply_iov(req, parts, (int)n);
+	ch_data_done(self->reader);
 }
 
 /* Every isatty(3) asks. ENOSYS would not be remembered. */

@@ -27,8 +27,10 @@
 #define INIT_PATIENCE 10000 /* ms; mount(2) has queued it before we get the descriptor */
 #define INIT_SIZE     8192  /* FUSE_MIN_READ_BUFFER */
 
-#define THREADS_MIN 2
-#define THREADS_DEF 8
+/* Two for each CPU: some wait for the image file. */
+#define THREADS_CPU 2
+#define THREADS_MIN 4
+#define THREADS_DEF 16
 #define THREADS_MAX 64
 
 /* Returns 1, 0 when the keeper has gone, or a negative errno. */
@@ -78,7 +80,9 @@ static unsigned count_threads(uint32_t asked)
 
 	if (asked)
 		return asked < THREADS_MAX ? asked : THREADS_MAX;
-	n = sched_getaffinity(0, sizeof(set), &set) < 0 ? THREADS_DEF : (unsigned)CPU_COUNT(&set);
+	if (sched_getaffinity(0, sizeof(set), &set) < 0)
+		return THREADS_DEF;
+	n = THREADS_CPU * (unsigned)CPU_COUNT(&set);
 	if (n < THREADS_MIN)
 		return THREADS_MIN;
 	return n < THREADS_DEF ? n : THREADS_DEF;

@@ -160,7 +160,8 @@ int ch_squash_open(int fd, uint64_t offset, uint64_t limit, struct ch_squash *re
 	if (rc < 0)
 		return rc;
 	image.meta = ch_meta_new();
-	if (!image.meta)
+	image.unpacker = ch_unpacker_new(image.compressor);
+	if (!image.meta || !image.unpacker)
 		return ch_err_set(err, -ENOMEM, "out of memory");
 	if (ch_inode_read(&image, image.root, &root) < 0)
 		return ch_err_set(err, -EPROTO, "damaged: cannot read the root inode");
@@ -172,6 +173,7 @@ int ch_squash_open(int fd, uint64_t offset, uint64_t limit, struct ch_squash *re
 
 void ch_squash_done(struct ch_squash *image)
 {
+	ch_unpacker_free(image->unpacker);
 	ch_meta_free(image->meta);
 	*image = (struct ch_squash){ 0 };
 }

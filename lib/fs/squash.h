@@ -14,6 +14,7 @@
 
 struct ch_err;
 struct ch_meta;
+struct ch_unpacker;
 
 #define CH_SQUASH_NONE 0xffffffffU /* no fragment, no extended attributes */
 
@@ -32,7 +33,8 @@ struct ch_squash {
 	uint64_t xattr_table; /* of xattr ids; ~0: none */
 	uint64_t xattr_base;  /* xattr references count from here */
 	uint32_t xattrs;
-	struct ch_meta *meta; /* owned: cache of metadata blocks */
+	struct ch_meta *meta;	      /* owned: cache of metadata blocks */
+	struct ch_unpacker *unpacker; /* owned */
 };
 
 /* Open the file system at OFFSET of FD (which must stay open), and check it: superblock,

@@ -17,16 +17,23 @@
 #include "fs/note.h"
 #include "fs/ops.h"
 #include "fs/report.h"
+#include "fs/turns.h"
 
 #define STACK_SIZE (512UL << 10)
 
 #define NOTIFY_RESEND 7 /* FUSE_NOTIFY_RESEND, Linux 6.9 */
 
+/* What all threads use. */
+struct shared {
+	pthread_mutex_t gate; /* held until serving may begin */
+	struct ch_turns turns;
+};
+
 struct thread {
 	const struct ch_worker *worker;
 	struct ch_ops_thread *ops;
 	unsigned slot;
-	pthread_mutex_t *gate; /* held until serving may begin */
+	struct shared *shared;
 };
 
 static void *serve(void *arg)
@@ -36,13 +43,15 @@ static void *serve(void *arg)
 	size_t size;
 	void *buf = ch_journal_buffer(w->journal, t->slot, &size);
 
-	pthread_mutex_lock(t->gate);
-	pthread_mutex_unlock(t->gate);
+	pthread_mutex_lock(&t->shared->gate);
+	pthread_mutex_unlock(&t->shared->gate);
 	for (;;) {
 		ch_journal_clear(w->journal, t->slot);
+		ch_turns_wait(&t->shared->turns);
 
 		ssize_t n = read(w->fuse, buf, size);
 
+		ch_turns_work(&t->shared->turns);
 		if (n > 0)
 			ch_ops_process(t->ops, buf, (size_t)n);
 		else if (n == 0 || errno == ENODEV)
@@ -129,11 +138,11 @@ static int start_threads(struct thread *threads, unsigned n, struct ch_err *err)
 }
 
 /* Memory for each thread; for fewer, when there is not enough. */
-static int prepare_threads(const struct ch_worker *w, struct ch_ops *ops, pthread_mutex_t *gate,
+static int prepare_threads(const struct ch_worker *w, struct ch_ops *ops, struct shared *shared,
 			   struct thread *threads, unsigned *n, struct ch_err *err)
 {
 	for (unsigned i = 0; i < *n; i++) {
-		threads[i] = (struct thread){ .worker = w, .slot = i, .gate = gate };
+		threads[i] = (struct thread){ .worker = w, .slot = i, .shared = shared };
 
 		int rc = ch_ops_thread_new(ops, &threads[i].ops, err);
 
@@ -146,13 +155,13 @@ static int prepare_threads(const struct ch_worker *w, struct ch_ops *ops, pthrea
 }
 
 static int start(const struct ch_worker *w, struct thread *threads, unsigned n,
-		 pthread_mutex_t *gate, struct ch_err *err)
+		 struct shared *shared, struct ch_err *err)
 {
 	struct ch_ops *ops = NULL;
 	int rc = ch_ops_new(w->image, w->fuse, n, w->uid, w->gid, &ops, err);
 
 	if (rc == 0)
-		rc = prepare_threads(w, ops, gate, threads, &n, err);
+		rc = prepare_threads(w, ops, shared, threads, &n, err);
 	if (rc == 0)
 		rc = start_session(threads[0].ops, w, err);
 	if (rc == 0)
@@ -177,15 +186,15 @@ void ch_worker_run(const struct ch_worker *w)
 {
 	unsigned n = ch_journal_slots(w->journal);
 	struct thread *threads = calloc(n, sizeof(*threads));
-	pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+	struct shared shared = { PTHREAD_MUTEX_INITIALIZER, CH_TURNS_INIT };
 	struct ch_err err = { .msg = "out of memory" };
 	uint64_t one = 1;
 	int rc = -ENOMEM;
 
 	prctl(PR_SET_NAME, "ch-server-w", 0, 0, 0);
-	pthread_mutex_lock(&gate);
+	pthread_mutex_lock(&shared.gate);
 	if (threads)
-		rc = start(w, threads, n, &gate, &err);
+		rc = start(w, threads, n, &shared, &err);
 	if (rc < 0) {
 		if (w->sock >= 0)
 			ch_report(w->sock, rc, err.msg);
@@ -195,7 +204,7 @@ void ch_worker_run(const struct ch_worker *w)
 	}
 	replay(w, threads[0].ops);
 	ask_again(w->fuse);
-	pthread_mutex_unlock(&gate);
+	pthread_mutex_unlock(&shared.gate);
 	ch_report(w->sock, 0, "");
 	(void)!write(w->ready, &one, sizeof(one));
 	wait_for_end(w->lifeline);

@@ -53,7 +53,7 @@ static void look_squash(const struct ch_site *site, struct ch_finding *f)
 	snprintf(server, sizeof(server), "%.*s/ch-server", slash ? (int)(slash - site->keeper) : 0,
 		 site->keeper);
 	if (!site->has_server)
-		ch_found_no(f, "", "built without libfuse3 or libsquashfuse");
+		ch_found_no(f, "", "built without libfuse3 or a compression library");
 	else if (access(server, X_OK) < 0)
 		ch_found_no(f, "", "'%s': %s", server, strerror(errno));
 	else

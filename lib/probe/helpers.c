@@ -69,7 +69,7 @@ void ch_look_helpers(const struct ch_site *site, struct ch_finding *f)
 	if (site->has_server)
 		ch_found_ok(f, "version %s", ch_version);
 	else
-		ch_found_limited(f, "build with libfuse3 and libsquashfuse",
+		ch_found_limited(f, "build with libfuse3 and the compression libraries",
 				 "no ch-server: images have to be directories");
 }
 

@@ -29,13 +29,27 @@ struct walk {
 
 static char buffer[PART];
 
+static void read_part(struct walk *w, const struct ch_inode *inode, uint64_t off, size_t size)
+{
+	const struct iovec *parts;
+	unsigned n;
+	char *to = buffer;
+
+	if (ch_data_get(w->reader, inode, off, size, &parts, &n) < 0)
+		return;
+	for (unsigned i = 0; i < n; i++) {
+		memcpy(to, parts[i].iov_base, parts[i].iov_len);
+		to += parts[i].iov_len;
+	}
+	ch_data_done(w->reader);
+}
+
 static void read_file(struct walk *w, const struct ch_inode *inode)
 {
-	ch_data_read(w->reader, inode, 0, buffer, sizeof(buffer));
-	if (inode->size > sizeof(buffer))
-		ch_data_read(w->reader, inode, inode->size - sizeof(buffer), buffer,
-			     sizeof(buffer));
-	ch_data_read(w->reader, inode, inode->size / 2, buffer, 1);
+	read_part(w, inode, 0, PART);
+	if (inode->size > PART)
+		read_part(w, inode, inode->size - PART, PART);
+	read_part(w, inode, inode->size / 2, 1);
 }
 
 static void read_attributes(struct walk *w, const struct ch_inode *inode)
