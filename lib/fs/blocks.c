@@ -201,14 +201,15 @@ static struct slot *load(struct ch_blocks *b, struct ch_block want, void *scratc
 	return s;
 }
 
-int ch_blocks_get(struct ch_blocks *blocks, struct ch_block want, void *scratch, size_t *ret_slot,
-		  const uint8_t **ret_data, size_t *ret_len)
+int ch_blocks_get(struct ch_blocks *blocks, struct ch_block want, void *scratch,
+		  struct ch_pinned *ret_block)
 {
 	int rc = 0;
 
 	pthread_mutex_lock(&blocks->lock);
 
 	struct slot *s = find(blocks, want);
+	bool fresh = !s;
 
 	if (s) {
 		s->pins++;
@@ -219,9 +220,12 @@ int ch_blocks_get(struct ch_blocks *blocks, struct ch_block want, void *scratch,
 		s = load(blocks, want, scratch);
 	}
 	if (s->state == READY) {
-		*ret_slot = number_of(blocks, s);
-		*ret_data = data_of(blocks, s);
-		*ret_len = s->len;
+		*ret_block = (struct ch_pinned){
+			.data = data_of(blocks, s),
+			.len = s->len,
+			.slot = number_of(blocks, s),
+			.fresh = fresh,
+		};
 	} else {
 		s->pins--;
 		rc = -EIO;
@@ -230,11 +234,11 @@ int ch_blocks_get(struct ch_blocks *blocks, struct ch_block want, void *scratch,
 	return rc;
 }
 
-void ch_blocks_put(struct ch_blocks *blocks, size_t slot, size_t used)
+void ch_blocks_put(struct ch_blocks *blocks, const struct ch_pinned *block, size_t used)
 {
 	pthread_mutex_lock(&blocks->lock);
 
-	struct slot *s = &blocks->slots[slot];
+	struct slot *s = &blocks->slots[block->slot];
 
 	s->pins--;
 	s->used += (uint32_t)used;

@@ -11,6 +11,7 @@
 #ifndef CH_FS_BLOCKS_H
 #define CH_FS_BLOCKS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -33,16 +34,22 @@ static inline uint32_t ch_block_size(uint32_t header)
 struct ch_blocks *ch_blocks_new(const struct ch_squash *image, size_t pins);
 void ch_blocks_free(struct ch_blocks *blocks);
 
+/* An unpacked block that stays where it is until ch_blocks_put(). */
+struct ch_pinned {
+	const uint8_t *data;
+	size_t len;
+	size_t slot;
+	bool fresh; /* was unpacked for this */
+};
+
 /* Get block WANT unpacked, and pin it.
  *
  * scratch: a buffer of the image's block size, for the packed data
- * ret_slot: for ch_blocks_put()
- * ret_data, ret_len: valid until then
  * Returns 0 or -EIO. */
-int ch_blocks_get(struct ch_blocks *blocks, struct ch_block want, void *scratch, size_t *ret_slot,
-		  const uint8_t **ret_data, size_t *ret_len);
+int ch_blocks_get(struct ch_blocks *blocks, struct ch_block want, void *scratch,
+		  struct ch_pinned *ret_block);
 
 /* Unpin it; USED bytes of it were given to the kernel. */
-void ch_blocks_put(struct ch_blocks *blocks, size_t slot, size_t used);
+void ch_blocks_put(struct ch_blocks *blocks, const struct ch_pinned *block, size_t used);
 
 #endif

@@ -13,54 +13,83 @@
 #include "fs/blocks.h"
 #include "fs/squash.h"
 #include "fs/inode.h"
+#include "fs/node.h"
+#include "fs/push.h"
 
 #define FRAGMENT_SIZE 16 /* entry of the fragment table */
 
 #define BLOCK_MIN 4096 /* of SquashFS */
 #define PARTS_MAX (CH_DATA_MAX / BLOCK_MIN + 1)
+#define NOWHERE	  UINT64_MAX
+
+/* From this block size on, the rest of a block is pushed. The kernel asks for 128 KiB. */
+#define PUSH_SIZE (256UL << 10)
 
 struct ch_data {
 	const struct ch_squash *image;
 	struct ch_blocks *blocks;
 	struct ch_blockmap *map;
-	void *zeros; /* a block of them, mapped */
+	struct ch_push *push; /* or NULL */
+	void *zeros;	      /* a block of them, mapped */
+};
+
+/* Of what is being given out. */
+struct part {
+	struct ch_pinned block;
+	size_t off;	/* in the block */
+	size_t len;	/* 0: a hole */
+	uint64_t begin; /* of the block in the file */
+	bool pushable;
 };
 
 struct ch_reader {
 	struct ch_data *data; /* borrowed */
-	unsigned n;	      /* parts of what is being given out */
-	struct iovec parts[PARTS_MAX];
-	size_t slots[PARTS_MAX]; /* of the parts, or NONE */
-	uint8_t scratch[];	 /* one block */
+	uint64_t node;	      /* of the file */
+	unsigned n;	      /* parts */
+	struct iovec iov[PARTS_MAX];
+	struct part parts[PARTS_MAX];
+	uint8_t scratch[]; /* one block */
 };
 
-#define NONE SIZE_MAX
-
-int ch_data_new(const struct ch_squash *image, unsigned readers, struct ch_data **ret_data,
-		struct ch_err *err)
+static int out_of_memory(struct ch_data *d, struct ch_err *err)
 {
+	ch_data_free(d);
+	return ch_err_set(err, -ENOMEM, "out of memory");
+}
+
+int ch_data_new(const struct ch_squash *image, unsigned readers, int fuse_fd,
+		struct ch_data **ret_data, struct ch_err *err)
+{
+	size_t pins = readers * (CH_DATA_MAX / image->block_size + 1);
+	bool push = fuse_fd >= 0 && image->block_size >= PUSH_SIZE;
 	struct ch_data *d = calloc(1, sizeof(*d));
 
 	if (!d)
-		return ch_err_set(err, -ENOMEM, "out of memory");
+		return out_of_memory(d, err);
 	d->image = image;
-	d->blocks = ch_blocks_new(image, readers * (CH_DATA_MAX / image->block_size + 1));
+	d->blocks = ch_blocks_new(image, pins + (push ? CH_PUSH_PINS : 0));
 	d->map = ch_blockmap_new(image);
 	d->zeros = mmap(NULL, image->block_size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (d->zeros == MAP_FAILED)
 		d->zeros = NULL;
-	if (!d->blocks || !d->map || !d->zeros) {
-		ch_data_free(d);
-		return ch_err_set(err, -ENOMEM, "out of memory");
-	}
+	if (!d->blocks || !d->map || !d->zeros)
+		return out_of_memory(d, err);
+	if (push && !(d->push = ch_push_new(d->blocks, fuse_fd)))
+		return out_of_memory(d, err);
 	*ret_data = d;
 	return 0;
+}
+
+struct ch_push *ch_data_push(struct ch_data *d)
+{
+	return d->push;
 }
 
 void ch_data_free(struct ch_data *d)
 {
 	if (!d)
 		return;
+	ch_push_free(d->push);
 	if (d->zeros)
 		munmap(d->zeros, d->image->block_size);
 	ch_blockmap_free(d->map);
@@ -85,29 +114,27 @@ void ch_reader_free(struct ch_reader *reader)
 	free(reader);
 }
 
-/* LEN bytes at DATA are the next part. */
-static void add(struct ch_reader *r, size_t slot, const void *data, size_t len)
+static void add(struct ch_reader *r, const void *data, size_t len, const struct part *part)
 {
-	struct iovec *part = &r->parts[r->n];
-
-	memcpy(&part->iov_base, &data, sizeof(data)); /* an iovec is not const; nobody writes */
-	part->iov_len = len;
-	r->slots[r->n++] = slot;
+	memcpy(&r->iov[r->n].iov_base, &data, sizeof(data)); /* not const; nobody writes */
+	r->iov[r->n].iov_len = len;
+	r->parts[r->n++] = *part;
 }
 
-/* LEN bytes at OFF of B are the next part. */
-static int add_from(struct ch_reader *r, struct ch_block b, size_t off, size_t len)
+/* LEN bytes at OFF of B are the next part. BEGIN: of the block in the file, or NOWHERE */
+static int add_from(struct ch_reader *r, struct ch_block b, size_t off, size_t len, uint64_t begin)
 {
-	const uint8_t *data;
-	size_t slot, have;
+	struct part part = { .off = off, .len = len, .begin = begin };
 
-	if (ch_blocks_get(r->data->blocks, b, r->scratch, &slot, &data, &have) < 0)
+	if (ch_blocks_get(r->data->blocks, b, r->scratch, &part.block) < 0)
 		return -EIO;
-	if (off > have || len > have - off) {
-		ch_blocks_put(r->data->blocks, slot, 0);
+	if (off > part.block.len || len > part.block.len - off) {
+		ch_blocks_put(r->data->blocks, &part.block, 0);
 		return -EIO;
 	}
-	add(r, slot, data + off, len);
+	/* What is read from its beginning is mostly read to its end anyway. */
+	part.pushable = r->data->push && begin != NOWHERE && part.block.fresh && off > 0;
+	add(r, part.block.data + off, len, &part);
 	return 0;
 }
 
@@ -122,7 +149,7 @@ static int from_fragment(struct ch_reader *r, const struct ch_inode *inode, size
 
 	struct ch_block b = { .pos = ch_le64(e), .header = ch_le32(e + 8) };
 
-	return add_from(r, b, inode->off + off, len);
+	return add_from(r, b, inode->off + off, len, NOWHERE);
 }
 
 /* A part from one block of the file; the range does not leave it. */
@@ -136,10 +163,10 @@ static int from_block(struct ch_reader *r, const struct ch_inode *inode, uint64_
 	if (ch_blockmap_find(r->data->map, inode, index, &b) < 0)
 		return -EIO;
 	if (ch_block_size(b.header) == 0) {
-		add(r, NONE, r->data->zeros, len);
+		add(r, r->data->zeros, len, &(struct part){ .len = 0 });
 		return 0;
 	}
-	return add_from(r, b, off, len);
+	return add_from(r, b, off, len, index * r->data->image->block_size);
 }
 
 static int get(struct ch_reader *r, const struct ch_inode *inode, uint64_t off, size_t size)
@@ -169,20 +196,36 @@ long ch_data_get(struct ch_reader *r, const struct ch_inode *inode, uint64_t off
 		size = 0;
 	else if (size > inode->size - off)
 		size = (size_t)(inode->size - off);
+	r->node = ch_node_id(r->data->image->root, inode->ref);
 	if (get(r, inode, off, size) < 0) {
 		ch_data_done(r);
 		return -EIO;
 	}
-	*ret_parts = r->parts;
+	*ret_parts = r->iov;
 	*ret_n = r->n;
 	return (long)size;
+}
+
+/* Is the block to be kept until the rest of it is with the kernel? */
+static bool push(struct ch_reader *r, const struct part *part)
+{
+	const struct ch_push_block b = {
+		.node = r->node,
+		.off = part->begin,
+		.block = part->block,
+		.from = part->off,
+		.to = part->off + part->len,
+	};
+
+	return part->pushable && ch_push_offer(r->data->push, &b);
 }
 
 void ch_data_done(struct ch_reader *r)
 {
 	while (r->n) {
-		r->n--;
-		if (r->slots[r->n] != NONE)
-			ch_blocks_put(r->data->blocks, r->slots[r->n], r->parts[r->n].iov_len);
+		const struct part *part = &r->parts[--r->n];
+
+		if (part->len && !push(r, part))
+			ch_blocks_put(r->data->blocks, &part->block, part->len);
 	}
 }

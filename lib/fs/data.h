@@ -16,12 +16,18 @@ struct ch_data;
 struct ch_err;
 struct ch_squash;
 struct ch_inode;
+struct ch_push;
 struct ch_reader;
 
-/* readers: how many threads read at the same time, at most. IMAGE is borrowed. */
-int ch_data_new(const struct ch_squash *image, unsigned readers, struct ch_data **ret_data,
-		struct ch_err *err);
+/* readers: how many threads read at the same time, at most. IMAGE is borrowed.
+ * fuse_fd: of the mount whose page cache may be given more than was asked for, or -1 */
+int ch_data_new(const struct ch_squash *image, unsigned readers, int fuse_fd,
+		struct ch_data **ret_data, struct ch_err *err);
 void ch_data_free(struct ch_data *data);
+
+/* For a thread that gives the kernel more than was asked for. NULL: not worth it for this
+ * image. */
+struct ch_push *ch_data_push(struct ch_data *data);
 
 /* What one thread needs for itself. */
 int ch_reader_new(struct ch_data *data, struct ch_reader **ret_reader, struct ch_err *err);

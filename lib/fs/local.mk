@@ -14,6 +14,7 @@ libchfs_la_SOURCES = \
 	%D%/node.h \
 	%D%/note.c %D%/note.h \
 	%D%/ops.c %D%/ops.h \
+	%D%/push.c %D%/push.h \
 	%D%/report.c %D%/report.h \
 	%D%/server.c %D%/server.h \
 	%D%/supervise.c %D%/supervise.h \

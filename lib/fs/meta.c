@@ -16,6 +16,7 @@
 #define SETS 128
 #define WAYS 4
 
+#define HEAD_SIZE    2
 #define UNCOMPRESSED 0x8000U
 
 /* What a block from the cache costs, and one that has to be unpacked; about 100 ns a unit. */
@@ -78,32 +79,31 @@ static size_t set_of(uint64_t block)
 	return (size_t)((block * 0x9e3779b97f4a7c15ULL) >> 32) % SETS;
 }
 
-/* Read and unpack the block at POS to OUT. */
+/* Read and unpack the block at POS to OUT. How long it is says its header: one read takes all
+ * that it may have, and mostly the beginning of the next one, which is wanted soon. */
 static int load(const struct ch_squash *image, uint64_t pos, uint8_t *out, struct piece *ret)
 {
-	uint8_t head[2];
-	uint8_t in[CH_META_SIZE];
+	uint8_t in[HEAD_SIZE + CH_META_SIZE];
+	uint64_t there = pos < image->size ? image->size - pos : 0;
+	size_t got = there < sizeof(in) ? (size_t)there : sizeof(in);
 	long len;
 
-	if (ch_squash_pread(image, pos, head, sizeof(head)) < 0)
+	if (got < HEAD_SIZE || ch_squash_pread(image, pos, in, got) < 0)
 		return -EIO;
 
-	uint32_t size = ch_le16(head) & ~UNCOMPRESSED;
+	uint32_t size = ch_le16(in) & ~UNCOMPRESSED;
 
-	if (size == 0 || size > CH_META_SIZE)
+	if (size == 0 || size > got - HEAD_SIZE)
 		return -EIO;
-	if (ch_le16(head) & UNCOMPRESSED) {
-		if (ch_squash_pread(image, pos + sizeof(head), out, size) < 0)
-			return -EIO;
+	if (ch_le16(in) & UNCOMPRESSED) {
+		memcpy(out, in + HEAD_SIZE, size);
 		len = (long)size;
 	} else {
-		if (ch_squash_pread(image, pos + sizeof(head), in, size) < 0)
-			return -EIO;
-		len = ch_unpack(image->unpacker, in, size, out, CH_META_SIZE);
+		len = ch_unpack(image->unpacker, in + HEAD_SIZE, size, out, CH_META_SIZE);
 	}
 	if (len <= 0)
 		return -EIO;
-	*ret = (struct piece){ .next = pos + sizeof(head) + size, .len = (uint32_t)len };
+	*ret = (struct piece){ .next = pos + HEAD_SIZE + size, .len = (uint32_t)len };
 	return 0;
 }
 

@@ -453,7 +453,7 @@ int ch_ops_new(const struct ch_squash *image, int fuse_fd, unsigned threads, uin
 	/* libfuse takes a descriptor for a mount point that is "/dev/fd/N" */
 	snprintf(mount, sizeof(mount), "/dev/fd/%d", fuse_fd);
 
-	int rc = ch_data_new(image, threads, &ops->data, err);
+	int rc = ch_data_new(image, threads, fuse_fd, &ops->data, err);
 
 	if (rc == 0 && !(ops->ends = ch_dir_ends_new()))
 		rc = ch_err_set(err, -ENOMEM, "out of memory");
@@ -480,6 +480,11 @@ void ch_ops_free(struct ch_ops *ops)
 	ch_dir_ends_free(ops->ends);
 	ch_data_free(ops->data);
 	free(ops);
+}
+
+struct ch_push *ch_ops_push(struct ch_ops *ops)
+{
+	return ch_data_push(ops->data);
 }
 
 int ch_ops_thread_new(struct ch_ops *ops, struct ch_ops_thread **ret_thread, struct ch_err *err)

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 struct ch_err;
+struct ch_push;
 struct ch_squash;
 struct ch_ops;
 struct ch_ops_thread;
@@ -23,6 +24,9 @@ struct ch_ops_thread;
 int ch_ops_new(const struct ch_squash *image, int fuse_fd, unsigned threads, uint32_t uid,
 	       uint32_t gid, struct ch_ops **ret_ops, struct ch_err *err);
 void ch_ops_free(struct ch_ops *ops);
+
+/* For a thread of its own (push.h), or NULL. */
+struct ch_push *ch_ops_push(struct ch_ops *ops);
 
 /* What one thread needs for itself; to be made before the filter. */
 int ch_ops_thread_new(struct ch_ops *ops, struct ch_ops_thread **ret_thread, struct ch_err *err);

@@ -16,6 +16,7 @@
 #include "fs/journal.h"
 #include "fs/note.h"
 #include "fs/ops.h"
+#include "fs/push.h"
 #include "fs/report.h"
 #include "fs/turns.h"
 
@@ -114,9 +115,16 @@ static int start_session(struct ch_ops_thread *ops, const struct ch_worker *w, s
 	return 0;
 }
 
-/* One is enough: where the limit of processes is near, more would be better, but not needed. */
-static int start_threads(struct thread *threads, unsigned n, struct ch_err *err)
+static void *push(void *arg)
 {
+	ch_push_run(arg);
+}
+
+/* One is enough: where the limit of processes is near, more would be better, but not needed. */
+static int start_threads(struct thread *threads, unsigned n, struct ch_push *pusher,
+			 struct ch_err *err)
+{
+	pthread_t id;
 	pthread_attr_t attr;
 	unsigned have = 0;
 	int rc = pthread_attr_init(&attr);
@@ -124,11 +132,11 @@ static int start_threads(struct thread *threads, unsigned n, struct ch_err *err)
 	if (rc == 0)
 		rc = pthread_attr_setstacksize(&attr, STACK_SIZE);
 	while (have < n && rc == 0) {
-		pthread_t id;
-
 		rc = pthread_create(&id, &attr, serve, &threads[have]);
 		have += rc == 0;
 	}
+	if (pusher)
+		(void)pthread_create(&id, &attr, push, pusher);
 	pthread_attr_destroy(&attr);
 	if (have == 0)
 		return ch_err_rc(err, -rc, "start a thread");
@@ -165,7 +173,7 @@ static int start(const struct ch_worker *w, struct thread *threads, unsigned n,
 	if (rc == 0)
 		rc = start_session(threads[0].ops, w, err);
 	if (rc == 0)
-		rc = start_threads(threads, n, err);
+		rc = start_threads(threads, n, ch_ops_push(ops), err);
 	if (rc == 0)
 		rc = ch_confine_worker(err);
 	return rc;

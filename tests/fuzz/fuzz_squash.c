@@ -100,7 +100,8 @@ static void walk(const struct ch_squash *image)
 	struct ch_data *data = NULL;
 	struct ch_err err;
 
-	if (ch_data_new(image, 1, &data, &err) == 0 && ch_reader_new(data, &w.reader, &err) == 0)
+	if (ch_data_new(image, 1, -1, &data, &err) == 0 &&
+	    ch_reader_new(data, &w.reader, &err) == 0)
 		visit(&w, image->root, 0);
 	ch_reader_free(w.reader);
 	ch_data_free(data);
