@@ -28,7 +28,7 @@
 		__NR_clock_nanosleep, __NR_nanosleep, __NR_ppoll, __NR_close, __NR_getpid,         \
 		__NR_gettid, __NR_getrandom, __NR_sched_yield, __NR_rt_sigreturn,                  \
 		__NR_rt_sigprocmask, __NR_rt_sigaction, __NR_restart_syscall, __NR_tgkill,         \
-		__NR_exit, __NR_exit_group, CALLS_THREAD CALL_POLL
+		__NR_fadvise64, __NR_exit, __NR_exit_group, CALLS_THREAD CALL_POLL
 
 /* A new thread calls these, perhaps when the filter is there already, and dies if it
  * cannot. */
@@ -68,6 +68,7 @@ static const int supervisor_calls[] = {
 	__NR_seccomp,
 	__NR_prlimit64,
 	__NR_fcntl,
+	__NR_fadvise64,
 	__NR_lseek,
 #ifdef __NR_membarrier
 	__NR_membarrier,

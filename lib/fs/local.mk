@@ -2,6 +2,7 @@
 if SERVER
 noinst_LTLIBRARIES += libchfs.la
 libchfs_la_SOURCES = \
+	%D%/ahead.c %D%/ahead.h \
 	%D%/blockmap.c %D%/blockmap.h \
 	%D%/blocks.c %D%/blocks.h \
 	%D%/confine.c %D%/confine.h \

@@ -9,6 +9,7 @@
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/le.h"
+#include "fs/ahead.h"
 #include "fs/inode.h"
 #include "fs/meta.h"
 #include "fs/unpack.h"
@@ -17,6 +18,7 @@
 #define SUPER_MAGIC   0x73717368U
 #define BLOCK_LOG_MIN 12
 #define BLOCK_LOG_MAX 20
+#define AHEAD_MIN     512 /* smaller reads are look-ups in tables, here and there */
 
 static int read_all(int fd, uint64_t pos, void *buf, size_t len)
 {
@@ -42,6 +44,8 @@ int ch_squash_pread(const struct ch_squash *image, uint64_t pos, void *buf, size
 {
 	if (pos > image->size || len > image->size - pos)
 		return -EIO;
+	if (len >= AHEAD_MIN)
+		ch_ahead_note(image->ahead, image->offset + pos, len, image->offset + image->size);
 	return read_all(image->fd, image->offset + pos, buf, len);
 }
 
@@ -161,7 +165,8 @@ int ch_squash_open(int fd, uint64_t offset, uint64_t limit, struct ch_squash *re
 		return rc;
 	image.meta = ch_meta_new();
 	image.unpacker = ch_unpacker_new(image.compressor);
-	if (!image.meta || !image.unpacker)
+	image.ahead = ch_ahead_new(fd);
+	if (!image.meta || !image.unpacker || !image.ahead)
 		return ch_err_set(err, -ENOMEM, "out of memory");
 	if (ch_inode_read(&image, image.root, &root) < 0)
 		return ch_err_set(err, -EPROTO, "damaged: cannot read the root inode");
@@ -173,6 +178,7 @@ int ch_squash_open(int fd, uint64_t offset, uint64_t limit, struct ch_squash *re
 
 void ch_squash_done(struct ch_squash *image)
 {
+	ch_ahead_free(image->ahead);
 	ch_unpacker_free(image->unpacker);
 	ch_meta_free(image->meta);
 	*image = (struct ch_squash){ 0 };

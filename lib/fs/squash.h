@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct ch_ahead;
 struct ch_err;
 struct ch_meta;
 struct ch_unpacker;
@@ -35,6 +36,7 @@ struct ch_squash {
 	uint32_t xattrs;
 	struct ch_meta *meta;	      /* owned: cache of metadata blocks */
 	struct ch_unpacker *unpacker; /* owned */
+	struct ch_ahead *ahead;	      /* owned */
 };
 
 /* Open the file system at OFFSET of FD (which must stay open), and check it: superblock,
