@@ -1,0 +1,259 @@
+# SPDX-License-Identifier: Apache-2.0
+"""mounts - ways to mount an image, and clients whose cost on it is measured
+
+A client is the same in each mount: a process of the ordinary user that has only moved its
+working directory, or its root, there. (Into a container's mount it goes by way of a process
+inside, and joins its user namespace, without which the kernel lets nobody use the mount.)
+So starting a container is not in the numbers, and programs of the host work anywhere.
+"""
+
+import contextlib
+import ctypes
+import dataclasses
+import json
+import math
+import os
+import resource
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+
+from benchlib import TOP, compile_tiny, run
+
+ENV = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "HOME": "/"}
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def isolated(work):
+    """Run this program again as the first process of namespaces of its own, so that nothing
+    is left mounted or running when that ends. Returns only there."""
+    if os.getpid() == 1:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the outer process ends us
+        return
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    child = subprocess.Popen(
+        [f"{TOP}/tests/lib/open-fuse", "setpriv", "--pdeathsig", "KILL",
+         "unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child",
+         "--mount-proc", *sys.orig_argv], env=os.environ | {"CH_BENCH_WORK": work})
+    try:
+        sys.exit(child.wait())
+    except KeyboardInterrupt:
+        sys.exit(130)
+    finally:
+        child.kill()
+        child.wait()
+
+
+def processes():
+    """{pid: name} of all that live."""
+    found = {}
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            with open(f"/proc/{pid}/stat", encoding="utf-8") as f:
+                name, rest = f.read().split("(", 1)[1].rsplit(") ", 1)
+            if rest[0] not in "ZX":
+                found[int(pid)] = name
+    return found
+
+
+def wait_for(what, seconds=20):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        result = what()
+        if result:
+            return result
+        time.sleep(0.002)
+    raise TimeoutError("the mount did not come, or did not go")
+
+
+# ---- contenders -----------------------------------------------------------------------
+
+@dataclasses.dataclass
+class Mount:
+    root: str       # a path that leads there
+    servers: list   # processes that serve it
+    userns: str = None
+
+    def cpu(self):
+        """CPU seconds of the servers, threads that have ended included."""
+        return sum(time.clock_gettime(cpu_clock(p)) for p in self.servers)
+
+    def memory(self):
+        """The most that the servers had resident, in MiB: the sum of all, shared pages twice."""
+        total = 0
+        for pid in self.servers:
+            with open(f"/proc/{pid}/status", encoding="utf-8") as f:
+                total += sum(int(line.split()[1]) for line in f if line.startswith("VmHWM"))
+        return total / 1024
+
+
+def cpu_clock(pid):
+    clock = ctypes.c_int()
+    error = libc.clock_getcpuclockid(pid, ctypes.byref(clock))
+    if error:
+        raise OSError(error, f"process {pid}: {os.strerror(error)}")
+    return clock.value
+
+
+class Mounts:
+    """How to mount; each method is a context that gives a Mount."""
+
+    def __init__(self, place, user):
+        self.user = user
+        self.point, self.bin, self.home = (os.path.join(place, d)
+                                           for d in ("mount", "bin", "home"))
+        for d in (self.point, self.bin, self.home):
+            os.mkdir(d)
+        os.chown(self.home, user.pw_uid, user.pw_gid)
+        compile_tiny(os.path.join(self.bin, "hold"), nap=10**9)
+
+    @contextlib.contextmanager
+    def container(self, ch_run, image):
+        """Its first process is not of the image: nothing of that is read but /mnt."""
+        before = processes()
+        starter = subprocess.Popen(
+            [*ch_run, "-b", f"{self.bin}:/mnt", image, "--", "/mnt/hold"],
+            user=self.user.pw_uid, group=self.user.pw_gid, extra_groups=[], cwd="/",
+            env=ENV | {"HOME": self.home, "USER": self.user.pw_name},
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        try:
+            inside = wait_for(lambda: [p for p, name in processes().items() if name == "hold"])[0]
+            yield Mount(f"/proc/{inside}/root",
+                        [p for p in processes() if p not in before and p != inside],
+                        f"/proc/{inside}/ns/user")
+            os.kill(inside, signal.SIGKILL)
+        except BaseException:
+            starter.kill()
+            raise
+        finally:
+            starter.wait()
+            wait_for(lambda: not processes().keys() - before.keys())
+
+    @contextlib.contextmanager
+    def host(self, servers):
+        """What is mounted on self.point by now. Programs may want the usual three, too."""
+        try:
+            for d in ("dev", "proc", "sys"):
+                run(["mount", "--rbind", f"/{d}", f"{self.point}/{d}"])
+            yield Mount(self.point, servers)
+        finally:
+            run(["umount", "--recursive", self.point])
+
+    @contextlib.contextmanager
+    def kernel(self, image):
+        run(["mount", "-t", "squashfs", "-o", "loop,ro", image, self.point])
+        with self.host([]) as mount:
+            yield mount
+
+    @contextlib.contextmanager
+    def tree(self, directory):
+        run(["mount", "--bind", directory, self.point])
+        with self.host([]) as mount:
+            yield mount
+
+    @contextlib.contextmanager
+    def squashfuse_ll(self, image):
+        server = subprocess.Popen(["squashfuse_ll", "-f", "-o", "allow_other", image, self.point])
+        try:
+            wait_for(lambda: server.poll() is None and os.path.ismount(self.point))
+            with self.host([server.pid]) as mount:
+                yield mount
+            server.wait(20)
+        finally:
+            server.kill()
+            server.wait()
+
+
+# ---- clients --------------------------------------------------------------------------
+
+@dataclasses.dataclass
+class Sample:
+    """Seconds, MiB."""
+    wall: float = math.nan
+    client: float = math.nan
+    server: float = math.nan
+    memory: float = math.nan
+    error: str = None
+
+    @property
+    def cpu(self):
+        return self.client + self.server
+
+
+def program(*argv):
+    """A job that executes ARGV."""
+    return lambda: os.posix_spawn(argv[0], argv, ENV)
+
+
+def forked(function, *args):
+    """A job that calls FUNCTION in a process of its own."""
+    def start():
+        pid = os.fork()
+        if pid == 0:
+            leave(function, *args)
+        return pid
+    return start
+
+
+def leave(function, *args):
+    """End this process after FUNCTION."""
+    try:
+        function(*args)
+        os._exit(0)
+    except BaseException:
+        traceback.print_exc()
+        sys.stderr.flush()
+        os._exit(1)
+
+
+class Client:
+    def __init__(self, user):
+        self.user = user
+
+    def measure(self, mount, jobs, inside):
+        """Start all JOBS at once on the mount; with INSIDE, that is their root."""
+        with tempfile.TemporaryFile() as result, tempfile.TemporaryFile() as errors:
+            before = mount.cpu()
+            pid = os.fork()
+            if pid == 0:
+                leave(self.run, mount, jobs, inside, result, errors)
+            os.waitpid(pid, 0)
+            time.sleep(0.02)  # what the server does ahead belongs to it
+            server = mount.cpu() - before
+            result.seek(0)
+            text = result.read()
+            errors.seek(0)
+            if not text:
+                return Sample(error=(errors.read().decode().splitlines() or ["failed"])[-1])
+            return Sample(**json.loads(text), server=server, memory=mount.memory())
+
+    def run(self, mount, jobs, inside, result, errors):
+        null = os.open("/dev/null", os.O_RDWR)
+        for fd, to in ((null, 0), (null, 1), (errors.fileno(), 2)):
+            os.dup2(fd, to)
+        self.enter(mount, inside)
+        begin = time.perf_counter()
+        pids = [start() for start in jobs]
+        statuses = [os.waitpid(pid, 0)[1] for pid in pids]
+        wall = time.perf_counter() - begin
+        if any(statuses):
+            raise ChildProcessError(f"wait status {max(statuses)}")
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        result.write(json.dumps({"wall": wall, "client": used.ru_utime + used.ru_stime}).encode())
+        result.flush()
+
+    def enter(self, mount, inside):
+        os.setgroups([])
+        root = os.open(mount.root, os.O_PATH | os.O_DIRECTORY)
+        if mount.userns:
+            userns = os.open(mount.userns, os.O_RDONLY)
+            if libc.setns(userns, 0):
+                raise OSError(ctypes.get_errno(), "setns")
+        os.fchdir(root)
+        if inside:
+            os.chroot(".")
+        os.setresgid(*[self.user.pw_gid] * 3)
+        os.setresuid(*[self.user.pw_uid] * 3)
