@@ -31,7 +31,7 @@ def interval(values):
 
 
 def ratios(values, base):
-    return [a / b for a, b in zip(values, base)]
+    return [a / b if b else math.nan for a, b in zip(values, base)]
 
 
 def differences(values, base):
@@ -39,9 +39,12 @@ def differences(values, base):
 
 
 def with_interval(values):
-    if len(good(values)) < 3:
-        return "      failed"
-    low, high = interval(good(values))
+    values = good(values)
+    if not values:
+        return "   –"
+    if len(values) < 3:
+        return f"{median(values):6.2f}"
+    low, high = interval(values)
     return f"{median(values):6.2f} [{low:.2f}, {high:.2f}]"
 
 

@@ -71,6 +71,11 @@ def make_deb(tree):
     run([os.path.join(TOP, "contrib", "images"), "--quiet", "scipy", tree + "/"])
 
 
+def full_name(name):
+    """The name of an image, in full: KIND[.COMPRESSION[.BLOCK]]"""
+    return ".".join([*name.split("."), *("zstd", "128K")[name.count("."):]])
+
+
 class Images:
     make = {"deb": make_deb, "big": make_big, "small": make_small}
 
@@ -81,10 +86,10 @@ class Images:
         return self.made(kind + ".tree", self.make[kind])
 
     def path(self, name):
-        """The image file NAME: KIND[.COMPRESSION[.BLOCK]]"""
-        kind, comp, block = (name.split(".") + ["zstd", "128K"][name.count("."):])[:3]
+        """The image file of a full name"""
+        kind, comp, block = name.split(".")
         tree = self.tree(kind)
-        return self.made(f"{kind}.{comp}.{block}.sqfs",
+        return self.made(name + ".sqfs",
                          lambda path: make_squashfs(tree, path, comp, block))
 
     def made(self, name, make):

@@ -14,6 +14,7 @@ import json
 import math
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -27,24 +28,47 @@ ENV = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "HOME": "/"}
 libc = ctypes.CDLL(None, use_errno=True)
 
 
-def isolated(work):
+def isolated(keep):
     """Run this program again as the first process of namespaces of its own, so that nothing
-    is left mounted or running when that ends. Returns only there."""
+    is left mounted or running when that ends. Returns only there, with a directory for
+    images: KEEP, or one that is removed in the end."""
     if os.getpid() == 1:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the outer process ends us
-        return
+        return os.environ["CH_BENCH_WORK"]
+    if os.geteuid() != 0:
+        sys.exit(f"{os.path.basename(sys.argv[0])}: must be run as root: it mounts")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    work = os.path.abspath(keep or tempfile.mkdtemp(prefix="charlie-bench-", dir="/var/tmp"))
+    try:
+        os.makedirs(work, exist_ok=True)
+        os.chmod(work, 0o755)
+        sys.exit(run_inside(work))
+    except KeyboardInterrupt:
+        sys.exit(130)
+    finally:
+        if not keep:
+            remove(work)
+
+
+def run_inside(work):
     child = subprocess.Popen(
         [f"{TOP}/tests/lib/open-fuse", "setpriv", "--pdeathsig", "KILL",
          "unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child",
          "--mount-proc", *sys.orig_argv], env=os.environ | {"CH_BENCH_WORK": work})
     try:
-        sys.exit(child.wait())
-    except KeyboardInterrupt:
-        sys.exit(130)
+        return child.wait()
     finally:
         child.kill()
         child.wait()
+
+
+def remove(directory):
+    """What was killed in there may still be writing."""
+    for _ in range(20):
+        shutil.rmtree(directory, ignore_errors=True)
+        if not os.path.exists(directory):
+            break
+        time.sleep(0.1)
 
 
 def processes():
@@ -59,14 +83,37 @@ def processes():
     return found
 
 
-def wait_for(what, seconds=20):
-    end = time.monotonic() + seconds
+def named(name):
+    return [p for p, n in processes().items() if n == name]
+
+
+def settled():
+    """The processes, when those that only help at the start have ended."""
+    now = processes().keys()
+    while True:
+        time.sleep(0.05)
+        before, now = now, processes().keys()
+        if before == now:
+            return now
+
+
+def wait_for(what, starter=None):
+    """The first true result of WHAT, for which STARTER has to live."""
+    end = time.monotonic() + 20
     while time.monotonic() < end:
-        result = what()
-        if result:
+        if result := what():
             return result
+        if starter and starter.poll() is not None:
+            raise ChildProcessError(f"{starter.args[0]} ended: {starter.returncode}")
         time.sleep(0.002)
     raise TimeoutError("the mount did not come, or did not go")
+
+
+def reap():
+    """Orphans are ours: we are the first process."""
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
 
 
 # ---- contenders -----------------------------------------------------------------------
@@ -74,7 +121,7 @@ def wait_for(what, seconds=20):
 @dataclasses.dataclass
 class Mount:
     root: str       # a path that leads there
-    servers: list   # processes that serve it
+    servers: set    # processes that serve it
     userns: str = None
 
     def cpu(self):
@@ -120,17 +167,15 @@ class Mounts:
             env=ENV | {"HOME": self.home, "USER": self.user.pw_name},
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         try:
-            inside = wait_for(lambda: [p for p, name in processes().items() if name == "hold"])[0]
-            yield Mount(f"/proc/{inside}/root",
-                        [p for p in processes() if p not in before and p != inside],
+            inside = wait_for(lambda: named("hold"), starter)[0]
+            yield Mount(f"/proc/{inside}/root", settled() - before.keys() - {inside},
                         f"/proc/{inside}/ns/user")
-            os.kill(inside, signal.SIGKILL)
-        except BaseException:
-            starter.kill()
-            raise
         finally:
-            starter.wait()
+            for pid in named("hold"):
+                os.kill(pid, signal.SIGKILL)
             wait_for(lambda: not processes().keys() - before.keys())
+            starter.wait()
+            reap()
 
     @contextlib.contextmanager
     def host(self, servers):
@@ -145,21 +190,21 @@ class Mounts:
     @contextlib.contextmanager
     def kernel(self, image):
         run(["mount", "-t", "squashfs", "-o", "loop,ro", image, self.point])
-        with self.host([]) as mount:
+        with self.host(set()) as mount:
             yield mount
 
     @contextlib.contextmanager
     def tree(self, directory):
         run(["mount", "--bind", directory, self.point])
-        with self.host([]) as mount:
+        with self.host(set()) as mount:
             yield mount
 
     @contextlib.contextmanager
     def squashfuse_ll(self, image):
         server = subprocess.Popen(["squashfuse_ll", "-f", "-o", "allow_other", image, self.point])
         try:
-            wait_for(lambda: server.poll() is None and os.path.ismount(self.point))
-            with self.host([server.pid]) as mount:
+            wait_for(lambda: os.path.ismount(self.point), server)
+            with self.host({server.pid}) as mount:
                 yield mount
             server.wait(20)
         finally:
@@ -246,14 +291,25 @@ class Client:
         result.flush()
 
     def enter(self, mount, inside):
+        """Whoever is not the one who mounted is kept out of some, root included; and in a
+        namespace of users, root is not needed for chroot."""
         os.setgroups([])
         root = os.open(mount.root, os.O_PATH | os.O_DIRECTORY)
         if mount.userns:
-            userns = os.open(mount.userns, os.O_RDONLY)
-            if libc.setns(userns, 0):
-                raise OSError(ctypes.get_errno(), "setns")
+            self.join(mount.userns)
+            self.become_user()
         os.fchdir(root)
         if inside:
             os.chroot(".")
+        if not mount.userns:
+            self.become_user()
+
+    @staticmethod
+    def join(userns):
+        fd = os.open(userns, os.O_RDONLY)
+        if libc.setns(fd, 0):
+            raise OSError(ctypes.get_errno(), "setns")
+
+    def become_user(self):
         os.setresgid(*[self.user.pw_gid] * 3)
         os.setresuid(*[self.user.pw_uid] * 3)
