@@ -56,6 +56,10 @@ def turns(names):
         names.append(names.pop(0))
 
 
+def row(widths, *texts):
+    print("".join(f"{t:<{w}}" for t, w in zip(texts, widths)).rstrip())
+
+
 def print_load():
     one, five, _ = os.getloadavg()
     print(f"load {one:.2f} {five:.2f}, {os.cpu_count()} cores, kernel {os.uname().release}")

@@ -10,6 +10,7 @@ So starting a container is not in the numbers, and programs of the host work any
 import contextlib
 import ctypes
 import dataclasses
+import functools
 import json
 import math
 import os
@@ -148,22 +149,35 @@ def cpu_clock(pid):
 class Mounts:
     """How to mount; each method is a context that gives a Mount."""
 
-    def __init__(self, place, user):
-        self.user = user
-        self.point, self.bin, self.home = (os.path.join(place, d)
-                                           for d in ("mount", "bin", "home"))
+    def __init__(self, user, trace=()):
+        """TRACE is put in front of the commands whose processes serve."""
+        self.user, self.trace = user, trace
+        self.point, self.bin, self.home = "/mnt/point", "/mnt/bin", "/mnt/home"
+        run(["mount", "-t", "tmpfs", "-o", "mode=755", "bench", "/mnt"])
         for d in (self.point, self.bin, self.home):
             os.mkdir(d)
         os.chown(self.home, user.pw_uid, user.pw_gid)
         compile_tiny(os.path.join(self.bin, "hold"), nap=10**9)
+
+    def ways(self, prefixes):
+        """{contender: function of what to mount}; PREFIXES: {contender: installation}"""
+        ours = {name: functools.partial(self.container, [f"{prefix}/bin/ch-run"])
+                for name, prefix in prefixes.items()}
+        return ours | {
+            "kernel": self.kernel,
+            "squashfuse_ll": self.squashfuse_ll,
+            "ch-run": functools.partial(self.container, ["/usr/bin/ch-run", "-m", self.point]),
+            "tree": self.tree,
+        }
 
     @contextlib.contextmanager
     def container(self, ch_run, image):
         """Its first process is not of the image: nothing of that is read but /mnt."""
         before = processes()
         starter = subprocess.Popen(
-            [*ch_run, "-b", f"{self.bin}:/mnt", image, "--", "/mnt/hold"],
-            user=self.user.pw_uid, group=self.user.pw_gid, extra_groups=[], cwd="/",
+            [*self.trace, "setpriv", f"--reuid={self.user.pw_uid}",
+             f"--regid={self.user.pw_gid}", "--clear-groups",
+             *ch_run, "-b", f"{self.bin}:/mnt", image, "--", "/mnt/hold"], cwd="/",
             env=ENV | {"HOME": self.home, "USER": self.user.pw_name},
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         try:
@@ -201,7 +215,8 @@ class Mounts:
 
     @contextlib.contextmanager
     def squashfuse_ll(self, image):
-        server = subprocess.Popen(["squashfuse_ll", "-f", "-o", "allow_other", image, self.point])
+        server = subprocess.Popen(
+            [*self.trace, "squashfuse_ll", "-f", "-o", "allow_other", image, self.point])
         try:
             wait_for(lambda: os.path.ismount(self.point), server)
             with self.host({server.pid}) as mount:
