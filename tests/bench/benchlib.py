@@ -41,11 +41,11 @@ def differences(values, base):
 def with_interval(values):
     values = good(values)
     if not values:
-        return "   –"
+        return "–"
     if len(values) < 3:
-        return f"{median(values):6.2f}"
+        return f"{median(values):.2f}"
     low, high = interval(values)
-    return f"{median(values):6.2f} [{low:.2f}, {high:.2f}]"
+    return f"{median(values):.2f} [{low:.2f}, {high:.2f}]"
 
 
 def turns(names):
