@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """images - the images of the benchmarks, made when they are first wanted
 
-  deb    Debian with compilers, numpy and scipy: 25,000 files
+  deb    Debian with compilers, numpy and scipy: 31,000 files
   big    three large files: a third random, half like text
   small  100,000 files, half of them below 1.5 KB
 """

@@ -21,7 +21,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import traceback
 
 from benchlib import TOP, compile_tiny, run
 
@@ -149,9 +148,9 @@ def cpu_clock(pid):
 class Mounts:
     """How to mount; each method is a context that gives a Mount."""
 
-    def __init__(self, user, trace=()):
-        """TRACE is put in front of the commands whose processes serve."""
-        self.user, self.trace = user, trace
+    def __init__(self, user):
+        self.user = user
+        self.trace = []     # put in front of the commands whose processes serve
         self.point, self.bin, self.home = "/mnt/point", "/mnt/bin", "/mnt/home"
         run(["mount", "-t", "tmpfs", "-o", "mode=755", "bench", "/mnt"])
         for d in (self.point, self.bin, self.home):
@@ -185,7 +184,7 @@ class Mounts:
             yield Mount(f"/proc/{inside}/root", settled() - before.keys() - {inside},
                         f"/proc/{inside}/ns/user")
         finally:
-            for pid in named("hold"):
+            for pid in named("hold") or [starter.pid]:
                 os.kill(pid, signal.SIGKILL)
             wait_for(lambda: not processes().keys() - before.keys())
             starter.wait()
@@ -263,9 +262,8 @@ def leave(function, *args):
     try:
         function(*args)
         os._exit(0)
-    except BaseException:
-        traceback.print_exc()
-        sys.stderr.flush()
+    except BaseException as e:
+        os.write(2, f"{type(e).__name__}: {e}\n".encode())
         os._exit(1)
 
 
@@ -287,7 +285,7 @@ class Client:
             text = result.read()
             errors.seek(0)
             if not text:
-                return Sample(error=(errors.read().decode().splitlines() or ["failed"])[-1])
+                return Sample(error="; ".join(errors.read().decode().splitlines()[-2:]))
             return Sample(**json.loads(text), server=server, memory=mount.memory())
 
     def run(self, mount, jobs, inside, result, errors):
