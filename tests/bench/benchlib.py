@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """benchlib - what the benchmarks share: statistics, tables' words, images' furniture"""
 
+import fcntl
 import math
 import os
 import statistics
 import subprocess
+import sys
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+DROP_CACHES = "/proc/sys/vm/drop_caches"
 
 
 def run(cmd, **kw):
@@ -91,5 +94,15 @@ def make_squashfs(tree, image, comp, block="128K"):
 
 def drop_caches():
     run(["sync"])
-    with open("/proc/sys/vm/drop_caches", "w") as f:
+    with open(DROP_CACHES, "w") as f:
         f.write("3\n")
+
+
+def be_alone():
+    """Benchmarks wait for each other, or they would drop each other's caches."""
+    lock = os.open(DROP_CACHES, os.O_WRONLY)    # open until we end
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        print("waiting for another benchmark to end", file=sys.stderr)
+        fcntl.flock(lock, fcntl.LOCK_EX)

@@ -22,7 +22,7 @@ import sys
 import tempfile
 import time
 
-from benchlib import TOP, compile_tiny, run
+from benchlib import TOP, be_alone, compile_tiny, run
 
 ENV = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "HOME": "/"}
 libc = ctypes.CDLL(None, use_errno=True)
@@ -38,6 +38,7 @@ def isolated(keep):
     if os.geteuid() != 0:
         sys.exit(f"{os.path.basename(sys.argv[0])}: must be run as root: it mounts")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    be_alone()
     work = os.path.abspath(keep or tempfile.mkdtemp(prefix="charlie-bench-", dir="/var/tmp"))
     try:
         os.makedirs(work, exist_ok=True)
@@ -184,8 +185,11 @@ class Mounts:
             yield Mount(f"/proc/{inside}/root", settled() - before.keys() - {inside},
                         f"/proc/{inside}/ns/user")
         finally:
-            for pid in named("hold") or [starter.pid]:
+            holders = named("hold")
+            for pid in holders:
                 os.kill(pid, signal.SIGKILL)
+            if not holders:
+                starter.kill()
             wait_for(lambda: not processes().keys() - before.keys())
             starter.wait()
             reap()
