@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* tiny.c - a program of one page that only exits: what remains is the cost of starting it
  *
- * With -DNAP it sleeps for 0.3 s first. cc -static -nostdlib -Os; x86_64 and aarch64. */
+ * With -DNAP=MS it sleeps for so long first. cc -static -nostdlib -Os; x86_64 and aarch64. */
 __attribute__((noreturn)) void _start(void);
 
 #if defined(__x86_64__)
@@ -38,7 +38,7 @@ void _start(void)
 #ifdef NAP
 	static const struct {
 		long seconds, nanoseconds;
-	} nap = { 0, 300 * 1000 * 1000 };
+	} nap = { NAP / 1000, NAP % 1000 * 1000000L };
 
 	call(NANOSLEEP, &nap);
 #endif
