@@ -33,9 +33,12 @@ unit_tests = \
 
 # Those that need the image server's libraries: unit/test_fs_X.c.
 unit_tests_fs = \
+	%D%/unit/test_fs_ahead \
+	%D%/unit/test_fs_blocks \
 	%D%/unit/test_fs_journal \
 	%D%/unit/test_fs_meta \
-	%D%/unit/test_fs_node
+	%D%/unit/test_fs_node \
+	%D%/unit/test_fs_turns
 
 # Those that need the JSON library.
 unit_tests_json = \

@@ -165,6 +165,35 @@ for _ in range(500):
     assert os.pread(fd, n, off) == want[off:off + n], (off, n)'
 }
 
+# cached SIZE WANT: bytes of a file of 3 MiB that the kernel has after reading 4 KiB in its
+# middle, in an image with blocks of SIZE. That it becomes WANT is waited for, for a while.
+cached() {
+	mksquashfs "$tmp/large" "$tmp/large.sqfs" -noappend -no-progress -quiet -b "$1" >/dev/null
+	chmod 644 "$tmp/large.sqfs"
+	want=$2 serve "$tmp/large.sqfs" sh -c '
+		dd if=$mnt/file bs=4k skip=383 count=1 status=none | cksum
+		for try in 1 2 3 4 5 6 7 8 9 10; do
+			sleep 0.1
+			have=$(fincore --bytes --noheadings --output RES $mnt/file)
+			[ $have -lt $want ] || break
+		done
+		echo $have
+		cksum <$mnt/file'
+}
+
+@test "server: the rest of a large block is given to the kernel, and of a small one is not" {
+	mkdir "$tmp/large"
+	head -c 3M /dev/urandom >"$tmp/large/file"
+	part=$(dd if="$tmp/large/file" bs=4k skip=383 count=1 status=none | cksum)
+	all=$(cksum <"$tmp/large/file")
+	run -0 cached 1M $((1 << 20))
+	assert_equal "$output" "$part"$'\n'"$((1 << 20))"$'\n'"$all"
+	run -0 cached 128K $((1 << 20))
+	assert_equal "${lines[0]}" "$part"
+	((lines[1] <= 256 << 10)) || fail "${lines[1]} bytes"
+	assert_equal "${lines[2]}" "$all"
+}
+
 @test "server: nothing can be written" {
 	run -1 serve "$shared/small.sqfs" sh -c 'touch $mnt/new'
 	assert_match "$output" 'Read-only file system'
