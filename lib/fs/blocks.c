@@ -87,6 +87,8 @@ struct ch_blocks *ch_blocks_new(const struct ch_squash *image, size_t pins)
 		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (b->data == MAP_FAILED)
 		b->data = NULL;
+	else /* a hint: fewer page faults */
+		(void)madvise(b->data, b->n * image->block_size, MADV_HUGEPAGE);
 	pthread_mutex_init(&b->lock, NULL);
 	pthread_cond_init(&b->loaded, NULL);
 	if (!b->heads || !b->slots || !b->data) {
