@@ -40,6 +40,7 @@ static const struct {
 	{ "pidfd_send_signal", SYS_pidfd_send_signal },
 	{ "pivot_root", SYS_pivot_root },
 	{ "prctl", SYS_prctl },
+	{ "process_vm_readv", SYS_process_vm_readv },
 	{ "seccomp", SYS_seccomp },
 	{ "setns", SYS_setns },
 	{ "signalfd4", SYS_signalfd4 },
