@@ -17,10 +17,16 @@ setup()
 	# What is said of Slurm is not about this machine.
 	conf "required $plugin"
 	via=()
+	badfs=
 	cd "$tmp" || return
 }
 
-teardown() { ch_teardown; }
+teardown()
+{
+	[[ ! $badfs ]] || kill "$badfs" || true
+	[[ ! $badfs ]] || wait "$badfs" || true
+	ch_teardown
+}
 
 # ---- helpers -----------------------------------------------------------------------------
 
@@ -220,10 +226,10 @@ print(", ".join(c["name"] for c in json.load(sys.stdin)["capabilities"]))' <<<"$
 
 	version=$(ch-check --version)
 	assert_match "$version" '^ch-check \(charlie\) [0-9.]+[-a-z0-9]*, protocols [0-9]+ [0-9]+ [0-9]+$'
-	for name in ch-keeper ch-server ch-entry; do
-		run as_test "$prefix/libexec/$name" --version
+	for name in bin/ch-run libexec/ch-{keeper,server,entry}; do
+		run as_test "$prefix/$name" --version
 		((status == 0))
-		assert_equal "$output" "$name${version#ch-check}"
+		assert_equal "$output" "${name#*/}${version#ch-check}"
 	done
 	# And still nothing else.
 	for name in ch-keeper ch-server ch-entry; do
@@ -466,6 +472,82 @@ denied()
 	assert_equal "$(find "$tmp" -mindepth 1 | sort)" "$(find "$tmp/slurm" | sort)"
 }
 
+@test "check: storage without user attributes" {
+	export CH_IMAGE_STORAGE=$tmp/store/me.ch
+	mkdir -m 755 "$tmp/store"
+	verdict limited storage "no user attributes in '$tmp/store': Operation not supported" \
+		'another place: CH_IMAGE_STORAGE' "mount -n -t ramfs -o mode=1777 store '$tmp/store'"
+	all_but storage
+}
+
+@test "check: storage on a file system that can little, or fails" {
+	export CH_IMAGE_STORAGE=$tmp/store/me.ch
+	mkdir -m 1777 "$tmp/real"
+	mkdir "$tmp/store"
+	"$(program badfs fuse3)" "$tmp/real" "$tmp/store" rw 3>&- &
+	badfs=$!
+	await 5 mountpoint -q "$tmp/store"
+	verdict limited storage "no user attributes in '$tmp/store': Operation not supported" \
+		'another place: CH_IMAGE_STORAGE'
+	all_but storage
+	# A file had a name for a moment.
+	assert_equal "$(ls -A "$tmp/real")" ''
+	kill -USR1 "$badfs"
+	verdict no storage "make a file in '$tmp/store': Input/output error" \
+		'another place: CH_IMAGE_STORAGE'
+	all_but storage
+}
+
+# No file system whose files share blocks can be made without its mkfs, and a block device:
+# what the kernel answers to ioctl_ficlone(2), 0x40049409, is all that counts.
+@test "check: storage with and without reflinks" {
+	local here script
+
+	here="'$tmp/store'"
+	script="mount -n -t tmpfs -o mode=1777 store $here"
+	export CH_IMAGE_STORAGE=$tmp/store/me.ch
+	mkdir -m 755 "$tmp/store"
+	host "$script" --verbose --need=storage
+	ends 0
+	says ok storage "$here, without shared blocks \\(reflink\\): copies cost time and space\$"
+	via=("$deny" ioctl:0x40049409=OK --)
+	host "$script" --verbose --need=storage
+	ends 0
+	says ok storage "$here, can share blocks between copies \\(reflink\\)\$"
+	host "$script" --json
+	assert_match "$output" "\"found\": \"$here, can share blocks between copies \\(reflink\\)\", \"remedy\": null"
+}
+
+@test "check: storage that ch-run does not use" {
+	local me other
+
+	me=$(as_test id -u)
+	other=$(id -u "$test_user2")
+	export CH_IMAGE_STORAGE=$tmp/me.ch
+	mkdir "$tmp/me.ch"
+	chown "$test_user2" "$tmp/me.ch"
+	check
+	ends 1
+	says no storage "'$tmp/me.ch' cannot be used: it belongs to user $other, not to you \($me\); remedy: another place: CH_IMAGE_STORAGE\$"
+	says no container "storage '$tmp/me.ch' cannot be used: it belongs to user $other"
+	all_but storage container
+	chown "$me" "$tmp/me.ch"
+	chmod 777 "$tmp/me.ch"
+	check
+	says no storage "'$tmp/me.ch' cannot be used: others may write to it \(mode 0777\); chmod go-w makes it yours"
+	chmod 755 "$tmp/me.ch"
+	mkdir "$tmp/me.ch/img"
+	chown "$other" "$tmp/me.ch/img"
+	check
+	says no storage "'$tmp/me.ch' cannot be used: its directory img: it belongs to user $other"
+	chown "$me" "$tmp/me.ch/img"
+	check
+	all_but
+	ln -s me.ch link
+	CH_IMAGE_STORAGE=$tmp/link check
+	says no storage "'$tmp/link' cannot be used: it is a symbolic link"
+}
+
 # ---- plugin ----------------------------------------------------------------------------------------
 
 @test "check: the plugin is not configured" {
@@ -580,6 +662,42 @@ denied()
 	ends 1
 	says no helpers "'$tmp/libexec/ch-server' is of version 9${ours:1}, ch-check of $ours; remedy: install all parts together"
 	all_but helpers
+}
+
+@test "check: a ch-run of another version" {
+	local ours other protocols
+
+	ours=$(ch-check --version | sed 's/.*) //')
+	protocols=${ours#*protocols}
+	mkdir "$tmp/bin"
+	cp "$prefix/bin/ch-check" "$tmp/bin"
+	via=(env PATH="$tmp/bin:$PATH")
+	other=9${ours:1}
+	cp "$prefix/bin/ch-run" "$tmp/bin"
+	patch "$tmp/bin/ch-run" "charlie $ours" "charlie $other"
+	verdict no helpers "'$tmp/bin/ch-run' is of version $other, ch-check of $ours" \
+		'install all parts together'
+	all_but helpers
+	# The same package, which speaks to its keeper in another way
+	other="${ours%protocols*}protocols${protocols//[0-9]/9}"
+	cp "$prefix/bin/ch-run" "$tmp/bin"
+	patch "$tmp/bin/ch-run" "charlie $ours" "charlie $other"
+	check
+	ends 1
+	says no helpers "'$tmp/bin/ch-run' is of version $other, ch-check of $ours; remedy: install all parts together\$"
+	printf '%s\n' '#!/bin/sh' 'echo 0.26' >"$tmp/bin/ch-run"
+	check
+	ends 1
+	says no helpers "'$tmp/bin/ch-run' says '0.26'; remedy: install all parts together\$"
+	cp "$prefix/bin/ch-run" "$tmp/bin"
+	check
+	ends 0
+	all_but
+	# Without one beside ch-check, it is the installed one that counts.
+	rm "$tmp/bin/ch-run"
+	check
+	ends 0
+	all_but
 }
 
 @test "check: what hangs is ended" {
