@@ -157,4 +157,4 @@ dist-list:
 
 # Folders are taken whole: new files in them need no mention.
 EXTRA_DIST += .shellcheckrc %D%/lint/lib.sh %D%/fuzz/corpus \
-	%D%/bench %D%/e2e %D%/lib %D%/long %D%/slurm
+	%D%/bench %D%/e2e %D%/lib %D%/long %D%/slurm %D%/variants

@@ -357,6 +357,7 @@ host_places() {
 	printf '%s\n' 'for dir in /etc/opt /opt /var/lib /var/opt /var/spool; do' \
 		'	mount -n -t tmpfs -o mode=755 places "$dir"' 'done' \
 		"for place in $*; do" '	mkdir -p "$place"; echo host >"$place/where"' 'done' 'exec "$@"' >"$tmp/host"
+	# shellcheck disable=SC2034 # of common.bash
 	root_via=(unshare --mount --propagation private bash -eu "$tmp/host")
 }
 
