@@ -26,6 +26,7 @@
 #include "rt/env.h"
 #include "rt/plan.h"
 #include "rt/storage.h"
+#include "rt/version.h"
 #include "run.h"
 #include "run_env.h"
 #include "run_exec.h"
@@ -280,7 +281,7 @@ static int run_it(struct run *run, int argc, char **argv, struct ch_err *err)
 		return 0;
 	}
 	if (run->set.version) {
-		puts("ch-run (" PACKAGE_NAME ") " PACKAGE_VERSION);
+		ch_version_print("ch-run");
 		return 0;
 	}
 

@@ -126,7 +126,7 @@ int ch_report_json(const struct ch_report *r)
 	for (size_t i = 0; i < r->n; i++)
 		put_item(&out, &r->items[i]);
 	ch_json_close(&out, ']');
-	if (r->job->is_there)
+	if (r->job->size > 0)
 		put_job(&out, r->job);
 	ch_json_close(&out, '}');
 	if (ch_buf_bad(&out.buf))

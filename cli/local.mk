@@ -8,7 +8,6 @@ ch_run_SOURCES = \
 	%D%/run_exec.c %D%/run_exec.h \
 	%D%/run_log.c %D%/run_log.h \
 	%D%/run_request.c
-	%D%/run_exec.c %D%/run_exec.h %D%/run_log.c %D%/run_log.h
 ch_run_CPPFLAGS = $(AM_CPPFLAGS) $(BUILT_CPPFLAGS) -DKEEPER='"$(libexecdir)/ch-keeper"'
 ch_run_LDADD = libchprobe.la libchfakeroot.la libchrt.la
 

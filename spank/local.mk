@@ -6,6 +6,7 @@ spank_charlie_la_SOURCES = \
 	%D%/child.c %D%/child.h \
 	%D%/cmdline.c %D%/cmdline.h \
 	%D%/config.c %D%/config.h \
+	%D%/contain.c %D%/contain.h \
 	%D%/job_env.c %D%/job_env.h \
 	%D%/options.c %D%/options.h \
 	%D%/plugin.c \

@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/text.h"
 #include "cmdline.h"
+#include "contain.h"
 #include "options.h"
 #include "rt/storage.h"
 #include "rt/version.h"
@@ -136,10 +137,8 @@ int slurm_spank_user_init(spank_t sp, int ac, char *av[])
 	(void)av;
 	if (!is_on_node())
 		return 0;
-	if (getpid() != self.pid) {
-		ch_err_set(&err, -ENOTSUP, "SlurmdParameters=contain_spank is not supported");
+	if (ch_contain_check(self.pid, getpid(), &err) < 0)
 		ch_step_fail(&self.step, &err);
-	}
 	ch_step_start(&self.step, sp);
 	return 0;
 }

@@ -7,6 +7,7 @@
 unit_tests = \
 	%D%/unit/test_bind \
 	%D%/unit/test_buf \
+	%D%/unit/test_contain \
 	%D%/unit/test_doomed \
 	%D%/unit/test_env \
 	%D%/unit/test_err \
@@ -92,6 +93,9 @@ EXTRA_DIST += %D%/fuzz/driver.c
 # It reads a symbol of its own file.
 %C%_unit_test_probe_stamp_LDFLAGS = $(AM_LDFLAGS) -export-dynamic
 LDADD = %D%/libtest.la $(WRAP_LDFLAGS) $(CMOCKA_LIBS)
+# Of the plugin, what does not need Slurm.
+%C%_unit_test_contain_SOURCES = %D%/unit/test_contain.c spank/contain.c spank/contain.h
+%C%_unit_test_contain_CPPFLAGS = $(AM_CPPFLAGS) -iquote $(top_srcdir)
 # The keeper's own parts.
 %C%_unit_test_doomed_LDADD = libchkeeper.la $(LDADD)
 %C%_unit_test_keeper_policy_LDADD = libchkeeper.la $(LDADD)
@@ -156,4 +160,4 @@ dist-list:
 
 # Folders are taken whole: new files in them need no mention.
 EXTRA_DIST += .shellcheckrc %D%/lint/lib.sh %D%/fuzz/corpus \
-	%D%/bench %D%/e2e %D%/lib %D%/long %D%/slurm
+	%D%/bench %D%/e2e %D%/lib %D%/long %D%/slurm %D%/variants

@@ -126,6 +126,13 @@ static int read_sibling(void)
 	return memcmp(got, secret, sizeof(got)) == 0 ? 0 : EIO;
 }
 
+/* The kernel does not let anybody take back 3. */
+static const char *yama_remedy(long long scope)
+{
+	return scope >= 3 ? "kernel.yama.ptrace_scope=0 in sysctl.conf, and a restart"
+			  : "sysctl kernel.yama.ptrace_scope=0";
+}
+
 void ch_look_cma(const struct ch_site *site, struct ch_finding *f)
 {
 	(void)site;
@@ -141,12 +148,15 @@ void ch_look_cma(const struct ch_site *site, struct ch_finding *f)
 	if (sibling > 0)
 		kill(sibling, SIGKILL);
 	if (code && yama > 0)
-		ch_found_no(f, "sysctl kernel.yama.ptrace_scope=0",
+		ch_found_no(f, yama_remedy(yama),
 			    "process_vm_readv: %s; kernel.yama.ptrace_scope is %lld",
 			    strerrordesc_np(code), yama);
 	else if (code)
 		ch_found_no(f, "a security module or a system call filter forbids it",
 			    "process_vm_readv: %s", strerrordesc_np(code));
+	else if (yama > 0 && geteuid() == 0)
+		ch_found_limited(f, yama_remedy(yama),
+				 "for root only: kernel.yama.ptrace_scope is %lld", yama);
 	else if (yama > 0)
 		ch_found_ok(f, "although kernel.yama.ptrace_scope is %lld", yama);
 }

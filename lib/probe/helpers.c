@@ -58,7 +58,7 @@ void ch_look_helpers(const struct ch_site *site, struct ch_finding *f)
 	const char *slash = strrchr(site->keeper, '/');
 	char path[PATH_MAX];
 
-	if (is_left_alone(site, f) || !is_same(site->keeper, f))
+	if (is_left_alone(site, f) || !is_same(site->keeper, f) || !is_same(site->ch_run, f))
 		return;
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
 		snprintf(path, sizeof(path), "%.*s/%s", slash ? (int)(slash - site->keeper) : 0,

@@ -2,6 +2,7 @@
 /* names.c - namespaces, and what an ordinary user can mount in them */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -25,8 +26,10 @@
 #define REMEDY_CLONE  "sysctl kernel.unprivileged_userns_clone=1"
 #define REMEDY_MODULE "a security module or a system call filter forbids it; see the admin guide"
 
-/* Fewer than this are too few for a busy node. */
-enum { FEW_NAMESPACES = 64 };
+enum {
+	FEW_NAMESPACES = 64, /* fewer are too few for a busy node */
+	NO_LIMIT = INT_MAX,  /* what a new user namespace has: nobody gets so far */
+};
 
 static const char armor_remedy[] =
 	"sysctl kernel.apparmor_restrict_unprivileged_userns=0, or AppArmor profiles with "
@@ -40,16 +43,26 @@ static bool is_armored(void)
 	return ch_look_number(SYSCTL_ARMOR, 0) > 0;
 }
 
+/* All is well; LIMIT is -1 where the kernel does not tell. */
+static void found_limit(long long limit, struct ch_finding *f)
+{
+	if (limit >= 0)
+		ch_found_ok(f, "at most %lld", limit);
+}
+
 /* ---- namespaces ------------------------------------------------------------------------- */
 
 static void user_refused(int code, struct ch_finding *f)
 {
-	if (code == -ENOSPC)
+	long long limit = ch_look_number(LIMIT_USER, NO_LIMIT);
+
+	if (code == -ENOSPC && limit == NO_LIMIT)
+		ch_found_no(f, "start it further outside; sysctl user.max_user_namespaces=15000",
+			    "they are nested too deeply, or the limit user.max_user_namespaces is "
+			    "reached further outside");
+	else if (code == -ENOSPC)
 		ch_found_no(f, "sysctl user.max_user_namespaces=15000",
-			    "the limit user.max_user_namespaces (%lld) is reached",
-			    ch_look_number(LIMIT_USER, -1));
-	else if (code == -EUSERS)
-		ch_found_no(f, "start it further outside", "too many user namespaces are nested");
+			    "the limit user.max_user_namespaces (%lld) is reached", limit);
 	else if (ch_look_number(SYSCTL_CLONE, 1) == 0)
 		ch_found_no(f, REMEDY_CLONE, "kernel.unprivileged_userns_clone is 0");
 	else if (is_armored())
@@ -82,7 +95,7 @@ void ch_look_userns(const struct ch_site *site, struct ch_finding *f)
 		ch_found_limited(f, "sysctl user.max_user_namespaces=15000",
 				 "user.max_user_namespaces is only %lld", limit);
 	else
-		ch_found_ok(f, "at most %lld", limit);
+		found_limit(limit, f);
 }
 
 static void mount_refused(int code, const char *what, struct ch_finding *f)
@@ -139,7 +152,7 @@ void ch_look_mountns(const struct ch_site *site, struct ch_finding *f)
 		ch_found_limited(f, "sysctl user.max_mnt_namespaces=15000",
 				 "user.max_mnt_namespaces is only %lld", limit_mnt);
 	else
-		ch_found_ok(f, "at most %lld", limit_mnt);
+		found_limit(limit_mnt, f);
 }
 
 /* ---- mounts by descriptor --------------------------------------------------------------- */

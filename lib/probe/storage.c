@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/fs.h>
-#include <pwd.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,22 +14,23 @@
 #include <unistd.h>
 
 #include "base/auto.h"
+#include "base/err.h"
 #include "look.h"
 #include "probe/probe.h"
+#include "rt/storage.h"
 
-/* Where directories of images are by default. The owner's name is the database's: $USER
- * may be anybody's. */
-static void default_place(char *out, size_t size)
+static const char remedy[] = "another place: CH_IMAGE_STORAGE";
+
+/* Where images that are directories are. */
+static void find_place(char *out, size_t size)
 {
 	const char *env = getenv("CH_IMAGE_STORAGE");
-	const struct passwd *pw = getpwuid(geteuid());
+	ch_auto(str) char *path = NULL;
+	struct ch_err err;
 
-	if (env && env[0])
-		snprintf(out, size, "%s", env);
-	else if (pw)
-		snprintf(out, size, "/var/tmp/%s.ch", pw->pw_name);
-	else
-		snprintf(out, size, "/var/tmp/%u.ch", geteuid());
+	if (!env || !env[0])
+		ch_storage_default(&path, &err);
+	snprintf(out, size, "%s", env && env[0] ? env : path ? path : "/var/tmp");
 }
 
 /* Open DIR, or the deepest directory above it that exists; DIR becomes its path. */
@@ -70,29 +70,17 @@ static bool can_clone(int from, int to)
 	       ioctl(to, FICLONE, from) == 0;
 }
 
-void ch_look_storage(const struct ch_site *site, struct ch_finding *f)
+/* What can be done on the file system of directory DIR, PLACE? */
+static void try_it(int dir, const char *place, struct ch_finding *f)
 {
-	char place[PATH_MAX];
-	struct statvfs fs;
-
-	if (site->storage)
-		snprintf(place, sizeof(place), "%s", site->storage);
-	else
-		default_place(place, sizeof(place));
-
-	static const char remedy[] = "another place: CH_IMAGE_STORAGE";
-	ch_auto(fd) int dir = open_existing(place);
-
-	if (dir < 0 || fstatvfs(dir, &fs) < 0) {
-		ch_found_no(f, remedy, "open '%s': %s", place, strerror(errno));
-		return;
-	}
-
 	ch_auto(fd) int from = nameless(dir, place);
 	ch_auto(fd) int to = from < 0 ? -1 : nameless(dir, place);
+	struct statvfs fs;
 
 	if (to < 0)
 		ch_found_no(f, remedy, "make a file in '%s': %s", place, strerror(errno));
+	else if (fstatvfs(dir, &fs) < 0)
+		ch_found_no(f, remedy, "look at '%s': %s", place, strerror(errno));
 	else if (fs.f_flag & ST_NOEXEC)
 		ch_found_no(f, remedy, "'%s' is mounted noexec: programs there cannot be executed",
 			    place);
@@ -105,4 +93,23 @@ void ch_look_storage(const struct ch_site *site, struct ch_finding *f)
 			can_clone(from, to)
 				? ", can share blocks between copies (reflink)"
 				: ", without shared blocks (reflink): copies cost time and space");
+}
+
+void ch_look_storage(const struct ch_site *site, struct ch_finding *f)
+{
+	char storage[PATH_MAX], place[PATH_MAX];
+	struct ch_err err;
+
+	(void)site;
+	find_place(storage, sizeof(storage));
+	memcpy(place, storage, sizeof(place));
+
+	ch_auto(fd) int dir = open_existing(place);
+
+	if (dir < 0)
+		ch_found_no(f, remedy, "open '%s': %s", place, strerror(errno));
+	else if (ch_storage_check(storage, &err) < 0)
+		ch_found_no(f, remedy, "'%s' cannot be used: %s", storage, err.msg);
+	else
+		try_it(dir, place, f);
 }

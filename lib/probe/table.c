@@ -23,7 +23,7 @@ const struct ch_probe ch_probes[] = {
 	{ "cma", "processes read each other's memory, for MPI", false, ch_look_cma },
 	{ "storage", "file system for images that are directories", false, ch_look_storage },
 	{ "plugin", "plugin for Slurm", false, ch_look_plugin },
-	{ "helpers", "ch-keeper and ch-server, of one version", true, ch_look_helpers },
+	{ "helpers", "ch-run, ch-keeper, ch-server, of one version", true, ch_look_helpers },
 	{ "container", "a container, started by ch-run", true, ch_look_container },
 	{ 0 },
 };

@@ -38,14 +38,14 @@ bool ch_storage_may_name(const char *image)
 }
 
 /* USER is who we are, not what $USER says. */
-static int default_path(char **ret_path, struct ch_err *err)
+int ch_storage_default(char **ret_path, struct ch_err *err)
 {
 	const struct passwd *pw = getpwuid(geteuid());
+	char *path = NULL;
 
-	if (!pw) /* an id without a name has no default storage */
-		return 0;
-	if (asprintf(ret_path, "/var/tmp/%s.ch", pw->pw_name) < 0)
+	if (pw && asprintf(&path, "/var/tmp/%s.ch", pw->pw_name) < 0)
 		return ch_err_set(err, -ENOMEM, "out of memory");
+	*ret_path = path;
 	return 0;
 }
 
@@ -100,13 +100,26 @@ static void open_store(struct store *s)
 	s->is_suspicious = rc < 0 && rc != -ENOENT;
 }
 
+int ch_storage_check(const char *path, struct ch_err *err)
+{
+	ch_auto(store) struct store s = { .path = strdup(path), .top = -1, .img = -1 };
+
+	if (!s.path)
+		return ch_err_set(err, -ENOMEM, "out of memory");
+	open_store(&s);
+	if (s.is_suspicious)
+		*err = s.why;
+	return s.is_suspicious ? err->code : 0;
+}
+
 static int prepare(const struct ch_request *req, struct store *s, struct ch_err *err)
 {
 	if (req->storage) {
 		s->path = strdup(req->storage);
 		if (!s->path)
 			return ch_err_set(err, -ENOMEM, "out of memory");
-	} else if ((req->name || req->write == CH_WRITE_IMAGE) && default_path(&s->path, err) < 0) {
+	} else if ((req->name || req->write == CH_WRITE_IMAGE) &&
+		   ch_storage_default(&s->path, err) < 0) {
 		return err->code;
 	}
 	if (!s->path)

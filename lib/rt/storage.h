@@ -18,6 +18,13 @@ struct ch_err;
 /* May IMAGE, as the user typed it, be a name? What begins with "/" or "." is a path. */
 bool ch_storage_may_name(const char *image);
 
+/* Where storage is if nothing else was said; NULL for a user id without a name. The caller
+ * frees it. */
+int ch_storage_default(char **ret_path, struct ch_err *err);
+
+/* Can PATH be the user's storage? What is not there can. Errors say what is wrong with it. */
+int ch_storage_check(const char *path, struct ch_err *err);
+
 /* Find and open the image of REQ, by its name or its path; once, as the effective user. The
  * path where it was found replaces that in REQ. An image in storage is not to be written to:
  * -EROFS, unless REQ says that it is meant so. */

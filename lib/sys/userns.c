@@ -38,13 +38,11 @@ static const char *why_refused(int code)
 	switch (code) {
 	case ENOSPC:
 		return "the limit user.max_user_namespaces is reached or 0; "
-		       "the administrator can raise it with sysctl";
+		       "the administrator can raise it with sysctl; or too many are nested";
 	case EPERM:
 		return "not permitted to make user namespaces; see the sysctls "
 		       "kernel.unprivileged_userns_clone and "
 		       "kernel.apparmor_restrict_unprivileged_userns";
-	case EUSERS:
-		return "too many user namespaces are nested";
 	default:
 		return strerrordesc_np(code);
 	}

@@ -17,10 +17,16 @@ setup()
 	# What is said of Slurm is not about this machine.
 	conf "required $plugin"
 	via=()
+	badfs=
 	cd "$tmp" || return
 }
 
-teardown() { ch_teardown; }
+teardown()
+{
+	[[ ! $badfs ]] || kill "$badfs" || true
+	[[ ! $badfs ]] || wait "$badfs" || true
+	ch_teardown
+}
 
 # ---- helpers -----------------------------------------------------------------------------
 
@@ -40,7 +46,7 @@ check()
 	run --separate-stderr as_test env -u TMPDIR timeout -k 5 120 "${via[@]}" ch-check "$@"
 }
 
-# host SCRIPT ARGS...: the same in a mount namespace in which root has run SCRIPT
+# host SCRIPT ARGS...: the same, and in a mount namespace in which root has run SCRIPT
 host()
 {
 	local as=()
@@ -48,7 +54,19 @@ host()
 	[[ $CH_TEST_AS == root ]] || as=(runuser -u "$test_user" --)
 	run --separate-stderr with_fuse unshare --mount --propagation private bash -euc "
 		$1
-		exec ${as[*]} env -u TMPDIR PATH='$PATH' timeout -k 5 120 ch-check \"\$@\"" host "${@:2}"
+		exec ${as[*]} env -u TMPDIR PATH='$PATH' timeout -k 5 120 ${via[*]} ch-check \"\$@\"" host "${@:2}"
+}
+
+# sysctls NAME=VALUE...: a SCRIPT for host: as if the kernel, which may have none of them, had these
+sysctls()
+{
+	local pair file
+
+	echo 'mount -n -t tmpfs -o mode=755 sysctls /proc/sys/kernel'
+	for pair; do
+		file=/proc/sys/${pair%%=*}
+		printf 'mkdir -p %s\necho %s >%s\n' "${file%/*}" "${pair#*=}" "$file"
+	done
 }
 
 # says VERDICT NAME REGEX: the line of NAME
@@ -79,6 +97,29 @@ ends()
 	(($1 == 0)) || wanted='Containers cannot run here: '
 	[[ ${lines[-1]} == "$wanted"* ]] || fail "got:    ${lines[-1]}" "wanted: $wanted"
 	assert_equal "$stderr" ''
+}
+
+# verdict VERDICT NAME FOUND REMEDY [SCRIPT]: what host shows of a thing that is "limited" or "no",
+# word by word: in the exit status, with --need and without, in JSON, and last as lines
+verdict()
+{
+	local code=0 line
+
+	[[ $1 == limited || " ${deciding[*]} " != *" $2 "* ]] || code=1
+	host "${5-}" --quiet --need="$2"
+	((status == 1)) || fail "--need=$2: status $status" || return
+	line=$(grep -E "^$1 +$2 " <<<"$output") || fail "not '$1':" "$output" || return
+	[[ $line == *": $3; remedy: $4" ]] || fail "got:    $line" "wanted: $3; remedy: $4" || return
+	host "${5-}" --json
+	((status == code)) || fail "--json: status $status" || return
+	python3 -c 'import json, sys
+doc = json.load(sys.stdin)
+assert doc["can_run"] == (sys.argv[5] == "0"), doc
+assert sys.argv[1:5] in [[c[x] for x in ("verdict", "name", "found", "remedy")] for c in doc["capabilities"]], doc' \
+		"${@:1:4}" $code <<<"$output" || return
+	host "${5-}"
+	ends $code || return
+	assert_equal "$(grep -E " $2 " <<<"$output")" "$line"
 }
 
 # patch FILE OLD NEW: replace bytes, of the same number, wherever they are
@@ -185,10 +226,10 @@ print(", ".join(c["name"] for c in json.load(sys.stdin)["capabilities"]))' <<<"$
 
 	version=$(ch-check --version)
 	assert_match "$version" '^ch-check \(charlie\) [0-9.]+[-a-z0-9]*, protocols [0-9]+ [0-9]+ [0-9]+$'
-	for name in ch-keeper ch-server ch-entry; do
-		run as_test "$prefix/libexec/$name" --version
+	for name in bin/ch-run libexec/ch-{keeper,server,entry}; do
+		run as_test "$prefix/$name" --version
 		((status == 0))
-		assert_equal "$output" "$name${version#ch-check}"
+		assert_equal "$output" "${name#*/}${version#ch-check}"
 	done
 	# And still nothing else.
 	for name in ch-keeper ch-server ch-entry; do
@@ -245,6 +286,14 @@ assert d["capabilities"][0]["remedy"] == "sysctl user.max_user_namespaces=15000"
 	assert_equal "${lines[-1]}" "Containers can run here, but something is missing: userns"
 }
 
+@test "check: few mount namespaces" {
+	# shellcheck disable=SC2016
+	printf '%s\n' 'echo 20 >/proc/sys/user/max_mnt_namespaces' 'exec "$@"' >few
+	via=(unshare -r sh "$tmp/few")
+	verdict limited mountns 'user.max_mnt_namespaces is only 20' 'sysctl user.max_mnt_namespaces=15000'
+	all_but mountns
+}
+
 @test "check: no mount namespaces left" {
 	# shellcheck disable=SC2016
 	via=(unshare -r sh -c 'echo 0 >/proc/sys/user/max_mnt_namespaces; exec "$@"' sh)
@@ -284,6 +333,93 @@ denied()
 	says no fuse 'mount: Operation not permitted; remedy:'
 	all_but overlay fuse resend
 	denied no overlay 'the kernel has no overlay; remedy: load the kernel module overlay' 0 mount:7=ENODEV
+}
+
+@test "check: user namespaces are nested too deeply" {
+	# shellcheck disable=SC2016
+	printf '%s\n' 'n=$1; shift' '[ "$n" = 0 ] || exec unshare -r sh "$0" $((n - 1)) "$@"' 'exec "$@"' >nest
+	via=(sh "$tmp/nest" 33)
+	verdict no userns 'they are nested too deeply, or the limit user.max_user_namespaces is reached further outside' \
+		'start it further outside; sysctl user.max_user_namespaces=15000'
+	says no container 'make a user namespace: the limit .*; or too many are nested'
+}
+
+# ---- sysctls ------------------------------------------------------------------------------------
+# Of other kernels: what they refuse is refused by a filter here.
+
+@test "check: kernel.unprivileged_userns_clone" {
+	local name=kernel/unprivileged_userns_clone found='kernel.unprivileged_userns_clone is 0' \
+		remedy='sysctl kernel.unprivileged_userns_clone=1'
+
+	host "$(sysctls $name=1)"
+	ends 0
+	all_but
+	if [[ $CH_TEST_AS == root ]]; then
+		verdict limited userns "for root only: $found" "$remedy" "$(sysctls $name=0)"
+		all_but userns
+	fi
+	via=("$deny" unshare --)
+	verdict no userns "$found" "$remedy" "$(sysctls $name=0)"
+	all_but userns mountns mount-api fuse resend overlay overlay-write tmpfs-xattr container
+	verdict no userns 'Operation not permitted' \
+		'a security module or a system call filter forbids it; see the admin guide' "$(sysctls $name=1)"
+	via=("$deny" unshare=EINVAL --)
+	verdict no userns 'Invalid argument' 'a kernel with CONFIG_USER_NS' "$(sysctls)"
+}
+
+@test "check: AppArmor restricts user namespaces" {
+	local name=kernel/apparmor_restrict_unprivileged_userns \
+		remedy='sysctl kernel.apparmor_restrict_unprivileged_userns=0, or AppArmor profiles with userns for ch-keeper and ch-check'
+
+	host "$(sysctls $name=0)"
+	ends 0
+	all_but
+	if [[ $CH_TEST_AS == root ]]; then
+		verdict limited userns 'AppArmor restricts those of ordinary users' "$remedy" "$(sysctls $name=1)"
+		all_but userns
+	fi
+	# It lets users make one, but not mount in it; or nothing at all.
+	via=("$deny" mount=EACCES --)
+	verdict no mountns 'stop mounts from propagating to the host: AppArmor restricts user namespaces' \
+		"$remedy" "$(sysctls $name=1)"
+	verdict no mountns 'stop mounts from propagating to the host: Permission denied' \
+		'a security module or a system call filter forbids it; see the admin guide' "$(sysctls $name=0)"
+	via=("$deny" unshare=EACCES --)
+	verdict no userns 'AppArmor restricts them' "$remedy" "$(sysctls $name=1)"
+	# One reason at a time: Debian's sysctl comes first.
+	verdict no userns 'kernel.unprivileged_userns_clone is 0' 'sysctl kernel.unprivileged_userns_clone=1' \
+		"$(sysctls $name=1 kernel/unprivileged_userns_clone=0)"
+}
+
+@test "check: kernel.yama.ptrace_scope" {
+	local name=kernel/yama/ptrace_scope found='process_vm_readv: Operation not permitted'
+
+	host "$(sysctls $name=0)" --verbose
+	ends 0
+	says ok cma 'for MPI$'
+	if [[ $CH_TEST_AS == root ]]; then
+		verdict limited cma 'for root only: kernel.yama.ptrace_scope is 1' \
+			'sysctl kernel.yama.ptrace_scope=0' "$(sysctls $name=1)"
+		all_but cma
+	else
+		host "$(sysctls $name=1)" --verbose --need=cma
+		ends 0
+		says ok cma 'although kernel.yama.ptrace_scope is 1$'
+	fi
+	via=("$deny" process_vm_readv --)
+	verdict no cma "$found; kernel.yama.ptrace_scope is 1" 'sysctl kernel.yama.ptrace_scope=0' "$(sysctls $name=1)"
+	all_but cma
+	verdict no cma "$found; kernel.yama.ptrace_scope is 3" 'kernel.yama.ptrace_scope=0 in sysctl.conf, and a restart' \
+		"$(sysctls $name=3)"
+	verdict no cma "$found" 'a security module or a system call filter forbids it' "$(sysctls $name=0)"
+}
+
+@test "check: sysctls that are hidden" {
+	host 'mount -n -t tmpfs -o mode=755 sysctls /proc/sys' --verbose
+	ends 0
+	all_but
+	says ok userns 'for ordinary users$'
+	says ok mountns 'mounts in them$'
 }
 
 # ---- FUSE ---------------------------------------------------------------------------------------
@@ -334,6 +470,82 @@ denied()
 	check -v
 	says ok storage "'$tmp', "
 	assert_equal "$(find "$tmp" -mindepth 1 | sort)" "$(find "$tmp/slurm" | sort)"
+}
+
+@test "check: storage without user attributes" {
+	export CH_IMAGE_STORAGE=$tmp/store/me.ch
+	mkdir -m 755 "$tmp/store"
+	verdict limited storage "no user attributes in '$tmp/store': Operation not supported" \
+		'another place: CH_IMAGE_STORAGE' "mount -n -t ramfs -o mode=1777 store '$tmp/store'"
+	all_but storage
+}
+
+@test "check: storage on a file system that can little, or fails" {
+	export CH_IMAGE_STORAGE=$tmp/store/me.ch
+	mkdir -m 1777 "$tmp/real"
+	mkdir "$tmp/store"
+	"$(program badfs fuse3)" "$tmp/real" "$tmp/store" rw 3>&- &
+	badfs=$!
+	await 5 mountpoint -q "$tmp/store"
+	verdict limited storage "no user attributes in '$tmp/store': Operation not supported" \
+		'another place: CH_IMAGE_STORAGE'
+	all_but storage
+	# A file had a name for a moment.
+	assert_equal "$(ls -A "$tmp/real")" ''
+	kill -USR1 "$badfs"
+	verdict no storage "make a file in '$tmp/store': Input/output error" \
+		'another place: CH_IMAGE_STORAGE'
+	all_but storage
+}
+
+# No file system whose files share blocks can be made without its mkfs, and a block device:
+# what the kernel answers to ioctl_ficlone(2), 0x40049409, is all that counts.
+@test "check: storage with and without reflinks" {
+	local here script
+
+	here="'$tmp/store'"
+	script="mount -n -t tmpfs -o mode=1777 store $here"
+	export CH_IMAGE_STORAGE=$tmp/store/me.ch
+	mkdir -m 755 "$tmp/store"
+	host "$script" --verbose --need=storage
+	ends 0
+	says ok storage "$here, without shared blocks \\(reflink\\): copies cost time and space\$"
+	via=("$deny" ioctl:0x40049409=OK --)
+	host "$script" --verbose --need=storage
+	ends 0
+	says ok storage "$here, can share blocks between copies \\(reflink\\)\$"
+	host "$script" --json
+	assert_match "$output" "\"found\": \"$here, can share blocks between copies \\(reflink\\)\", \"remedy\": null"
+}
+
+@test "check: storage that ch-run does not use" {
+	local me other
+
+	me=$(as_test id -u)
+	other=$(id -u "$test_user2")
+	export CH_IMAGE_STORAGE=$tmp/me.ch
+	mkdir "$tmp/me.ch"
+	chown "$test_user2" "$tmp/me.ch"
+	check
+	ends 1
+	says no storage "'$tmp/me.ch' cannot be used: it belongs to user $other, not to you \($me\); remedy: another place: CH_IMAGE_STORAGE\$"
+	says no container "storage '$tmp/me.ch' cannot be used: it belongs to user $other"
+	all_but storage container
+	chown "$me" "$tmp/me.ch"
+	chmod 777 "$tmp/me.ch"
+	check
+	says no storage "'$tmp/me.ch' cannot be used: others may write to it \(mode 0777\); chmod go-w makes it yours"
+	chmod 755 "$tmp/me.ch"
+	mkdir "$tmp/me.ch/img"
+	chown "$other" "$tmp/me.ch/img"
+	check
+	says no storage "'$tmp/me.ch' cannot be used: its directory img: it belongs to user $other"
+	chown "$me" "$tmp/me.ch/img"
+	check
+	all_but
+	ln -s me.ch link
+	CH_IMAGE_STORAGE=$tmp/link check
+	says no storage "'$tmp/link' cannot be used: it is a symbolic link"
 }
 
 # ---- plugin ----------------------------------------------------------------------------------------
@@ -450,6 +662,42 @@ denied()
 	ends 1
 	says no helpers "'$tmp/libexec/ch-server' is of version 9${ours:1}, ch-check of $ours; remedy: install all parts together"
 	all_but helpers
+}
+
+@test "check: a ch-run of another version" {
+	local ours other protocols
+
+	ours=$(ch-check --version | sed 's/.*) //')
+	protocols=${ours#*protocols}
+	mkdir "$tmp/bin"
+	cp "$prefix/bin/ch-check" "$tmp/bin"
+	via=(env PATH="$tmp/bin:$PATH")
+	other=9${ours:1}
+	cp "$prefix/bin/ch-run" "$tmp/bin"
+	patch "$tmp/bin/ch-run" "charlie $ours" "charlie $other"
+	verdict no helpers "'$tmp/bin/ch-run' is of version $other, ch-check of $ours" \
+		'install all parts together'
+	all_but helpers
+	# The same package, which speaks to its keeper in another way
+	other="${ours%protocols*}protocols${protocols//[0-9]/9}"
+	cp "$prefix/bin/ch-run" "$tmp/bin"
+	patch "$tmp/bin/ch-run" "charlie $ours" "charlie $other"
+	check
+	ends 1
+	says no helpers "'$tmp/bin/ch-run' is of version $other, ch-check of $ours; remedy: install all parts together\$"
+	printf '%s\n' '#!/bin/sh' 'echo 0.26' >"$tmp/bin/ch-run"
+	check
+	ends 1
+	says no helpers "'$tmp/bin/ch-run' says '0.26'; remedy: install all parts together\$"
+	cp "$prefix/bin/ch-run" "$tmp/bin"
+	check
+	ends 0
+	all_but
+	# Without one beside ch-check, it is the installed one that counts.
+	rm "$tmp/bin/ch-run"
+	check
+	ends 0
+	all_but
 }
 
 @test "check: what hangs is ended" {

@@ -91,7 +91,7 @@ teardown() { ch_teardown; }
 	run --separate-stderr as_test ch-run '-?'
 	assert_match "$status $output" "^0 Usage: "
 	run --separate-stderr as_test ch-run --version
-	assert_match "$status $output$stderr" '^0 ch-run \([^)]+\) [0-9]+\.[0-9]+[^ ]*$'
+	assert_match "$status $output$stderr" '^0 ch-run \([^)]+\) [0-9]+\.[0-9]+[^ ]*, protocols [0-9 ]+$'
 	run --separate-stderr as_test ch-run -V
 	assert_match "$status $output$stderr" '^0 ch-run '
 }

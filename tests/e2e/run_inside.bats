@@ -351,3 +351,38 @@ charliegroup:x:5678:"
 	mkdir "$tmp/image/etc/hosts"
 	inside ok "$tmp/image" -- sh -c 'test -d /etc/hosts && echo ok'
 }
+
+# host_places PLACE...: ch runs where the host has these directories, and files in them
+host_places() {
+	printf '%s\n' 'for dir in /etc/opt /opt /var/lib /var/opt /var/spool; do' \
+		'	mount -n -t tmpfs -o mode=755 places "$dir"' 'done' \
+		"for place in $*; do" '	mkdir -p "$place"; echo host >"$place/where"' 'done' 'exec "$@"' >"$tmp/host"
+	# shellcheck disable=SC2034 # of common.bash
+	root_via=(unshare --mount --propagation private bash -eu "$tmp/host")
+}
+
+@test "optional directories of the host are bound where the image has them: Slurm's, Cray's, hugetlbfs" {
+	local places place image
+
+	# All that there are but files, whose directory is not covered for a test
+	mapfile -t places < <(ch --dry-run "$dir" -- true |
+		sed -n "s/^bind '\(.*\)' on '\1', if it exists, if the image has it$/\1/p" | grep -v '^/etc/[^/]*$')
+	((${#places[@]} == 9))
+	copy_image "$tmp/image"
+	for place in "${places[@]}"; do
+		mkdir -p "$tmp/image$place"
+		echo image >"$tmp/image$place/where"
+	done
+	own "$tmp/image"
+	squash "$tmp/image" "$tmp/image.sqfs"
+	for image in "$tmp/image" "$tmp/image.sqfs"; do
+		root_via=()
+		inside image "$image" -- sh -c 'for p; do cat $p/where; done | sort -u' sh "${places[@]}"
+		host_places "${places[@]}"
+		inside host "$image" -- sh -c 'for p; do cat $p/where; done | sort -u' sh "${places[@]}"
+	done
+	# Nothing is made for them in an image without.
+	for image in "${both[@]}"; do
+		inside bin "$image" -- sh -c 'ls /opt; for p; do test ! -e $p || echo $p; done' sh "${places[@]}"
+	done
+}

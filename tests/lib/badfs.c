@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* badfs.c - a file system that fails when told so: a read-only view of a directory, by FUSE
+/* badfs.c - a file system that fails when told so: a view of a directory, by FUSE
  *
- * Usage: badfs DIR MOUNTPOINT, as root; stays in the foreground
+ * Usage: badfs DIR MOUNTPOINT [rw], as root; stays in the foreground
  *
- * SIGUSR1  from now on, opening and reading files gives EIO
+ * Read-only; with "rw", files can be made, written and removed. It is a poor one even when
+ * all is well: without attributes (xattr(7)), and without files that have no name (O_TMPFILE).
+ *
+ * SIGUSR1  from now on, opening, reading and writing files gives EIO
  * SIGHUP   hangs: as a file server that is gone, whose clients can be killed. (Those whose
  *          request was read could not, so SIGSTOP at the wrong moment is worse.)
  * SIGUSR2  all is well again
@@ -101,6 +104,46 @@ static int bad_read(const char *path, char *buf, size_t size, off_t offset,
 	return n < 0 ? -errno : (int)n;
 }
 
+/* It belongs to whoever makes it. */
+static int bad_create(const char *path, mode_t mode, struct fuse_file_info *fi)
+{
+	const struct fuse_context *who = fuse_get_context();
+
+	if (is_bad)
+		return -EIO;
+
+	int fd = openat(top, below_top(path), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+
+	if (fd < 0 || fchown(fd, who->uid, who->gid) < 0)
+		return -errno;
+	fi->fh = (uint64_t)fd;
+	fi->direct_io = 1;
+	return 0;
+}
+
+static int bad_write(const char *path, const char *buf, size_t size, off_t offset,
+		     struct fuse_file_info *fi)
+{
+	(void)path;
+	if (is_bad)
+		return -EIO;
+
+	ssize_t n = pwrite((int)fi->fh, buf, size, offset);
+
+	return n < 0 ? -errno : (int)n;
+}
+
+/* libfuse renames files that are removed while they are open. */
+static int bad_rename(const char *from, const char *to, unsigned flags)
+{
+	return renameat2(top, below_top(from), top, below_top(to), flags) < 0 ? -errno : 0;
+}
+
+static int bad_unlink(const char *path)
+{
+	return unlinkat(top, below_top(path), 0) < 0 ? -errno : 0;
+}
+
 static int bad_release(const char *path, struct fuse_file_info *fi)
 {
 	(void)path;
@@ -122,6 +165,10 @@ static const struct fuse_operations operations = {
 	.readdir = bad_readdir,
 	.open = bad_open,
 	.read = bad_read,
+	.create = bad_create,
+	.write = bad_write,
+	.rename = bad_rename,
+	.unlink = bad_unlink,
 	.release = bad_release,
 };
 
@@ -147,13 +194,15 @@ int main(int argc, char **argv)
 	static const int signals[] = { SIGUSR1, SIGHUP, SIGUSR2, SIGTERM };
 	struct sigaction sa = { .sa_handler = on_signal };
 	char *words[] = { argv[0], (char[]){ "-o" },
-			  (char[]){ "ro,allow_other,default_permissions,fsname=badfs" } };
-	struct fuse_args args = FUSE_ARGS_INIT(3, words);
+			  (char[]){ "allow_other,default_permissions,fsname=badfs" },
+			  (char[]){ "-o" }, argc > 3 ? argv[3] : (char[]){ "ro" } };
+	struct fuse_args args = FUSE_ARGS_INIT(5, words);
 	sigset_t set, old;
 	struct fuse *fuse;
 
-	if (argc != 3 || (top = open(argv[1], O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0) {
-		fprintf(stderr, "badfs: usage: badfs DIR MOUNTPOINT\n");
+	if ((argc != 3 && (argc != 4 || strcmp(argv[3], "rw") != 0)) ||
+	    (top = open(argv[1], O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0) {
+		fprintf(stderr, "badfs: usage: badfs DIR MOUNTPOINT [rw]\n");
 		return 64;
 	}
 	sigemptyset(&set);

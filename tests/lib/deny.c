@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* deny.c - run a command to which the kernel refuses some system calls, by seccomp(2)
  *
- * Usage: deny SYSCALL[:FLAGS][=ERRNO]... -- CMD [ARG]...
+ * Usage: deny SYSCALL[:VALUE][=ERRNO]... -- CMD [ARG]...
  *
- * ERRNO is a name of the table below; default: EPERM. With FLAGS, a number, only calls with
- * this fourth argument are refused: of mount(2), the flags. The filter stays, whatever CMD
- * executes. Exit status 125 when it could not be made. */
+ * ERRNO is a name of the table below; default: EPERM. OK is none: the call does nothing, and
+ * says it did. With VALUE, a number, only calls with this fourth argument are refused: of
+ * mount(2), the flags; of ioctl(2) it is the second: the request. The filter stays, whatever
+ * CMD executes. Exit status 125 when it could not be made. */
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -30,6 +31,7 @@ static const struct {
 	{ "fsconfig", SYS_fsconfig },
 	{ "fsmount", SYS_fsmount },
 	{ "fsopen", SYS_fsopen },
+	{ "ioctl", SYS_ioctl },
 	{ "memfd_create", SYS_memfd_create },
 	{ "mount", SYS_mount },
 	{ "mount_setattr", SYS_mount_setattr },
@@ -40,6 +42,7 @@ static const struct {
 	{ "pidfd_send_signal", SYS_pidfd_send_signal },
 	{ "pivot_root", SYS_pivot_root },
 	{ "prctl", SYS_prctl },
+	{ "process_vm_readv", SYS_process_vm_readv },
 	{ "seccomp", SYS_seccomp },
 	{ "setns", SYS_setns },
 	{ "signalfd4", SYS_signalfd4 },
@@ -52,9 +55,9 @@ static const struct {
 	const char *name;
 	unsigned number;
 } errors[] = {
-	{ "EACCES", EACCES }, { "EINVAL", EINVAL }, { "EIO", EIO },
-	{ "EMFILE", EMFILE }, { "ENODEV", ENODEV }, { "ENOMEM", ENOMEM },
-	{ "ENOSPC", ENOSPC }, { "ENOSYS", ENOSYS }, { "EPERM", EPERM },
+	{ "EACCES", EACCES }, { "EINVAL", EINVAL }, { "EIO", EIO },	  { "EMFILE", EMFILE },
+	{ "ENODEV", ENODEV }, { "ENOMEM", ENOMEM }, { "ENOSPC", ENOSPC }, { "ENOSYS", ENOSYS },
+	{ "EPERM", EPERM },   { "OK", 0 },
 };
 
 static struct {
@@ -91,32 +94,34 @@ static unsigned find_error(const char *name)
 	usage("an error that is not in the table");
 }
 
-/* RULE is SYSCALL[:FLAGS][=ERRNO]; the number of the call is in the accumulator before and
+/* RULE is SYSCALL[:VALUE][=ERRNO]; the number of the call is in the accumulator before and
  * after its code. */
 static void add_rule(char *rule)
 {
-	char *error = strchr(rule, '='), *flags = strchr(rule, ':');
+	char *error = strchr(rule, '='), *value = strchr(rule, ':');
 	unsigned code = EPERM;
 
 	if (error) {
 		*error = '\0';
 		code = find_error(error + 1);
 	}
-	if (flags)
-		*flags = '\0';
+	if (value)
+		*value++ = '\0';
 
-	unsigned char skip = flags ? 4 : 1;
+	unsigned call = find_call(rule);
+	unsigned char skip = value ? 4 : 1;
 
-	add((struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, find_call(rule), 0, skip));
-	if (flags) {
-		unsigned value = (unsigned)strtoul(flags + 1, NULL, 0);
+	add((struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, 0, skip));
+	if (value) {
+		size_t i = call == SYS_ioctl ? 1 : 3;
 
 		add((struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-						 offsetof(struct seccomp_data, args[3])));
-		add((struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, 1));
+						 offsetof(struct seccomp_data, args[i])));
+		add((struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
+						 (unsigned)strtoul(value, NULL, 0), 0, 1));
 	}
 	add((struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | code));
-	if (flags)
+	if (value)
 		add((struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
 						 offsetof(struct seccomp_data, nr)));
 }
@@ -130,7 +135,7 @@ int main(int argc, char **argv)
 	for (; i < argc && strcmp(argv[i], "--") != 0; i++)
 		add_rule(argv[i]);
 	if (i + 1 >= argc)
-		usage("usage: deny SYSCALL[:FLAGS][=ERRNO]... -- CMD [ARG]...");
+		usage("usage: deny SYSCALL[:VALUE][=ERRNO]... -- CMD [ARG]...");
 	add((struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
 
 	struct sock_fprog program = { .len = filter.n, .filter = filter.code };

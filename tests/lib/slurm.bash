@@ -28,7 +28,8 @@
 #                            the host; $output has what was printed. Run by "${who-user}"
 #   both_fail N REGEX OPTION...   must_fail as the user and as root, with REGEX in $output,
 #                            and nodes that are idle afterwards
-#   compiled NAME            print the path of the program tests/lib/NAME.c, made on first use
+#   compiled NAME            print the path of the program tests/lib/NAME.c, or of the plugin
+#                            "contain", made on first use
 #   node_processes           "NODE: process PID CMDLINE" of all but the slurmds
 #   pids_of NAME             process ids of programs of ours on the nodes
 #   missing FILE...          print those that are not there: for wait_until_empty
@@ -379,11 +380,13 @@ assert_no_crash()
 
 compiled()
 {
-	local out=$CH_CLUSTER/$1
+	local out=$CH_CLUSTER/$1 source=$top/tests/lib/$1.c flags=()
 
-	# shellcheck disable=SC2046 # one word each
-	[[ -x $out ]] || "${CC:-cc}" -std=gnu17 -D_GNU_SOURCE -o "$out" "$top/tests/lib/$1.c" \
-		$([[ $1 != badfs ]] || pkg-config --cflags --libs fuse3) >&2 || return
+	case $1 in
+	badfs) read -ra flags < <(pkg-config --cflags --libs fuse3) ;;
+	contain) source=$top/tests/slurm/$1.c flags=(-shared -fPIC) ;;
+	esac
+	[[ -x $out ]] || "${CC:-cc}" -std=gnu17 -D_GNU_SOURCE -o "$out" "$source" "${flags[@]}" >&2 || return
 	printf '%s\n' "$out"
 }
 

@@ -115,6 +115,28 @@ refused() {	# REGEX OPTION...
 	refused 'option --ch-bind: the value is empty' --ch-bind=
 }
 
+@test "bind: Slurm's directory and Cray's, without asking, on nodes that have them" {
+	local places=(/var/spool/slurmd /opt/cray/xpmem /etc/opt/cray/wlm_detect /var/opt/cray/alps) place
+
+	cp -a "$DIR" "$share/img"
+	for place in "${places[@]}"; do
+		mkdir -p "$share/img$place"
+		echo image >"$share/img$place/where"
+	done
+	# Node n1 has them.
+	# shellcheck disable=SC2016
+	on_node n1 sh -euc 'for dir in /etc/opt /opt /var/opt /var/spool; do mount -n -t tmpfs -o mode=755 places "$dir"; done
+		for place; do mkdir -p "$place"; echo node >"$place/where"; done' sh "${places[@]}"
+	for who in user root; do
+		run -0 $who srun -N2 -n2 -l --ch-image="$share/img" cat "${places[@]/%//where}"
+		assert_equal "$(sort <<<"$output" | uniq -c | xargs)" '4 0: node 4 1: image'
+		# An image without them is left as it is.
+		run -0 $who srun -N2 -n2 --ch-image="$IMG" sh -c 'for p; do [ ! -e $p ] || echo $p; done; ls /opt' sh "${places[@]}"
+		assert_equal "$output" $'bin\nbin'
+	done
+	on_node n1 umount /etc/opt /opt /var/opt /var/spool
+}
+
 @test "cd: the working directory inside; a missing one is an error" {
 	run -0 in_image --ch-cd=/opt/bin pwd
 	assert_equal "$output" /opt/bin

@@ -83,6 +83,27 @@ must_fail_noisily() {
 	assert_equal "$(job_state "$job")" COMPLETED
 }
 
+@test "plugstack: SlurmdParameters=contain_spank: steps with an image fail, others run" {
+	local real=$plugin plugin
+
+	# Debian 12's Slurm, 22.05, does not know contain_spank: a plugin in between does what
+	# later ones do.
+	plugin=$(compiled contain)
+	plugstack required "$real"
+	both_fail 2 'charlie: n1: SlurmdParameters=contain_spank is not supported' \
+		-n4 --ch-image="$IMG"
+	run -0 user srun -N2 -n4 touch "$marker"
+	assert_equal "$output" ''
+	rm "$marker"
+	printf '%s\n' '#!/bin/sh' 'echo script' >"$share/job"
+	batch -o "$share/out" "$share/job"
+	assert_equal "$(<"$share/out")" script
+	# A script that is to be in the container fails as a step does.
+	batch -o "$share/out" --ch-image="$IMG" --ch-script=yes "$share/job"
+	assert_equal "$(job_state "$job")" FAILED
+	assert_match "$(<"$share/out")" '^charlie: n[12]: SlurmdParameters=contain_spank is not supported$'
+}
+
 # start: one task in the image, until share/end is made; it has begun when this returns
 start() {
 	user srun -n1 --ch-image="$IMG" --ch-bind="$share:/share" sh -c \

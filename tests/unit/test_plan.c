@@ -2,6 +2,7 @@
 #include "rt/plan.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -121,31 +122,49 @@ static void a_layer_in_memory_follows_the_root(void **state)
 	}
 }
 
-static void dev_proc_and_sys_are_required_and_other_files_are_not(void **state)
+static void the_hosts_places_are_bound_and_no_others(void **state)
 {
 	(void)state;
 	static const struct {
 		const char *path;
-		unsigned flags;
+		bool is_optional; /* bound where both host and image have it */
 	} cases[] = {
-		{ "/dev", 0 },
-		{ "/proc", 0 },
-		{ "/sys", 0 },
-		{ "/etc/hosts", CH_BIND_MAYBE | CH_BIND_AS_IS },
-		{ "/etc/resolv.conf", CH_BIND_MAYBE | CH_BIND_AS_IS },
-		{ "/var/spool/slurmd", CH_BIND_MAYBE | CH_BIND_AS_IS },
+		{ "/dev", false },
+		{ "/proc", false },
+		{ "/sys", false },
+		{ "/etc/hosts", true },
+		{ "/etc/machine-id", true },
+		{ "/etc/resolv.conf", true },
+		{ "/var/lib/hugetlbfs", true },
+		{ "/var/spool/slurmd", true },
+		{ "/etc/opt/cray/wlm_detect", true },
+		{ "/opt/cray/wlm_detect", true },
+		{ "/opt/cray/alps", true },
+		{ "/opt/cray/udreg", true },
+		{ "/opt/cray/ugni", true },
+		{ "/opt/cray/xpmem", true },
+		{ "/var/opt/cray/alps", true },
 	};
-	struct ch_request req = { .image = image };
-	ch_auto(plan) struct ch_plan plan = { 0 };
+	static const enum ch_image_kind kinds[] = { CH_IMAGE_DIR, CH_IMAGE_SQUASH };
 
-	make(&req, CH_IMAGE_DIR, &plan);
+	for (size_t k = 0; k < ARRAY_SIZE(kinds); k++) {
+		struct ch_request req = { .image = image };
+		ch_auto(plan) struct ch_plan plan = { 0 };
 
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		const struct ch_op *op = the(&plan, cases[i].path);
+		make(&req, kinds[k], &plan);
 
-		assert_int_equal(op->kind, CH_OP_BIND);
-		assert_string_equal(op->src, cases[i].path);
-		assert_int_equal(op->flags, cases[i].flags);
+		for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+			const struct ch_op *op = the(&plan, cases[i].path);
+
+			assert_int_equal(op->kind, CH_OP_BIND);
+			assert_string_equal(op->src, cases[i].path);
+			assert_int_equal(op->flags,
+					 cases[i].is_optional ? CH_BIND_MAYBE | CH_BIND_AS_IS : 0);
+			/* Not even twice */
+			assert_null(on(&plan, cases[i].path, (size_t)(op - plan.ops) + 1));
+		}
+		/* The root, passwd, group, and /tmp */
+		assert_int_equal(plan.n, ARRAY_SIZE(cases) + 4);
 	}
 }
 
@@ -258,7 +277,7 @@ int main(void)
 		cmocka_unit_test(a_squashfs_image_cannot_be_written_to),
 		cmocka_unit_test(the_host_as_image_has_no_default_binds),
 		cmocka_unit_test(a_layer_in_memory_follows_the_root),
-		cmocka_unit_test(dev_proc_and_sys_are_required_and_other_files_are_not),
+		cmocka_unit_test(the_hosts_places_are_bound_and_no_others),
 		cmocka_unit_test(passwd_and_group_are_generated_unless_not_wanted),
 		cmocka_unit_test(tmp_is_bound_or_fresh),
 		cmocka_unit_test(binds_of_the_user_come_last_and_in_order),
