@@ -29,6 +29,7 @@ unit_tests = \
 	%D%/unit/test_seccomp \
 	%D%/unit/test_settings \
 	%D%/unit/test_sif \
+	%D%/unit/test_storage \
 	%D%/unit/test_text
 
 # Those that need the image server's libraries: unit/test_fs_X.c.

@@ -30,8 +30,7 @@ struct ch_finding {
 struct ch_site {
 	const char *keeper; /* ch-keeper; the other helpers are beside it */
 	const char *ch_run;
-	const char *plugin;  /* spank_charlie.so, as installed; for remedies */
-	const char *storage; /* where directory images are kept by default; NULL: see storage.c */
+	const char *plugin;		     /* spank_charlie.so, as installed; for remedies */
 	int (*fakeroot)(struct ch_err *err); /* install the filter of root emulation; or NULL */
 	bool has_server;		     /* built with it? */
 	bool has_json;

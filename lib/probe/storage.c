@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/fs.h>
-#include <pwd.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,22 +14,27 @@
 #include <unistd.h>
 
 #include "base/auto.h"
+#include "base/err.h"
 #include "look.h"
 #include "probe/probe.h"
+#include "rt/storage.h"
 
-/* Where directories of images are by default. The owner's name is the database's: $USER
- * may be anybody's. */
-static void default_place(char *out, size_t size)
+/* Where directories of images are, unless an option says otherwise. Returns false, with F, if
+ * that is nowhere. */
+static bool find_place(char out[PATH_MAX], struct ch_finding *f)
 {
 	const char *env = getenv("CH_IMAGE_STORAGE");
-	const struct passwd *pw = getpwuid(geteuid());
+	ch_auto(str) char *path = NULL;
+	struct ch_err err;
 
-	if (env && env[0])
-		snprintf(out, size, "%s", env);
-	else if (pw)
-		snprintf(out, size, "/var/tmp/%s.ch", pw->pw_name);
+	if ((!env || !env[0]) && ch_storage_default(&path, &err) < 0)
+		ch_found_no(f, "", "%s", err.msg);
+	else if ((!env || !env[0]) && !path)
+		ch_found_limited(f, "set CH_IMAGE_STORAGE", "no default place: user %u has no name",
+				 geteuid());
 	else
-		snprintf(out, size, "/var/tmp/%u.ch", geteuid());
+		snprintf(out, PATH_MAX, "%s", path ? path : env);
+	return f->verdict == CH_VERDICT_OK;
 }
 
 /* Open DIR, or the deepest directory above it that exists; DIR becomes its path. */
@@ -75,10 +79,9 @@ void ch_look_storage(const struct ch_site *site, struct ch_finding *f)
 	char place[PATH_MAX];
 	struct statvfs fs;
 
-	if (site->storage)
-		snprintf(place, sizeof(place), "%s", site->storage);
-	else
-		default_place(place, sizeof(place));
+	(void)site;
+	if (!find_place(place, f))
+		return;
 
 	static const char remedy[] = "another place: CH_IMAGE_STORAGE";
 	ch_auto(fd) int dir = open_existing(place);

@@ -37,15 +37,15 @@ bool ch_storage_may_name(const char *image)
 	return image[0] && image[0] != '/' && image[0] != '.';
 }
 
-/* USER is who we are, not what $USER says. */
-static int default_path(char **ret_path, struct ch_err *err)
+int ch_storage_default(char **ret_path, struct ch_err *err)
 {
 	const struct passwd *pw = getpwuid(geteuid());
 
-	if (!pw) /* an id without a name has no default storage */
-		return 0;
-	if (asprintf(ret_path, "/var/tmp/%s.ch", pw->pw_name) < 0)
+	*ret_path = NULL;
+	if (pw && asprintf(ret_path, "/var/tmp/%s.ch", pw->pw_name) < 0) {
+		*ret_path = NULL;
 		return ch_err_set(err, -ENOMEM, "out of memory");
+	}
 	return 0;
 }
 
@@ -106,7 +106,8 @@ static int prepare(const struct ch_request *req, struct store *s, struct ch_err 
 		s->path = strdup(req->storage);
 		if (!s->path)
 			return ch_err_set(err, -ENOMEM, "out of memory");
-	} else if ((req->name || req->write == CH_WRITE_IMAGE) && default_path(&s->path, err) < 0) {
+	} else if ((req->name || req->write == CH_WRITE_IMAGE) &&
+		   ch_storage_default(&s->path, err) < 0) {
 		return err->code;
 	}
 	if (!s->path)

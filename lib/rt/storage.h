@@ -18,6 +18,11 @@ struct ch_err;
 /* May IMAGE, as the user typed it, be a name? What begins with "/" or "." is a path. */
 bool ch_storage_may_name(const char *image);
 
+/* Where storage is by default: /var/tmp/USER.ch. USER is who we are, as the user database has
+ * it, not what $USER says. ret_path: malloc'ed; NULL for an id without a name, which has
+ * none. */
+int ch_storage_default(char **ret_path, struct ch_err *err);
+
 /* Find and open the image of REQ, by its name or its path; once, as the effective user. The
  * path where it was found replaces that in REQ. An image in storage is not to be written to:
  * -EROFS, unless REQ says that it is meant so. */
