@@ -26,9 +26,9 @@ static size_t announced(unsigned char first)
 	return first < 0xf0 ? 3 : 4;
 }
 
-/* The character that begins at P, and its number of bytes; 0 if that is not UTF-8. */
-static size_t decode(const unsigned char *p, uint32_t *ret_char)
+size_t ch_text_character(const char *text, uint32_t *ret_char)
 {
+	const unsigned char *p = (const unsigned char *)text;
 	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
 	size_t n = announced(p[0]);
 	uint32_t c = n == 1 ? p[0] : p[0] & (0x7fU >> n);
@@ -65,9 +65,9 @@ static bool is_harmless(uint32_t c)
 
 void ch_text_one_line(char *text)
 {
-	for (unsigned char *p = (unsigned char *)text; *p;) {
+	for (char *p = text; *p;) {
 		uint32_t c;
-		size_t n = decode(p, &c);
+		size_t n = ch_text_character(p, &c);
 
 		if (n == 0 || !is_harmless(c))
 			memset(p, '?', n ? n : 1);

@@ -9,6 +9,10 @@
 
 struct ch_err;
 
+/* The character of UTF-8 (RFC 3629) that TEXT, which ends in NUL, begins with. Returns the
+ * number of its bytes, or 0 if there is none. */
+size_t ch_text_character(const char *text, uint32_t *ret_char);
+
 /* Make TEXT fit for a terminal or a log. Each byte becomes '?' of: control characters (with
  * those that UTF-8 has beyond ASCII), separators of lines, what changes the direction of
  * writing, and all that is not UTF-8. The length stays. */
