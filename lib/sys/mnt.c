@@ -43,6 +43,23 @@ int ch_open_in_root(int root, const char *path, int flags)
 	}
 }
 
+int ch_mnt_scaffold(const char *name, struct ch_err *err)
+{
+	static const char *const places[] = { "/tmp", "/run", "/mnt", "/var/tmp", "/opt", "/sys" };
+
+	err->code = 0;
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		if (mount(name, places[i], "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755") == 0) {
+			int fd = open(places[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+			return fd < 0 ? ch_err_sys(err, "open '%s'", places[i]) : fd;
+		}
+		if (err->code == 0)
+			ch_err_sys(err, "mount a tmpfs on '%s'", places[i]);
+	}
+	return err->code;
+}
+
 static int clone_tree(int dir, const char *path, unsigned flags)
 {
 	long fd = syscall(SYS_open_tree, dir, path,

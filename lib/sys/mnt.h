@@ -20,6 +20,11 @@ const char *ch_fd_path(int fd, char path[CH_FD_PATH_MAX]);
  * Returns the descriptor (the caller's) or a negative errno. */
 int ch_open_in_root(int root, const char *path, int flags);
 
+/* Mount a tmpfs, which mounts(5) shows as NAME, over some directory that every host has, and
+ * open it. It hides that directory, in our mount namespace. Returns the descriptor (the
+ * caller's). */
+int ch_mnt_scaffold(const char *name, struct ch_err *err);
+
 /* Clone what is mounted at PATH below DIR (or an absolute PATH), with everything mounted
  * below it, not attached anywhere yet (open_tree(2)): what is mounted over PATH later on
  * does not show in it. Makes an automounter mount. Returns the descriptor (the caller's),
