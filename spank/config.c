@@ -68,18 +68,13 @@ static int set_allowed_images(struct ch_config *c, const char *value, struct ch_
 
 static int set_threads(struct ch_config *c, const char *value, struct ch_err *err)
 {
-	long long n;
-	int rc = ch_text_number(value, "number", 1, 1024, &n, err);
-
-	if (rc == 0)
-		c->threads = (unsigned)n;
-	return rc;
+	return ch_text_u32(value, "number", 1, 1024, &c->threads, err);
 }
 
 static int set_start_timeout(struct ch_config *c, const char *value, struct ch_err *err)
 {
-	long long n;
-	int rc = ch_text_number(value, "number of seconds", 1, 3600, &n, err);
+	uint32_t n;
+	int rc = ch_text_u32(value, "number of seconds", 1, 3600, &n, err);
 
 	if (rc == 0)
 		c->start_timeout = (int)n;

@@ -168,6 +168,17 @@ int ch_text_number(const char *text, const char *name, long long min, long long 
 	return 0;
 }
 
+int ch_text_u32(const char *text, const char *name, uint32_t min, uint32_t max,
+		uint32_t *ret_number, struct ch_err *err)
+{
+	long long n;
+	int rc = ch_text_number(text, name, min, max, &n, err);
+
+	if (rc == 0)
+		*ret_number = (uint32_t)n;
+	return rc;
+}
+
 int ch_text_yesno(const char *text, const char *name, bool *ret_yes, struct ch_err *err)
 {
 	bool yes = strcmp(text, "yes") == 0;

@@ -39,6 +39,10 @@ int ch_text_next(const char **list, char sep, char **ret_item, struct ch_err *er
 int ch_text_number(const char *text, const char *name, long long min, long long max,
 		   long long *ret_number, struct ch_err *err);
 
+/* The same, for what is kept in 32 bits. */
+int ch_text_u32(const char *text, const char *name, uint32_t min, uint32_t max,
+		uint32_t *ret_number, struct ch_err *err);
+
 /* Is TEXT equal to "yes" or "no"? */
 int ch_text_yesno(const char *text, const char *name, bool *ret_yes, struct ch_err *err);
 

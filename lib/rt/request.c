@@ -152,19 +152,19 @@ static int get_field(const struct field *f, const char *value, struct ch_request
 		     struct ch_err *err)
 {
 	void *place = (char *)req + f->offset;
-	long long number;
+	uint32_t number;
 
 	if (f->kind == PATH || f->kind == TEXT)
 		return get_text(f, value, place, err);
 
-	int rc = ch_text_number(value, f->key, 0, f->max, &number, err);
+	int rc = ch_text_u32(value, f->key, 0, f->max, &number, err);
 
 	if (rc < 0)
 		return ch_err_in(err, "request");
 	if (f->kind == BOOL)
 		*(bool *)place = number != 0;
 	else
-		*(uint32_t *)place = (uint32_t)number;
+		*(uint32_t *)place = number;
 	return 0;
 }
 
@@ -189,13 +189,13 @@ static int get_bind(const char *src, const char **text, size_t *left, struct ch_
 	const char *fl = on ? next(text, left) : NULL;
 	const char *dst = on ? value_of(on, "on") : NULL;
 	const char *flags = fl ? value_of(fl, "flags") : NULL;
-	long long number;
+	uint32_t number;
 
 	if (!dst || !flags || src[0] != '/' || dst[0] != '/')
 		return ch_err_set(err, -EINVAL, "request: bad bind '%s'", src);
-	if (ch_text_number(flags, "flags", 0, 7, &number, err) < 0)
+	if (ch_text_u32(flags, "flags", 0, 7, &number, err) < 0)
 		return ch_err_in(err, "request");
-	return ch_binds_add(&req->binds, src, dst, (unsigned)number, err);
+	return ch_binds_add(&req->binds, src, dst, number, err);
 }
 
 static int get_one(const char *t, const char **text, size_t *left, struct ch_request *req,

@@ -124,14 +124,10 @@ static int set_feature(void *target, const char *value, struct ch_err *err)
 
 static int parse_id(const char *value, uint32_t *id, bool *has, struct ch_err *err)
 {
-	long long n;
-	int rc = ch_text_number(value, "id", 0, UINT32_MAX - 1, &n, err);
+	int rc = ch_text_u32(value, "id", 0, UINT32_MAX - 1, id, err);
 
-	if (rc < 0)
-		return rc;
-	*id = (uint32_t)n;
-	*has = true;
-	return 0;
+	*has = *has || rc == 0;
+	return rc;
 }
 
 static int set_uid(void *target, const char *value, struct ch_err *err)
@@ -188,13 +184,9 @@ static int set_join_flag(void *target, const char *value, struct ch_err *err)
 static int set_join_ct(void *target, const char *value, struct ch_err *err)
 {
 	struct ch_settings *s = target;
-	long long n;
-	int rc = ch_text_number(value, "number of processes", 1, INT32_MAX, &n, err);
+	int rc = ch_text_u32(value, "number of processes", 1, INT32_MAX, &s->join_peers, err);
 
-	if (rc < 0)
-		return rc;
-	s->join_peers = (uint32_t)n;
-	return set_join_flag(target, value, err);
+	return rc < 0 ? rc : set_join_flag(target, value, err);
 }
 
 static int set_join_tag(void *target, const char *value, struct ch_err *err)
@@ -211,8 +203,8 @@ static int set_join_tag(void *target, const char *value, struct ch_err *err)
 static int set_join_pid(void *target, const char *value, struct ch_err *err)
 {
 	struct ch_settings *s = target;
-	long long n;
-	int rc = ch_text_number(value, "process id", 1, INT32_MAX, &n, err);
+	uint32_t n;
+	int rc = ch_text_u32(value, "process id", 1, INT32_MAX, &n, err);
 
 	if (rc < 0)
 		return rc;
@@ -260,12 +252,8 @@ static int set_storage(void *target, const char *value, struct ch_err *err)
 static int set_threads(void *target, const char *value, struct ch_err *err)
 {
 	struct ch_settings *s = target;
-	long long n;
-	int rc = ch_text_number(value, "number of threads", 1, 1024, &n, err);
 
-	if (rc == 0)
-		s->threads = (uint32_t)n;
-	return rc;
+	return ch_text_u32(value, "number of threads", 1, 1024, &s->threads, err);
 }
 
 static int mute_and_talk(struct ch_err *err)
@@ -294,12 +282,8 @@ static int set_verbose(void *target, const char *value, struct ch_err *err)
 static int set_verbosity(void *target, const char *value, struct ch_err *err)
 {
 	struct ch_settings *s = target;
-	long long n;
-	int rc = ch_text_number(value, "verbosity", 0, 3, &n, err);
 
-	if (rc == 0)
-		s->verbose = (int)n;
-	return rc;
+	return ch_text_u32(value, "verbosity", 0, 3, &s->verbose, err);
 }
 
 static int set_write_image(void *target, const char *value, struct ch_err *err)
