@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/path.h"
+#include "base/text.h"
 #include "rt/storage.h"
 #include "run.h"
 
@@ -36,8 +37,7 @@ static int add_tmp(struct run *run, struct ch_err *err)
 
 	if (run->set.private_tmp)
 		return 0;
-	run->req.tmp = strdup(tmp && tmp[0] == '/' ? tmp : "/tmp");
-	return run->req.tmp ? 0 : ch_err_set(err, -ENOMEM, "out of memory");
+	return ch_text_copy(tmp && tmp[0] == '/' ? tmp : "/tmp", &run->req.tmp, err);
 }
 
 int ch_run_timeout(struct run *run, struct ch_err *err)
@@ -67,8 +67,8 @@ static int add_image(struct run *run, const char *image, struct ch_err *err)
 	int rc = ch_path_absolute(image, run->set.cwd, &r->image, err);
 
 	r->unsafe = run->set.unsafe;
-	if (rc == 0 && ch_storage_may_name(image) && !(r->name = strdup(image)))
-		rc = ch_err_set(err, -ENOMEM, "out of memory");
+	if (rc == 0 && ch_storage_may_name(image))
+		rc = ch_text_copy(image, &r->name, err);
 	if (rc < 0 || !storage || !storage[0])
 		return rc;
 	if (ch_path_absolute(storage, run->set.cwd, &r->storage, err) < 0)

@@ -21,5 +21,5 @@ int ch_path_absolute(const char *path, const char *dir, char **ret_path, struct 
 	int rc = path[0] == '/' ? asprintf(ret_path, "%s", path)
 				: asprintf(ret_path, "%s/%s", dir, path);
 
-	return rc < 0 ? ch_err_set(err, -ENOMEM, "out of memory") : 0;
+	return rc < 0 ? ch_err_nomem(err) : 0;
 }

@@ -131,6 +131,17 @@ void ch_text_quote_words(char *const *words, char *out, size_t size)
 	ch_text_one_line(out);
 }
 
+int ch_text_copy(const char *text, char **place, struct ch_err *err)
+{
+	char *copy = text ? strdup(text) : NULL;
+
+	if (text && !copy)
+		return ch_err_nomem(err);
+	free(*place);
+	*place = copy;
+	return 0;
+}
+
 int ch_text_next(const char **list, char sep, char **ret_item, struct ch_err *err)
 {
 	const char *p = *list;
@@ -138,7 +149,7 @@ int ch_text_next(const char **list, char sep, char **ret_item, struct ch_err *er
 	size_t n = 0;
 
 	if (!item)
-		return ch_err_set(err, -ENOMEM, "out of memory");
+		return ch_err_nomem(err);
 	while (*p && *p != sep) {
 		if (p[0] == '\\' && p[1] == sep)
 			p++;

@@ -27,6 +27,9 @@ void ch_text_cut(char *text, size_t max);
  * "...". */
 void ch_text_quote_words(char *const *words, char *out, size_t size);
 
+/* *PLACE, which was NULL or is freed, becomes a copy of TEXT (NULL: NULL). */
+int ch_text_copy(const char *text, char **place, struct ch_err *err);
+
 /* Split the next item off a list: up to the first SEP that no backslash precedes. The
  * item is copied with "\SEP" turned into SEP; all other backslashes stay.
  *

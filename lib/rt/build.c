@@ -101,7 +101,7 @@ static int clone_sources(struct build *b, struct ch_err *err)
 	b->sources = calloc(b->plan.n, sizeof(*b->sources));
 	b->is_dir = calloc(b->plan.n, sizeof(*b->is_dir));
 	if (!b->sources || !b->is_dir)
-		return ch_err_set(err, -ENOMEM, "out of memory");
+		return ch_err_nomem(err);
 	for (size_t i = 0; i < b->plan.n; i++)
 		b->sources[i] = -1;
 	for (size_t i = 0; i < b->plan.n; i++)

@@ -121,7 +121,7 @@ static int prepare(struct ch_keeper *k)
 	fcntl(CH_KEEPER_SOCK, F_SETFD, FD_CLOEXEC);
 	fcntl(CH_KEEPER_REQUEST, F_SETFD, FD_CLOEXEC);
 	if (ch_door_open(&k->door, CH_KEEPER_SOCK) < 0)
-		return ch_err_set(&k->err, -ENOMEM, "out of memory");
+		return ch_err_nomem(&k->err);
 	/* Who made us has connected already, if it joins. */
 	ch_door_accept(&k->door);
 	k->door.expected = 1;

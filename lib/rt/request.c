@@ -126,27 +126,12 @@ static const char *value_of(const char *text, const char *key)
 	return strncmp(text, key, n) == 0 && text[n] == '=' ? text + n + 1 : NULL;
 }
 
-/* gcc 12 loses sight of members that are found by their offset. */
-#pragma GCC diagnostic push
-#ifdef __GNUC__
-#ifndef __clang__
-#pragma GCC diagnostic ignored "-Wanalyzer-malloc-leak"
-#endif
-#endif
 static int get_text(const struct field *f, const char *value, char **place, struct ch_err *err)
 {
 	if (f->kind == PATH && value[0] != '/')
 		return ch_err_set(err, -EINVAL, "request: %s '%s' is not absolute", f->key, value);
-
-	char *copy = strdup(value);
-
-	if (!copy)
-		return ch_err_set(err, -ENOMEM, "out of memory");
-	free(*place);
-	*place = copy;
-	return 0;
+	return ch_text_copy(value, place, err);
 }
-#pragma GCC diagnostic pop
 
 static int get_field(const struct field *f, const char *value, struct ch_request *req,
 		     struct ch_err *err)
@@ -265,7 +250,7 @@ int ch_request_read(int fd, struct ch_request *ret_req, struct ch_err *err)
 	ssize_t n;
 
 	if (!text)
-		return ch_err_set(err, -ENOMEM, "out of memory");
+		return ch_err_nomem(err);
 	do {
 		n = pread(fd, text + len, CH_REQUEST_MAX - len, (off_t)len);
 		if (n < 0)

@@ -11,17 +11,6 @@
 
 /* ---- setters ----------------------------------------------------------------------------- */
 
-static int copy(char **place, const char *value, struct ch_err *err)
-{
-	char *text = strdup(value);
-
-	if (!text)
-		return ch_err_set(err, -ENOMEM, "out of memory");
-	free(*place);
-	*place = text;
-	return 0;
-}
-
 static bool is_yes(const char *value)
 {
 	return strcmp(value, "yes") == 0;
@@ -61,7 +50,7 @@ static int set_cd(void *target, const char *value, struct ch_err *err)
 
 	if (value[0] != '/')
 		return ch_err_set(err, -EINVAL, "directory '%s' is not absolute", value);
-	return copy(&s->cd, value, err);
+	return ch_text_copy(value, &s->cd, err);
 }
 
 static int set_color(void *target, const char *value, struct ch_err *err)
@@ -119,7 +108,7 @@ static int set_feature(void *target, const char *value, struct ch_err *err)
 {
 	struct ch_settings *s = target;
 
-	return copy(&s->feature, value, err);
+	return ch_text_copy(value, &s->feature, err);
 }
 
 static int parse_id(const char *value, uint32_t *id, bool *has, struct ch_err *err)
@@ -157,7 +146,7 @@ static int set_image(void *target, const char *value, struct ch_err *err)
 {
 	struct ch_settings *s = target;
 
-	return copy(&s->image, value, err);
+	return ch_text_copy(value, &s->image, err);
 }
 
 static int set_join(void *target, const char *value, struct ch_err *err)
@@ -195,7 +184,7 @@ static int set_join_tag(void *target, const char *value, struct ch_err *err)
 
 	if (!value[0])
 		return ch_err_set(err, -EINVAL, "the tag is empty");
-	if (copy(&s->join_tag, value, err) < 0)
+	if (ch_text_copy(value, &s->join_tag, err) < 0)
 		return err->code;
 	return set_join_flag(target, value, err);
 }
@@ -246,7 +235,7 @@ static int set_storage(void *target, const char *value, struct ch_err *err)
 
 	if (!value[0])
 		return ch_err_set(err, -EINVAL, "the directory is empty");
-	return copy(&s->storage, value, err);
+	return ch_text_copy(value, &s->storage, err);
 }
 
 static int set_threads(void *target, const char *value, struct ch_err *err)
@@ -318,7 +307,7 @@ static int set_write_fake(void *target, const char *value, struct ch_err *err)
 	    strlen(value + digits) > 1)
 		return ch_err_set(err, -EINVAL, "'%s' is not a size such as 500m, 2G or 12%%",
 				  value);
-	return copy(&s->write_size, value, err);
+	return ch_text_copy(value, &s->write_size, err);
 }
 
 static int set_write_mode(void *target, const char *value, struct ch_err *err)

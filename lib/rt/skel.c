@@ -19,11 +19,6 @@
 #include "rt/plan.h"
 #include "sys/mnt.h"
 
-static int out_of_memory(struct ch_err *err)
-{
-	return ch_err_set(err, -ENOMEM, "out of memory");
-}
-
 /* The path of DIR as seen from ROOT, without links; "" is the root itself. */
 static int canonical(int root, int dir, char out[PATH_MAX], struct ch_err *err)
 {
@@ -46,12 +41,12 @@ static int note(struct ch_skel *skel, const char *anchor, const char *rest, bool
 	struct ch_missing *list = realloc(skel->list, (skel->n + 1) * sizeof(*list));
 
 	if (!list)
-		return out_of_memory(err);
+		return ch_err_nomem(err);
 	skel->list = list;
 	list[skel->n] = (struct ch_missing){ strdup(anchor), strdup(rest), is_dir };
 	skel->n++;
 	if (!list[skel->n - 1].anchor || !list[skel->n - 1].rest)
-		return out_of_memory(err);
+		return ch_err_nomem(err);
 	return 0;
 }
 

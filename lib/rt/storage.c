@@ -14,6 +14,7 @@
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/path.h"
+#include "base/text.h"
 #include "sys/mnt.h"
 
 struct store {
@@ -44,7 +45,7 @@ int ch_storage_default(char **ret_path, struct ch_err *err)
 	*ret_path = NULL;
 	if (pw && asprintf(ret_path, "/var/tmp/%s.ch", pw->pw_name) < 0) {
 		*ret_path = NULL;
-		return ch_err_set(err, -ENOMEM, "out of memory");
+		return ch_err_nomem(err);
 	}
 	return 0;
 }
@@ -102,14 +103,11 @@ static void open_store(struct store *s)
 
 static int prepare(const struct ch_request *req, struct store *s, struct ch_err *err)
 {
-	if (req->storage) {
-		s->path = strdup(req->storage);
-		if (!s->path)
-			return ch_err_set(err, -ENOMEM, "out of memory");
-	} else if ((req->name || req->write == CH_WRITE_IMAGE) &&
-		   ch_storage_default(&s->path, err) < 0) {
+	if (ch_text_copy(req->storage, &s->path, err) < 0)
 		return err->code;
-	}
+	if (!s->path && (req->name || req->write == CH_WRITE_IMAGE) &&
+	    ch_storage_default(&s->path, err) < 0)
+		return err->code;
 	if (!s->path)
 		return 0;
 	open_store(s);
@@ -139,7 +137,7 @@ static int open_named(const struct store *s, const char *name, char **ret_path, 
 		return -ENOENT;
 	if (asprintf(ret_path, "%s/img/%s", s->path, file) < 0) {
 		*ret_path = NULL;
-		return ch_err_set(err, -ENOMEM, "out of memory");
+		return ch_err_nomem(err);
 	}
 
 	int fd = openat(s->img, file, CH_IMAGE_OPEN);

@@ -185,7 +185,7 @@ int ch_mnt_overlay(const struct ch_overlay *o, struct ch_err *err)
 		ch_buf_addf(&opts, ",workdir=%s,userxattr,volatile", ch_fd_path(o->work, path));
 	}
 	if (ch_buf_take(&opts, &data) < 0)
-		return ch_err_set(err, -ENOMEM, "out of memory");
+		return ch_err_nomem(err);
 	if (mount("overlay", ch_fd_path(o->target, path), "overlay",
 		  MS_NOSUID | MS_NODEV | (o->upper < 0 ? (unsigned long)MS_RDONLY : 0), data) < 0)
 		return ch_err_set(err, -errno, "mount an overlay: %s", overlay_refused(errno));
