@@ -293,6 +293,20 @@ default_storage() {
 	[[ ! -e /new && ! -e /etc/new.d && ! -e /usr/share/new-file ]]
 }
 
+@test "host as image: only directories with mounts below are rebuilt from their entries" {
+	local mounts='{ print $5 }' below=/usr/share/doc
+
+	mkdir -p "$tmp/src"
+	# The root directory has mounts below, which need one; the others get an overlay each.
+	inside "$(printf '%s\n' /usr/share /usr/share/new "$below/new" | LC_ALL=C sort)" \
+		-b "$tmp/src:$below/new" -b "$tmp/src:/new" -b "$tmp/src:/usr/share/new" / -- \
+		sh -c "awk '$mounts' /proc/self/mountinfo | grep '^/usr/share' | LC_ALL=C sort"
+	# In what one may pass, but not read, nothing could be rebuilt.
+	mounted "mount -t tmpfs -o mode=711 t /srv; mkdir -m 711 /srv/d" \
+		ch-run -b "$tmp/src:/srv/d/new" -b "$tmp/src:/new" / -- test -d /srv/d/new -a -d /new
+	assert_equal "$status $stderr" "0 "
+}
+
 @test "host as image: with -W, changes are lost in the end" {
 	local tmp2=/tmp/ch-test-host.$$
 
