@@ -75,7 +75,7 @@ int ch_mnt_clone(int dir, const char *path)
 
 int ch_mnt_clone_entry(int dir, const char *name)
 {
-	ch_auto(fd) int tree = clone_tree(dir, name, AT_SYMLINK_NOFOLLOW);
+	ch_auto(fd) int tree = clone_tree(dir, name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT);
 	struct stat st;
 
 	if (tree < 0)

@@ -9,6 +9,7 @@ load ../lib/run
 setup() {
 	ch_setup
 	setup_images
+	under=()
 }
 teardown() {
 	[[ ! ${default-} ]] || rm -rf "$default"
@@ -22,11 +23,11 @@ sif() {
 }
 
 # mounted COMMANDS CMD...: after COMMANDS, in a mount namespace of its own, run CMD as
-# CH_TEST_AS says
+# CH_TEST_AS says; under: words in front of that
 mounted() {
-	local who=()
+	local who=("${under[@]}")
 
-	[[ $CH_TEST_AS == root ]] || who=(runuser -u "$test_user" --)
+	[[ $CH_TEST_AS == root ]] || who+=(runuser -u "$test_user" --)
 	((EUID == 0)) || fail "only root can mount" || return
 	run --separate-stderr "$top/tests/lib/open-fuse" unshare --mount --propagation private \
 		bash -ec "$1"$'\nexec "$@"' x "${who[@]}" timeout -k 5 60 "${@:2}"
@@ -305,6 +306,26 @@ default_storage() {
 	mounted "mount -t tmpfs -o mode=711 t /srv; mkdir -m 711 /srv/d" \
 		ch-run -b "$tmp/src:/srv/d/new" -b "$tmp/src:/new" / -- test -d /srv/d/new -a -d /new
 	assert_equal "$status $stderr" "0 "
+}
+
+@test "host as image: automounters mount what somebody wants, and nothing else" {
+	local log=$tmp/log options
+
+	grep -qw autofs /proc/filesystems || modprobe -q autofs4 ||
+		skip "does not apply to a kernel without autofs"
+	under=("$top/tests/lib/automount" /srv "$log" --)
+	mkdir "$tmp/src"
+	for options in "" -W; do
+		: >"$log"
+		mounted "mount --make-rshared /" ch-run $options -b "$tmp/src:/new" / -- true
+		assert_equal "$status $output $stderr $(cat "$log")" "0   "
+		# Within the container, it works as outside.
+		mounted "mount --make-rshared /" ch-run $options -b "$tmp/src:/new" / -- cat /srv/who
+		assert_equal "$status $output $stderr $(cat "$log")" "0 automounter  mounted"
+	done
+	: >"$log"
+	mounted "mount --make-rshared /" ch-run -b /srv:/mnt "$dir" -- cat /mnt/who
+	assert_equal "$status $output $stderr $(cat "$log")" "0 automounter  mounted"
 }
 
 @test "host as image: with -W, changes are lost in the end" {
