@@ -76,6 +76,7 @@ lint_tests = \
 	%D%/lint/check-headers \
 	%D%/lint/check-layers \
 	%D%/lint/check-length \
+	%D%/lint/check-messages \
 	%D%/lint/check-options \
 	%D%/lint/check-plugin \
 	%D%/lint/check-shell
