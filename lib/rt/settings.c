@@ -7,6 +7,7 @@
 
 #include "base/auto.h"
 #include "base/err.h"
+#include "base/path.h"
 #include "base/text.h"
 
 /* ---- setters ----------------------------------------------------------------------------- */
@@ -44,7 +45,20 @@ static int set_bind(void *target, const char *value, struct ch_err *err)
 	return rc < 0 ? rc : ch_binds_take(&s->binds, &b, err);
 }
 
+/* ch-run: from /, where a command begins. */
 static int set_cd(void *target, const char *value, struct ch_err *err)
+{
+	struct ch_settings *s = target;
+
+	if (!value[0])
+		return ch_err_set(err, -EINVAL, "the directory is empty");
+	free(ch_take(s->cd));
+	return ch_path_absolute(value, "", &s->cd, err);
+}
+
+/* Slurm: a relative path could as well be meant from the step's working directory, which is
+ * where tasks begin. */
+static int set_cd_absolute(void *target, const char *value, struct ch_err *err)
 {
 	struct ch_settings *s = target;
 
@@ -286,7 +300,8 @@ static int set_write_image(void *target, const char *value, struct ch_err *err)
 	return 0;
 }
 
-/* A size as of tmpfs(5). It becomes part of mount options: nothing else may slip in. */
+/* A size as of tmpfs(5), where 0 is no limit. It becomes part of mount options: nothing else may
+ * slip in. */
 static int set_write_fake(void *target, const char *value, struct ch_err *err)
 {
 	struct ch_settings *s = target;
@@ -301,9 +316,8 @@ static int set_write_fake(void *target, const char *value, struct ch_err *err)
 
 	size_t digits = strspn(value, "0123456789");
 
-	/* tmpfs takes 0 for "no limit". */
-	if (digits == 0 || digits > 18 || strspn(value, "0") == digits ||
-	    strspn(value + digits, "kKmMgGtT%") != strlen(value + digits) ||
+	if (digits == 0 || digits > 18 ||
+	    strspn(value + digits, "kKmMgGtTpPeE%") != strlen(value + digits) ||
 	    strlen(value + digits) > 1)
 		return ch_err_set(err, -EINVAL, "'%s' is not a size such as 500m, 2G or 12%%",
 				  value);
@@ -358,11 +372,13 @@ const struct ch_opt ch_options[] = {
 	  "images, without changing the image. Links in the image never lead DST out of the image. "
 	  "A colon in a path is written as \\:.",
 	  set_bind },
-	{ "cd", 'c', CH_OPT_BOTH, CH_OPT_VALUE, "DIR", "working directory in the container",
-	  "Start in directory DIR of the container. The default of ch-run is /; of Slurm steps, "
-	  "the "
-	  "step's working directory if it exists in the container, else /, with a notice.",
-	  set_cd },
+	{ "cd", 'c', CH_OPT_RUN, CH_OPT_VALUE, "DIR",
+	  "working directory in the container (default /)",
+	  "Start in directory DIR of the container; if it is relative, seen from /.", set_cd },
+	{ "cd", 0, CH_OPT_SPANK, CH_OPT_VALUE, "DIR", "working directory in the container",
+	  "Start in directory DIR of the container, an absolute path. The default is the step's "
+	  "working directory if it exists in the container, else /, with a notice.",
+	  set_cd_absolute },
 	{ "color", 0, CH_OPT_RUN, CH_OPT_OPTIONAL, CH_COLOR_ARG,
 	  "colour errors and warnings (default auto: on a terminal)",
 	  "Print errors and warnings in colour: " CH_COLOR_RULES ".", set_color },
@@ -528,14 +544,14 @@ const struct ch_opt ch_options[] = {
 	{ "write", 0, CH_OPT_SPANK, CH_OPT_VALUE, "image|fake[:SIZE]|no",
 	  "where changes go: the image directory, memory, nowhere (default no)",
 	  "With image, changes go to the image; only for images that are directories. With fake "
-	  "they go to memory, at most SIZE (as of tmpfs, default 12%), and are lost in the end. "
+	  "they go to memory, at most SIZE (as of tmpfs, default 12%; 0: no limit), and are lost "
+	  "in the end. "
 	  "With no the image is read-only.",
 	  set_write_mode },
 	{ "write-fake", 'W', CH_OPT_RUN, CH_OPT_OPTIONAL, "SIZE",
 	  "changes go to memory and are lost (default size 12%)",
-	  "Changes go to a layer in memory of at most SIZE (as of tmpfs, default 12%), and are "
-	  "lost "
-	  "in the end.",
+	  "Changes go to a layer in memory of at most SIZE (as of tmpfs, default 12%; 0: no "
+	  "limit), and are lost in the end.",
 	  set_write_fake },
 	{ 0 },
 };

@@ -119,7 +119,7 @@ teardown() { ch_teardown; }
 	refused 64 "option --uid: id 'root' is not a number" -u root "$dir" -- echo no
 	refused 64 "option --uid: id '-1' is not between 0 and 4294967294" -u -1 "$dir" -- echo no
 	refused 64 "option --gid: id '4294967295' is not between" -g 4294967295 "$dir" -- echo no
-	refused 64 "option --cd: directory 'etc' is not absolute" -c etc "$dir" -- echo no
+	refused 64 "option --cd: the directory is empty" -c '' "$dir" -- echo no
 	refused 64 "option --fuse-threads: number of threads '0' is not between 1 and 1024" \
 		--fuse-threads=0 "$dir" -- echo no
 	refused 64 "option --mount: the directory is empty" -m '' "$dir" -- echo no
