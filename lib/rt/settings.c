@@ -29,11 +29,13 @@ static bool is_yes(const char *value)
 FLAG(set_dry_run, dry_run)
 FLAG(set_entrypoint, entrypoint)
 FLAG(set_env_no_expand, env.no_expand)
-FLAG(set_unsafe, unsafe)
+FLAG(set_help, help)
 FLAG(set_no_passwd, no_passwd)
 FLAG(set_private_tmp, private_tmp)
 FLAG(set_script, script)
 FLAG(set_seccomp, seccomp)
+FLAG(set_unsafe, unsafe)
+FLAG(set_version, version)
 #undef FLAG
 
 static int set_bind(void *target, const char *value, struct ch_err *err)
@@ -338,26 +340,6 @@ static int set_write_mode(void *target, const char *value, struct ch_err *err)
 	if (strncmp(value, "fake:", 5) == 0)
 		return set_write_fake(target, value + 5, err);
 	return ch_err_set(err, -EINVAL, "'%s' is none of image, fake, fake:SIZE, no", value);
-}
-
-static int set_help(void *target, const char *value, struct ch_err *err)
-{
-	struct ch_settings *s = target;
-
-	(void)value;
-	(void)err;
-	s->help = true;
-	return 0;
-}
-
-static int set_version(void *target, const char *value, struct ch_err *err)
-{
-	struct ch_settings *s = target;
-
-	(void)value;
-	(void)err;
-	s->version = true;
-	return 0;
 }
 
 /* ---- the table ------------------------------------------------------------------------------ */
