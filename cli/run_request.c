@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
-#include <limits.h>
 #include <pwd.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -20,15 +17,11 @@ enum { START_S = 60, START_MAX_S = 86400 };
 
 static int add_home(struct run *run, struct ch_err *err)
 {
-	const char *home = getenv("HOME");
-	char inside[PATH_MAX];
-
 	if (run->set.home != CH_HOME_YES)
 		return 0;
-	if (!home || home[0] != '/')
-		return ch_err_set(err, -EINVAL, "--home: HOME is not set to an absolute path");
-	snprintf(inside, sizeof(inside), "/home/%s", run->user);
-	return ch_binds_add(&run->req.binds, home, inside, 0, err);
+	if (ch_binds_add_home(&run->req.binds, getenv("HOME"), run->user, err) < 0)
+		return ch_err_in(err, "--home");
+	return 0;
 }
 
 static int add_tmp(struct run *run, struct ch_err *err)

@@ -130,16 +130,13 @@ static int name_image(const struct ch_step *step, spank_t sp, struct ch_request 
 static int bind_home(const struct ch_step *step, const char *home, struct ch_request *r,
 		     struct ch_err *err)
 {
-	char inside[PATH_MAX];
-
 	if (step->set.home == CH_HOME_NO)
 		return 0;
 	if (step->set.home == CH_HOME_DEFAULT)
 		return ch_binds_add_named(&r->binds, home, err);
-	if (!home || home[0] != '/')
-		return ch_err_set(err, -EINVAL, "--ch-home: HOME is not set to an absolute path");
-	snprintf(inside, sizeof(inside), "/home/%s", step->user);
-	return ch_binds_add(&r->binds, home, inside, 0, err);
+	if (ch_binds_add_home(&r->binds, home, step->user, err) < 0)
+		return ch_err_in(err, "--ch-home");
+	return 0;
 }
 
 /* What the launcher of the tasks needs: PMIx' directory, prologs, the batch script. */

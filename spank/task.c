@@ -16,6 +16,7 @@
 #include "base/buf.h"
 #include "base/text.h"
 #include "job_env.h"
+#include "rt/bind.h"
 #include "rt/command.h"
 #include "rt/enter.h"
 #include "rt/image.h"
@@ -122,8 +123,8 @@ static int change_env(struct ch_step *step, spank_t sp, const struct ch_entry *e
 	char home[PATH_MAX];
 	int rc = 0;
 
-	snprintf(home, sizeof(home), "/home/%s", step->user);
-	if (step->set.home == CH_HOME_YES && env.set("HOME", home, env.data) < 0)
+	if (step->set.home == CH_HOME_YES &&
+	    env.set("HOME", ch_bind_home(step->user, home), env.data) < 0)
 		rc = ch_err_set(err, -ENOMEM, "set HOME");
 	env.unset(CH_PROLOG_VARIABLE, env.data);
 	if (rc == 0 && !ch_image_is_host(step->set.image))

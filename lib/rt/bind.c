@@ -136,6 +136,22 @@ int ch_binds_add_named(struct ch_binds *binds, const char *path, struct ch_err *
 	return ch_binds_add(binds, path, path, CH_BIND_MAYBE, err);
 }
 
+const char *ch_bind_home(const char *user, char path[PATH_MAX])
+{
+	snprintf(path, PATH_MAX, "/home/%s", user);
+	return path;
+}
+
+int ch_binds_add_home(struct ch_binds *binds, const char *home, const char *user,
+		      struct ch_err *err)
+{
+	char inside[PATH_MAX];
+
+	if (!home || home[0] != '/')
+		return ch_err_set(err, -EINVAL, "HOME is not set to an absolute path");
+	return ch_binds_add(binds, home, ch_bind_home(user, inside), 0, err);
+}
+
 int ch_binds_copy(struct ch_binds *binds, const struct ch_binds *more, struct ch_err *err)
 {
 	for (size_t i = 0; i < more->n; i++) {
