@@ -39,8 +39,8 @@ struct ch_skel {
 int ch_skel_check(struct ch_skel *skel, const struct ch_place *place, const char *dst, bool is_dir,
 		  struct ch_err *err);
 
-/* Make what SKEL holds by overlays and mirrors, and the writable layer FAKE (CH_OP_FAKE, or NULL).
- */
+/* Make what SKEL holds by overlays and mirrors, and the writable layer FAKE (CH_OP_FAKE, or
+ * NULL). */
 int ch_skel_mount(struct ch_skel *skel, struct ch_place *place, const struct ch_op *fake,
 		  struct ch_err *err);
 
