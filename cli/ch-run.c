@@ -21,6 +21,7 @@
 #include "opt/optdoc.h"
 #include "probe/feature.h"
 #include "probe/probe.h"
+#include "rt/bind.h"
 #include "rt/command.h"
 #include "rt/enter.h"
 #include "rt/env.h"
@@ -92,7 +93,7 @@ static int set_home(const struct run *run, struct ch_err *err)
 	struct stat st;
 
 	if (run->set.home == CH_HOME_YES)
-		snprintf(home, sizeof(home), "/home/%s", run->user);
+		ch_bind_home(run->user, home);
 	else if (stat("/root", &st) == 0 && S_ISDIR(st.st_mode))
 		snprintf(home, sizeof(home), "/root");
 	if (setenv("HOME", home, 1) < 0)
@@ -181,9 +182,10 @@ static void print_env(const struct run *run)
 		[CH_ENV_UNSET] = "unset",
 	};
 	bool is_host = ch_image_is_host(run->req.image);
+	char home[PATH_MAX];
 
 	if (run->set.home == CH_HOME_YES)
-		printf("environment: set HOME=/home/%s\n", run->user);
+		printf("environment: set HOME=%s\n", ch_bind_home(run->user, home));
 	else if (!is_host)
 		printf("environment: set HOME=/root if the image has it, else HOME=/\n");
 	if (!is_host)

@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
-#include <limits.h>
 #include <pwd.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,6 +9,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/path.h"
+#include "base/text.h"
 #include "rt/storage.h"
 #include "run.h"
 
@@ -19,15 +17,11 @@ enum { START_S = 60, START_MAX_S = 86400 };
 
 static int add_home(struct run *run, struct ch_err *err)
 {
-	const char *home = getenv("HOME");
-	char inside[PATH_MAX];
-
 	if (run->set.home != CH_HOME_YES)
 		return 0;
-	if (!home || home[0] != '/')
-		return ch_err_set(err, -EINVAL, "--home: HOME is not set to an absolute path");
-	snprintf(inside, sizeof(inside), "/home/%s", run->user);
-	return ch_binds_add(&run->req.binds, home, inside, 0, err);
+	if (ch_binds_add_home(&run->req.binds, getenv("HOME"), run->user, err) < 0)
+		return ch_err_in(err, "--home");
+	return 0;
 }
 
 static int add_tmp(struct run *run, struct ch_err *err)
@@ -36,8 +30,7 @@ static int add_tmp(struct run *run, struct ch_err *err)
 
 	if (run->set.private_tmp)
 		return 0;
-	run->req.tmp = strdup(tmp && tmp[0] == '/' ? tmp : "/tmp");
-	return run->req.tmp ? 0 : ch_err_set(err, -ENOMEM, "out of memory");
+	return ch_text_copy(tmp && tmp[0] == '/' ? tmp : "/tmp", &run->req.tmp, err);
 }
 
 int ch_run_timeout(struct run *run, struct ch_err *err)
@@ -67,8 +60,8 @@ static int add_image(struct run *run, const char *image, struct ch_err *err)
 	int rc = ch_path_absolute(image, run->set.cwd, &r->image, err);
 
 	r->unsafe = run->set.unsafe;
-	if (rc == 0 && ch_storage_may_name(image) && !(r->name = strdup(image)))
-		rc = ch_err_set(err, -ENOMEM, "out of memory");
+	if (rc == 0 && ch_storage_may_name(image))
+		rc = ch_text_copy(image, &r->name, err);
 	if (rc < 0 || !storage || !storage[0])
 		return rc;
 	if (ch_path_absolute(storage, run->set.cwd, &r->storage, err) < 0)

@@ -15,9 +15,7 @@ static int set_path(char **place, const char *value, struct ch_err *err)
 {
 	if (value[0] != '/')
 		return ch_err_set(err, -EINVAL, "'%s' is not an absolute path", value);
-	free(*place);
-	*place = strdup(value);
-	return *place ? 0 : ch_err_set(err, -ENOMEM, "out of memory");
+	return ch_text_copy(value, place, err);
 }
 
 static int set_helper(struct ch_config *c, const char *value, struct ch_err *err)
@@ -68,18 +66,13 @@ static int set_allowed_images(struct ch_config *c, const char *value, struct ch_
 
 static int set_threads(struct ch_config *c, const char *value, struct ch_err *err)
 {
-	long long n;
-	int rc = ch_text_number(value, "number", 1, 1024, &n, err);
-
-	if (rc == 0)
-		c->threads = (unsigned)n;
-	return rc;
+	return ch_text_u32(value, "number", 1, 1024, &c->threads, err);
 }
 
 static int set_start_timeout(struct ch_config *c, const char *value, struct ch_err *err)
 {
-	long long n;
-	int rc = ch_text_number(value, "number of seconds", 1, 3600, &n, err);
+	uint32_t n;
+	int rc = ch_text_u32(value, "number of seconds", 1, 3600, &n, err);
 
 	if (rc == 0)
 		c->start_timeout = (int)n;
@@ -129,7 +122,7 @@ int ch_config_parse(int argc, char **argv, struct ch_config *ret_config, struct 
 	*ret_config = (struct ch_config){ .start_timeout = DEFAULT_TIMEOUT,
 					  .helper = strdup(KEEPER) };
 	if (!ret_config->helper)
-		return ch_err_set(err, -ENOMEM, "out of memory");
+		return ch_err_nomem(err);
 	for (int i = 0; i < argc && rc == 0; i++)
 		rc = set_key(ret_config, argv[i], err);
 	return rc;

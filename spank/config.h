@@ -4,6 +4,7 @@
 #define CH_SPANK_CONFIG_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "rt/bind.h"
 #include "rt/env.h"
@@ -15,7 +16,7 @@ struct ch_config {
 	struct ch_binds binds; /* of the site; only where the source exists */
 	struct ch_env_ops env; /* of the site */
 	char *default_image, *allowed_images;
-	unsigned threads;
+	uint32_t threads;
 	int start_timeout; /* seconds */
 	bool syslog;
 };

@@ -93,7 +93,7 @@ static int keep(struct given *g, const char *value, struct ch_err *err)
 	char *copy = strdup(value ? value : "");
 
 	if (!copy)
-		return ch_err_set(err, -ENOMEM, "out of memory");
+		return ch_err_nomem(err);
 	if (g->n == MAX_GIVEN) {
 		free(g->values[0]);
 		memmove(g->values, g->values + 1, (MAX_GIVEN - 1) * sizeof(g->values[0]));
@@ -193,7 +193,7 @@ static void variable_of(const struct ch_opt *o, char *out, size_t size)
 int ch_options_apply(const char *(*getenv_job)(const char *name, void *data), void *data,
 		     const char *image, struct ch_settings *settings, struct ch_err *err)
 {
-	int rc = self.has_lost ? ch_err_set(err, -ENOMEM, "out of memory") : 0;
+	int rc = self.has_lost ? ch_err_nomem(err) : 0;
 
 	for (int row = 0; row < MAX_OPTIONS && ch_options[row].name; row++) {
 		const struct ch_opt *o = &ch_options[row];

@@ -16,6 +16,7 @@
 
 #include "base/auto.h"
 #include "base/path.h"
+#include "base/text.h"
 #include "child.h"
 #include "job_env.h"
 #include "options.h"
@@ -42,9 +43,8 @@ static int read_settings(struct ch_step *step, spank_t sp, struct ch_err *err)
 {
 	char cwd[PATH_MAX];
 
-	step->cwd = strdup(getcwd(cwd, sizeof(cwd)) ? cwd : "/");
-	if (!step->cwd)
-		return ch_err_set(err, -ENOMEM, "out of memory");
+	if (ch_text_copy(getcwd(cwd, sizeof(cwd)) ? cwd : "/", &step->cwd, err) < 0)
+		return err->code;
 	step->set.cwd = step->cwd;
 	for (size_t i = 0; i < step->config->env.n; i++)
 		if (ch_env_ops_add(&step->set.env, CH_ENV_ASSIGN, step->config->env.list[i].text,
@@ -120,8 +120,8 @@ static int name_image(const struct ch_step *step, spank_t sp, struct ch_request 
 	const char *image = step->set.image;
 	const char *storage = ch_job_getenv("CH_IMAGE_STORAGE", sp);
 
-	if (ch_storage_may_name(image) && !(r->name = strdup(image)))
-		return ch_err_set(err, -ENOMEM, "out of memory");
+	if (ch_storage_may_name(image) && ch_text_copy(image, &r->name, err) < 0)
+		return err->code;
 	if (!storage || !storage[0])
 		return 0;
 	return ch_path_absolute(storage, step->cwd, &r->storage, err);
@@ -130,16 +130,13 @@ static int name_image(const struct ch_step *step, spank_t sp, struct ch_request 
 static int bind_home(const struct ch_step *step, const char *home, struct ch_request *r,
 		     struct ch_err *err)
 {
-	char inside[PATH_MAX];
-
 	if (step->set.home == CH_HOME_NO)
 		return 0;
 	if (step->set.home == CH_HOME_DEFAULT)
 		return ch_binds_add_named(&r->binds, home, err);
-	if (!home || home[0] != '/')
-		return ch_err_set(err, -EINVAL, "--ch-home: HOME is not set to an absolute path");
-	snprintf(inside, sizeof(inside), "/home/%s", step->user);
-	return ch_binds_add(&r->binds, home, inside, 0, err);
+	if (ch_binds_add_home(&r->binds, home, step->user, err) < 0)
+		return ch_err_in(err, "--ch-home");
+	return 0;
 }
 
 /* What the launcher of the tasks needs: PMIx' directory, prologs, the batch script. */
@@ -190,7 +187,6 @@ static int fill_request(struct ch_step *step, spank_t sp, struct ch_request *r, 
 			gid_t gid, struct ch_err *err)
 {
 	const struct ch_settings *s = &step->set;
-	const char *allowed = step->config->allowed_images;
 	int rc = resolve_image(step, sp, &r->image, err);
 
 	r->uid = s->has_uid ? s->uid : uid;
@@ -204,15 +200,12 @@ static int fill_request(struct ch_step *step, spank_t sp, struct ch_request *r, 
 	r->want_meta = s->entrypoint;
 	for (size_t i = 0; i < s->env.n; i++)
 		r->want_meta = r->want_meta || s->env.list[i].kind == CH_ENV_IMAGE;
-	if (s->write_size)
-		r->write_size = strdup(s->write_size);
-	if (!s->private_tmp)
-		r->tmp = strdup("/tmp");
-	if (allowed)
-		r->allowed = strdup(allowed);
-	if (rc == 0 && ((s->write_size && !r->write_size) || (!s->private_tmp && !r->tmp) ||
-			(allowed && !r->allowed)))
-		rc = ch_err_set(err, -ENOMEM, "out of memory");
+	if (rc == 0)
+		rc = ch_text_copy(s->write_size, &r->write_size, err);
+	if (rc == 0)
+		rc = ch_text_copy(s->private_tmp ? NULL : "/tmp", &r->tmp, err);
+	if (rc == 0)
+		rc = ch_text_copy(step->config->allowed_images, &r->allowed, err);
 	if (rc == 0)
 		rc = name_image(step, sp, r, err);
 	if (rc == 0)
@@ -301,10 +294,8 @@ static int prepare(struct ch_step *step, spank_t sp, struct ch_err *err)
 
 	spank_get_item(sp, S_JOB_LOCAL_TASK_COUNT, &tasks);
 	step->tasks = tasks;
-	step->user = strdup(is_name(user) ? user : "user");
-	if (!step->user)
-		return ch_err_set(err, -ENOMEM, "out of memory");
-	if (map_shared(step, err) < 0)
+	if (ch_text_copy(is_name(user) ? user : "user", &step->user, err) < 0 ||
+	    map_shared(step, err) < 0)
 		return err->code;
 	return step->has_error ? 0 : start_keeper(step, sp, err);
 }

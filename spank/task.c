@@ -16,6 +16,7 @@
 #include "base/buf.h"
 #include "base/text.h"
 #include "job_env.h"
+#include "rt/bind.h"
 #include "rt/command.h"
 #include "rt/enter.h"
 #include "rt/image.h"
@@ -122,8 +123,8 @@ static int change_env(struct ch_step *step, spank_t sp, const struct ch_entry *e
 	char home[PATH_MAX];
 	int rc = 0;
 
-	snprintf(home, sizeof(home), "/home/%s", step->user);
-	if (step->set.home == CH_HOME_YES && env.set("HOME", home, env.data) < 0)
+	if (step->set.home == CH_HOME_YES &&
+	    env.set("HOME", ch_bind_home(step->user, home), env.data) < 0)
 		rc = ch_err_set(err, -ENOMEM, "set HOME");
 	env.unset(CH_PROLOG_VARIABLE, env.data);
 	if (rc == 0 && !ch_image_is_host(step->set.image))
@@ -144,7 +145,7 @@ static int open_entry_program(const struct ch_step *step, struct ch_err *err)
 	ch_auto(str) char *path = NULL;
 
 	if (asprintf(&path, "%.*s/ch-entry", (int)(slash - helper), helper) < 0)
-		return ch_err_set(err, -ENOMEM, "out of memory");
+		return ch_err_nomem(err);
 
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 
@@ -203,7 +204,7 @@ static int put_entry_point(spank_t sp, const struct ch_entry *entry, int program
 	/* PATH is kept by this process until it execs. */
 	if (asprintf(&path, "/proc/self/fd/%d", program) < 0 ||
 	    env.set("CH_ENTRY_WORDS", number, env.data) < 0)
-		return ch_err_set(err, -ENOMEM, "out of memory");
+		return ch_err_nomem(err);
 	argv[0] = path;
 	return 0;
 }
@@ -294,7 +295,7 @@ void ch_task_enter(struct ch_step *step, spank_t sp)
 		fail(step, sp);
 
 	ch_auto(mem) struct ch_entry *entry = malloc(sizeof(*entry));
-	int rc = entry ? enter(step, sp, entry, &err) : ch_err_set(&err, -ENOMEM, "out of memory");
+	int rc = entry ? enter(step, sp, entry, &err) : ch_err_nomem(&err);
 
 	if (rc < 0) {
 		ch_step_fail(step, &err);

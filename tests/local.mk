@@ -30,6 +30,7 @@ unit_tests = \
 	%D%/unit/test_seccomp \
 	%D%/unit/test_settings \
 	%D%/unit/test_sif \
+	%D%/unit/test_storage \
 	%D%/unit/test_text
 
 # Those that need the image server's libraries: unit/test_fs_X.c.
@@ -76,6 +77,7 @@ lint_tests = \
 	%D%/lint/check-headers \
 	%D%/lint/check-layers \
 	%D%/lint/check-length \
+	%D%/lint/check-messages \
 	%D%/lint/check-options \
 	%D%/lint/check-plugin \
 	%D%/lint/check-shell

@@ -23,11 +23,15 @@ __attribute__((format(printf, 5, 0))) static void put(struct ch_err *err, const 
 enum { WITH_REASON = 400 };
 
 /* Of a very long object the end is left out: the reason is more telling. */
-static void append_reason(struct ch_err *err, int code)
+__attribute__((format(printf, 5, 0))) static void put_with_reason(struct ch_err *err,
+								  const char *file, unsigned line,
+								  int code, const char *fmt,
+								  va_list ap)
 {
 	const char *known = strerrordesc_np(-code);
 	char reason[128];
 
+	put(err, file, line, code, fmt, ap);
 	if (known)
 		snprintf(reason, sizeof(reason), ": %s", known);
 	else
@@ -56,9 +60,8 @@ int ch_err_sys_at(struct ch_err *err, const char *file, unsigned line, const cha
 	va_list ap;
 
 	va_start(ap, fmt);
-	put(err, file, line, code, fmt, ap);
+	put_with_reason(err, file, line, code, fmt, ap);
 	va_end(ap);
-	append_reason(err, code);
 	return code;
 }
 
@@ -68,9 +71,8 @@ int ch_err_rc_at(struct ch_err *err, const char *file, unsigned line, int code, 
 	va_list ap;
 
 	va_start(ap, fmt);
-	put(err, file, line, code, fmt, ap);
+	put_with_reason(err, file, line, code, fmt, ap);
 	va_end(ap);
-	append_reason(err, code);
 	return code;
 }
 

@@ -10,6 +10,7 @@
 #ifndef CH_BASE_ERR_H
 #define CH_BASE_ERR_H
 
+#include <errno.h>
 #include <limits.h>
 
 struct ch_err {
@@ -26,6 +27,9 @@ _Static_assert(sizeof(struct ch_err) <= PIPE_BUF, "an error must cross a pipe in
 
 /* Set ERR from errno: appends ": " and its text. Returns -errno. */
 #define ch_err_sys(err, ...) ch_err_sys_at(err, __FILE_NAME__, __LINE__, __VA_ARGS__)
+
+/* What is said when an allocation has failed. */
+#define ch_err_nomem(err) ch_err_set(err, -ENOMEM, "out of memory")
 
 /* As ch_err_sys(), for a negative errno CODE in hand. */
 #define ch_err_rc(err, code, ...) ch_err_rc_at(err, __FILE_NAME__, __LINE__, code, __VA_ARGS__)

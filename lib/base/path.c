@@ -18,8 +18,11 @@ bool ch_path_is_below(const char *path, const char *dir)
 
 int ch_path_absolute(const char *path, const char *dir, char **ret_path, struct ch_err *err)
 {
-	int rc = path[0] == '/' ? asprintf(ret_path, "%s", path)
-				: asprintf(ret_path, "%s/%s", dir, path);
+	char *out;
+	int rc = path[0] == '/' ? asprintf(&out, "%s", path) : asprintf(&out, "%s/%s", dir, path);
 
-	return rc < 0 ? ch_err_set(err, -ENOMEM, "out of memory") : 0;
+	if (rc < 0)
+		return ch_err_nomem(err);
+	*ret_path = out;
+	return 0;
 }

@@ -26,9 +26,9 @@ static size_t announced(unsigned char first)
 	return first < 0xf0 ? 3 : 4;
 }
 
-/* The character that begins at P, and its number of bytes; 0 if that is not UTF-8. */
-static size_t decode(const unsigned char *p, uint32_t *ret_char)
+size_t ch_text_character(const char *text, uint32_t *ret_char)
 {
+	const unsigned char *p = (const unsigned char *)text;
 	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
 	size_t n = announced(p[0]);
 	uint32_t c = n == 1 ? p[0] : p[0] & (0x7fU >> n);
@@ -65,9 +65,9 @@ static bool is_harmless(uint32_t c)
 
 void ch_text_one_line(char *text)
 {
-	for (unsigned char *p = (unsigned char *)text; *p;) {
+	for (char *p = text; *p;) {
 		uint32_t c;
-		size_t n = decode(p, &c);
+		size_t n = ch_text_character(p, &c);
 
 		if (n == 0 || !is_harmless(c))
 			memset(p, '?', n ? n : 1);
@@ -131,6 +131,17 @@ void ch_text_quote_words(char *const *words, char *out, size_t size)
 	ch_text_one_line(out);
 }
 
+int ch_text_copy(const char *text, char **place, struct ch_err *err)
+{
+	char *copy = text ? strdup(text) : NULL;
+
+	if (text && !copy)
+		return ch_err_nomem(err);
+	free(*place);
+	*place = copy;
+	return 0;
+}
+
 int ch_text_next(const char **list, char sep, char **ret_item, struct ch_err *err)
 {
 	const char *p = *list;
@@ -138,7 +149,7 @@ int ch_text_next(const char **list, char sep, char **ret_item, struct ch_err *er
 	size_t n = 0;
 
 	if (!item)
-		return ch_err_set(err, -ENOMEM, "out of memory");
+		return ch_err_nomem(err);
 	while (*p && *p != sep) {
 		if (p[0] == '\\' && p[1] == sep)
 			p++;
@@ -166,6 +177,17 @@ int ch_text_number(const char *text, const char *name, long long min, long long 
 				  min, max);
 	*ret_number = n;
 	return 0;
+}
+
+int ch_text_u32(const char *text, const char *name, uint32_t min, uint32_t max,
+		uint32_t *ret_number, struct ch_err *err)
+{
+	long long n;
+	int rc = ch_text_number(text, name, min, max, &n, err);
+
+	if (rc == 0)
+		*ret_number = (uint32_t)n;
+	return rc;
 }
 
 int ch_text_yesno(const char *text, const char *name, bool *ret_yes, struct ch_err *err)

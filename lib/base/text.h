@@ -9,6 +9,10 @@
 
 struct ch_err;
 
+/* The character of UTF-8 (RFC 3629) that TEXT, which ends in NUL, begins with. Returns the
+ * number of its bytes, or 0 if there is none. */
+size_t ch_text_character(const char *text, uint32_t *ret_char);
+
 /* Make TEXT fit for a terminal or a log. Each byte becomes '?' of: control characters (with
  * those that UTF-8 has beyond ASCII), separators of lines, what changes the direction of
  * writing, and all that is not UTF-8. The length stays. */
@@ -23,6 +27,9 @@ void ch_text_cut(char *text, size_t max);
  * "...". */
 void ch_text_quote_words(char *const *words, char *out, size_t size);
 
+/* *PLACE, which was NULL or is freed, becomes a copy of TEXT (NULL: NULL). */
+int ch_text_copy(const char *text, char **place, struct ch_err *err);
+
 /* Split the next item off a list: up to the first SEP that no backslash precedes. The
  * item is copied with "\SEP" turned into SEP; all other backslashes stay.
  *
@@ -34,6 +41,10 @@ int ch_text_next(const char **list, char sep, char **ret_item, struct ch_err *er
 /* A decimal number, nothing around it, MIN to MAX. NAME is for the message. */
 int ch_text_number(const char *text, const char *name, long long min, long long max,
 		   long long *ret_number, struct ch_err *err);
+
+/* The same, for what is kept in 32 bits. */
+int ch_text_u32(const char *text, const char *name, uint32_t min, uint32_t max,
+		uint32_t *ret_number, struct ch_err *err);
 
 /* Is TEXT equal to "yes" or "no"? */
 int ch_text_yesno(const char *text, const char *name, bool *ret_yes, struct ch_err *err);

@@ -9,3 +9,4 @@ endif
 # Writing needs no library.
 noinst_LTLIBRARIES += libchjsonout.la
 libchjsonout_la_SOURCES = %D%/write.c %D%/write.h
+libchjsonout_la_LIBADD = libchbase.la

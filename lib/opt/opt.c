@@ -57,7 +57,7 @@ static int make_tables(const struct ch_opt *table, struct tables *ret, struct ch
 				    "::");
 	}
 	if (!ret->longs || ch_buf_take(&shorts, &ret->shorts) < 0)
-		return ch_err_set(err, -ENOMEM, "out of memory");
+		return ch_err_nomem(err);
 	return 0;
 }
 

@@ -94,7 +94,7 @@ int ch_launch_put(const char *key, const char *text, struct ch_err *err)
 	pmix_value_t v = { .type = PMIX_STRING, .data.string = copy };
 
 	if (!copy)
-		return ch_err_set(err, -ENOMEM, "out of memory");
+		return ch_err_nomem(err);
 
 	pmix_status_t rc = PMIx_Put(PMIX_GLOBAL, key, &v);
 

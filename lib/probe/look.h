@@ -32,7 +32,7 @@ void ch_found_no(struct ch_finding *f, const char *remedy, const char *fmt, ...)
 long long ch_look_number(const char *path, long long fallback);
 
 /* Move into a user and a mount namespace of our own, with a tmpfs to work in.
- * Returns a descriptor of that directory, or -1: then F says why. */
+ * Returns a descriptor of that directory, or a negative number: then F says why. */
 int ch_room_make(struct ch_finding *f);
 
 /* Run ARGV[0], as execvp(3) finds it, without input; what it prints, on both channels, comes

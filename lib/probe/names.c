@@ -112,24 +112,10 @@ static void mount_refused(int code, const char *what, struct ch_finding *f)
 		ch_found_no(f, REMEDY_MODULE, "%s: %s", what, strerrordesc_np(-code));
 }
 
-/* A tmpfs over a directory that every host has; only in our namespace. */
-static int mount_tmpfs(struct ch_finding *f)
-{
-	static const char *const places[] = { "/tmp", "/run", "/mnt", "/var/tmp", "/opt", "/sys" };
-	int code = 0;
-
-	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-		if (mount("ch-check", places[i], "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755") == 0)
-			return open(places[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		code = code ? code : -errno;
-	}
-	mount_refused(code, "mount a tmpfs", f);
-	return -1;
-}
-
 int ch_room_make(struct ch_finding *f)
 {
 	struct ch_err err;
+	int room = -1;
 
 	limit_mnt = ch_look_number("/proc/sys/user/max_mnt_namespaces", -1);
 	if (ch_userns_new(geteuid(), getegid(), &err) < 0)
@@ -138,9 +124,9 @@ int ch_room_make(struct ch_finding *f)
 		mount_refused(-errno, "make a mount namespace", f);
 	else if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
 		mount_refused(-errno, "stop mounts from propagating to the host", f);
-	else
-		return mount_tmpfs(f);
-	return -1;
+	else if ((room = ch_mnt_scaffold("ch-check", &err)) < 0)
+		mount_refused(room, "mount a tmpfs", f);
+	return room;
 }
 
 void ch_look_mountns(const struct ch_site *site, struct ch_finding *f)

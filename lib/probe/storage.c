@@ -21,16 +21,22 @@
 
 static const char remedy[] = "another place: CH_IMAGE_STORAGE";
 
-/* Where images that are directories are. */
-static void find_place(char *out, size_t size)
+/* Where directories of images are, unless an option says otherwise. Returns false, with F, if
+ * that is nowhere. */
+static bool find_place(char out[PATH_MAX], struct ch_finding *f)
 {
 	const char *env = getenv("CH_IMAGE_STORAGE");
 	ch_auto(str) char *path = NULL;
 	struct ch_err err;
 
-	if (!env || !env[0])
-		ch_storage_default(&path, &err);
-	snprintf(out, size, "%s", env && env[0] ? env : path ? path : "/var/tmp");
+	if ((!env || !env[0]) && ch_storage_default(&path, &err) < 0)
+		ch_found_no(f, "", "%s", err.msg);
+	else if ((!env || !env[0]) && !path)
+		ch_found_limited(f, "set CH_IMAGE_STORAGE", "no default place: user %u has no name",
+				 geteuid());
+	else
+		snprintf(out, PATH_MAX, "%s", path ? path : env);
+	return f->verdict == CH_VERDICT_OK;
 }
 
 /* Open DIR, or the deepest directory above it that exists; DIR becomes its path. */
@@ -101,7 +107,8 @@ void ch_look_storage(const struct ch_site *site, struct ch_finding *f)
 	struct ch_err err;
 
 	(void)site;
-	find_place(storage, sizeof(storage));
+	if (!find_place(storage, f))
+		return;
 	memcpy(place, storage, sizeof(place));
 
 	ch_auto(fd) int dir = open_existing(place);

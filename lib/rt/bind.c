@@ -11,11 +11,6 @@
 #include "base/path.h"
 #include "base/text.h"
 
-static int out_of_memory(struct ch_err *err)
-{
-	return ch_err_set(err, -ENOMEM, "out of memory");
-}
-
 /* "ro" or "rw". */
 static int parse_flags(const char *text, unsigned *flags, struct ch_err *err)
 {
@@ -70,7 +65,7 @@ int ch_bind_parse(const char *spec, const char *cwd, struct ch_bind *ret_bind, s
 	if (!b.dst)
 		b.dst = strdup(b.src);
 	if (!b.dst)
-		return out_of_memory(err);
+		return ch_err_nomem(err);
 	if (check(&b, err) < 0 || (flags && parse_flags(flags, &b.flags, err) < 0))
 		return err->code;
 	*ret_bind = ch_take(b);
@@ -97,7 +92,7 @@ int ch_binds_take(struct ch_binds *binds, struct ch_bind *bind, struct ch_err *e
 
 	if (!list) {
 		ch_bind_done(bind);
-		return out_of_memory(err);
+		return ch_err_nomem(err);
 	}
 	binds->list = list;
 	list[binds->n++] = *bind;
@@ -113,7 +108,7 @@ int ch_binds_add(struct ch_binds *binds, const char *src, const char *dst, unsig
 
 	if (!b.src || !b.dst) {
 		ch_bind_done(&b);
-		return out_of_memory(err);
+		return ch_err_nomem(err);
 	}
 	return ch_binds_take(binds, &b, err);
 }
@@ -139,6 +134,22 @@ int ch_binds_add_named(struct ch_binds *binds, const char *path, struct ch_err *
 	if (!path || is_system_path(path))
 		return 0;
 	return ch_binds_add(binds, path, path, CH_BIND_MAYBE, err);
+}
+
+const char *ch_bind_home(const char *user, char path[PATH_MAX])
+{
+	snprintf(path, PATH_MAX, "/home/%s", user);
+	return path;
+}
+
+int ch_binds_add_home(struct ch_binds *binds, const char *home, const char *user,
+		      struct ch_err *err)
+{
+	char inside[PATH_MAX];
+
+	if (!home || home[0] != '/')
+		return ch_err_set(err, -EINVAL, "HOME is not set to an absolute path");
+	return ch_binds_add(binds, home, ch_bind_home(user, inside), 0, err);
 }
 
 int ch_binds_copy(struct ch_binds *binds, const struct ch_binds *more, struct ch_err *err)

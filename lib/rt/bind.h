@@ -6,6 +6,7 @@
 #ifndef CH_RT_BIND_H
 #define CH_RT_BIND_H
 
+#include <limits.h>
 #include <stddef.h>
 
 struct ch_err;
@@ -52,6 +53,14 @@ int ch_binds_add(struct ch_binds *binds, const char *src, const char *dst, unsig
 /* Append a bind of PATH, which a variable of the environment names, at its own place: if it
  * exists then, and unless it would hide a part of the image's system. PATH may be NULL. */
 int ch_binds_add_named(struct ch_binds *binds, const char *path, struct ch_err *err);
+
+/* Where USER's home directory is in the container, if it is not at its own place. */
+const char *ch_bind_home(const char *user, char path[PATH_MAX]);
+
+/* Append a bind of HOME, which a variable names (NULL: none), there. Errors: -EINVAL it is no
+ * absolute path. */
+int ch_binds_add_home(struct ch_binds *binds, const char *home, const char *user,
+		      struct ch_err *err);
 
 /* Append copies of all of MORE. */
 int ch_binds_copy(struct ch_binds *binds, const struct ch_binds *more, struct ch_err *err);

@@ -101,7 +101,7 @@ static int clone_sources(struct build *b, struct ch_err *err)
 	b->sources = calloc(b->plan.n, sizeof(*b->sources));
 	b->is_dir = calloc(b->plan.n, sizeof(*b->is_dir));
 	if (!b->sources || !b->is_dir)
-		return ch_err_set(err, -ENOMEM, "out of memory");
+		return ch_err_nomem(err);
 	for (size_t i = 0; i < b->plan.n; i++)
 		b->sources[i] = -1;
 	for (size_t i = 0; i < b->plan.n; i++)
@@ -112,21 +112,15 @@ static int clone_sources(struct build *b, struct ch_err *err)
 
 /* ---- root ------------------------------------------------------------------------- */
 
-/* A tmpfs of our own over some directory that every host has. It hides the directory in
- * our namespace only, and only until the pivot; sources are cloned already. */
+/* What it hides is hidden until the pivot only; sources are cloned already. */
 static int mount_scaffold(struct build *b, struct ch_err *err)
 {
-	static const char *const places[] = { "/tmp", "/run", "/mnt", "/var/tmp", "/opt", "/sys" };
-
-	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-		if (mount("charlie", places[i], "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755") < 0)
-			continue;
-		b->place.scaffold = open(places[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		if (b->place.scaffold < 0 || mkdirat(b->place.scaffold, "root", 0755) < 0)
-			return ch_err_sys(err, "make a directory in '%s'", places[i]);
-		return 0;
-	}
-	return ch_err_sys(err, "mount a tmpfs on '/tmp'");
+	b->place.scaffold = ch_mnt_scaffold("charlie", err);
+	if (b->place.scaffold < 0)
+		return err->code;
+	if (mkdirat(b->place.scaffold, "root", 0755) < 0)
+		return ch_err_sys(err, "make a directory in the scaffold");
+	return 0;
 }
 
 static int mount_squash(struct build *b, int point, struct ch_err *err)

@@ -73,7 +73,7 @@ static int split(char *text, size_t len, struct ch_command *ret_command, struct 
 	char **argv = calloc(n + 1, sizeof(*argv));
 
 	if (!argv)
-		return ch_err_set(err, -ENOMEM, "out of memory");
+		return ch_err_nomem(err);
 	for (size_t i = 0, pos = 0; i < n; i++, pos += strlen(text + pos) + 1)
 		argv[i] = text + pos;
 	ret_command->argv = argv;

@@ -19,11 +19,6 @@
 /* A value, or a file of values, is at most so long; execve(2) allows 128 KiB a string. */
 enum { VALUE_MAX = 128 * 1024, FILE_MAX = 1024 * 1024 };
 
-static int out_of_memory(struct ch_err *err)
-{
-	return ch_err_set(err, -ENOMEM, "out of memory");
-}
-
 /* ---- one assignment -------------------------------------------------------------------- */
 
 /* Append VALUE with its items "$NAME" replaced. An item that vanishes takes one of its
@@ -84,7 +79,7 @@ int ch_env_assign(const struct ch_env *env, const char *text, bool expand, struc
 	if (n == 0)
 		return ch_err_set(err, -EINVAL, "environment '%s' has no name", text);
 	if (!name || !value)
-		return out_of_memory(err);
+		return ch_err_nomem(err);
 	unquote(value);
 	if (!expand)
 		return set(env, name, value, err);
@@ -129,7 +124,7 @@ static int is_kept(const char *text, bool (*keep)(const char *name), struct ch_e
 
 	ch_auto(str) char *name = strndup(text, strcspn(text, "="));
 
-	return name ? keep(name) : out_of_memory(err);
+	return name ? keep(name) : ch_err_nomem(err);
 }
 
 /* An assignment, unless its variable is to be left alone. */
@@ -163,7 +158,7 @@ static int apply_text(const struct ch_env *env, const char *path, const char *te
 
 		line++;
 		if (!record)
-			return out_of_memory(err);
+			return ch_err_nomem(err);
 		if (sep == '\0')
 			chomp(record);
 		if (record[0] && assign_unless_kept(env, record, expand, keep, err) < 0)
@@ -198,7 +193,7 @@ static int find_match(const struct ch_env *env, const char *glob, char **ret_nam
 		ch_auto(str) char *name = strndup(list[i], strcspn(list[i], "="));
 
 		if (!name)
-			return out_of_memory(err);
+			return ch_err_nomem(err);
 		if (name[0] && fnmatch(glob, name, FNM_EXTMATCH) == 0) {
 			*ret_name = ch_take(name);
 			return 0;
@@ -250,11 +245,11 @@ int ch_env_ops_add(struct ch_env_ops *ops, enum ch_env_kind kind, const char *te
 	struct ch_env_op *list = realloc(ops->list, (ops->n + 1) * sizeof(*list));
 
 	if (!list)
-		return out_of_memory(err);
+		return ch_err_nomem(err);
 	ops->list = list;
 	list[ops->n] = (struct ch_env_op){ .kind = kind, .text = text ? strdup(text) : NULL };
 	if (text && !list[ops->n].text)
-		return out_of_memory(err);
+		return ch_err_nomem(err);
 	ops->n++;
 	return 0;
 }
@@ -284,7 +279,7 @@ static int set_literally(const struct ch_env *env, const char *text, bool (*keep
 	int rc = is_kept(text, keep, err);
 
 	if (!name)
-		return out_of_memory(err);
+		return ch_err_nomem(err);
 	if (rc != 0 || n == 0 || !text[n])
 		return rc < 0 ? rc : 0;
 	return set(env, name, text + n + 1, err);

@@ -14,7 +14,7 @@ enum { NOBODY = 65534 };
 static int finish(struct ch_buf *buf, char **ret_text, struct ch_err *err)
 {
 	if (ch_buf_take(buf, ret_text) < 0)
-		return ch_err_set(err, -ENOMEM, "out of memory");
+		return ch_err_nomem(err);
 	return 0;
 }
 

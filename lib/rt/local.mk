@@ -29,7 +29,10 @@ libchkeeper_la_SOURCES = \
 	%D%/door.c %D%/door.h \
 	%D%/ident.c %D%/ident.h \
 	%D%/keeper.c %D%/keeper.h \
+	%D%/keeper_guests.c %D%/keeper_guests.h \
+	%D%/keeper_make.c %D%/keeper_make.h \
 	%D%/keeper_policy.c %D%/keeper_policy.h \
+	%D%/keeper_state.h \
 	%D%/kid.c %D%/kid.h \
 	%D%/mirror.c %D%/mirror.h \
 	%D%/opening.c %D%/opening.h \

@@ -93,7 +93,7 @@ int ch_plan_make(const struct ch_request *req, const struct ch_image *image,
 	struct ch_plan plan = { .ops = calloc(N_HOST_BINDS + req->binds.n + 8, sizeof(*plan.ops)) };
 
 	if (!plan.ops)
-		return ch_err_set(err, -ENOMEM, "out of memory");
+		return ch_err_nomem(err);
 	add_root(&plan, req, image);
 	add_defaults(&plan, req);
 	for (size_t i = 0; i < req->binds.n; i++) {

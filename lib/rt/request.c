@@ -126,45 +126,30 @@ static const char *value_of(const char *text, const char *key)
 	return strncmp(text, key, n) == 0 && text[n] == '=' ? text + n + 1 : NULL;
 }
 
-/* gcc 12 loses sight of members that are found by their offset. */
-#pragma GCC diagnostic push
-#ifdef __GNUC__
-#ifndef __clang__
-#pragma GCC diagnostic ignored "-Wanalyzer-malloc-leak"
-#endif
-#endif
 static int get_text(const struct field *f, const char *value, char **place, struct ch_err *err)
 {
 	if (f->kind == PATH && value[0] != '/')
 		return ch_err_set(err, -EINVAL, "request: %s '%s' is not absolute", f->key, value);
-
-	char *copy = strdup(value);
-
-	if (!copy)
-		return ch_err_set(err, -ENOMEM, "out of memory");
-	free(*place);
-	*place = copy;
-	return 0;
+	return ch_text_copy(value, place, err);
 }
-#pragma GCC diagnostic pop
 
 static int get_field(const struct field *f, const char *value, struct ch_request *req,
 		     struct ch_err *err)
 {
 	void *place = (char *)req + f->offset;
-	long long number;
+	uint32_t number;
 
 	if (f->kind == PATH || f->kind == TEXT)
 		return get_text(f, value, place, err);
 
-	int rc = ch_text_number(value, f->key, 0, f->max, &number, err);
+	int rc = ch_text_u32(value, f->key, 0, f->max, &number, err);
 
 	if (rc < 0)
 		return ch_err_in(err, "request");
 	if (f->kind == BOOL)
 		*(bool *)place = number != 0;
 	else
-		*(uint32_t *)place = (uint32_t)number;
+		*(uint32_t *)place = number;
 	return 0;
 }
 
@@ -189,13 +174,13 @@ static int get_bind(const char *src, const char **text, size_t *left, struct ch_
 	const char *fl = on ? next(text, left) : NULL;
 	const char *dst = on ? value_of(on, "on") : NULL;
 	const char *flags = fl ? value_of(fl, "flags") : NULL;
-	long long number;
+	uint32_t number;
 
 	if (!dst || !flags || src[0] != '/' || dst[0] != '/')
 		return ch_err_set(err, -EINVAL, "request: bad bind '%s'", src);
-	if (ch_text_number(flags, "flags", 0, 7, &number, err) < 0)
+	if (ch_text_u32(flags, "flags", 0, 7, &number, err) < 0)
 		return ch_err_in(err, "request");
-	return ch_binds_add(&req->binds, src, dst, (unsigned)number, err);
+	return ch_binds_add(&req->binds, src, dst, number, err);
 }
 
 static int get_one(const char *t, const char **text, size_t *left, struct ch_request *req,
@@ -265,7 +250,7 @@ int ch_request_read(int fd, struct ch_request *ret_req, struct ch_err *err)
 	ssize_t n;
 
 	if (!text)
-		return ch_err_set(err, -ENOMEM, "out of memory");
+		return ch_err_nomem(err);
 	do {
 		n = pread(fd, text + len, CH_REQUEST_MAX - len, (off_t)len);
 		if (n < 0)

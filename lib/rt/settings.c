@@ -7,20 +7,10 @@
 
 #include "base/auto.h"
 #include "base/err.h"
+#include "base/path.h"
 #include "base/text.h"
 
 /* ---- setters ----------------------------------------------------------------------------- */
-
-static int copy(char **place, const char *value, struct ch_err *err)
-{
-	char *text = strdup(value);
-
-	if (!text)
-		return ch_err_set(err, -ENOMEM, "out of memory");
-	free(*place);
-	*place = text;
-	return 0;
-}
 
 static bool is_yes(const char *value)
 {
@@ -39,11 +29,13 @@ static bool is_yes(const char *value)
 FLAG(set_dry_run, dry_run)
 FLAG(set_entrypoint, entrypoint)
 FLAG(set_env_no_expand, env.no_expand)
-FLAG(set_unsafe, unsafe)
+FLAG(set_help, help)
 FLAG(set_no_passwd, no_passwd)
 FLAG(set_private_tmp, private_tmp)
 FLAG(set_script, script)
 FLAG(set_seccomp, seccomp)
+FLAG(set_unsafe, unsafe)
+FLAG(set_version, version)
 #undef FLAG
 
 static int set_bind(void *target, const char *value, struct ch_err *err)
@@ -55,13 +47,26 @@ static int set_bind(void *target, const char *value, struct ch_err *err)
 	return rc < 0 ? rc : ch_binds_take(&s->binds, &b, err);
 }
 
+/* ch-run: from /, where a command begins. */
 static int set_cd(void *target, const char *value, struct ch_err *err)
+{
+	struct ch_settings *s = target;
+
+	if (!value[0])
+		return ch_err_set(err, -EINVAL, "the directory is empty");
+	free(ch_take(s->cd));
+	return ch_path_absolute(value, "", &s->cd, err);
+}
+
+/* Slurm: a relative path could as well be meant from the step's working directory, which is
+ * where tasks begin. */
+static int set_cd_absolute(void *target, const char *value, struct ch_err *err)
 {
 	struct ch_settings *s = target;
 
 	if (value[0] != '/')
 		return ch_err_set(err, -EINVAL, "directory '%s' is not absolute", value);
-	return copy(&s->cd, value, err);
+	return ch_text_copy(value, &s->cd, err);
 }
 
 static int set_color(void *target, const char *value, struct ch_err *err)
@@ -119,19 +124,15 @@ static int set_feature(void *target, const char *value, struct ch_err *err)
 {
 	struct ch_settings *s = target;
 
-	return copy(&s->feature, value, err);
+	return ch_text_copy(value, &s->feature, err);
 }
 
 static int parse_id(const char *value, uint32_t *id, bool *has, struct ch_err *err)
 {
-	long long n;
-	int rc = ch_text_number(value, "id", 0, UINT32_MAX - 1, &n, err);
+	int rc = ch_text_u32(value, "id", 0, UINT32_MAX - 1, id, err);
 
-	if (rc < 0)
-		return rc;
-	*id = (uint32_t)n;
-	*has = true;
-	return 0;
+	*has = *has || rc == 0;
+	return rc;
 }
 
 static int set_uid(void *target, const char *value, struct ch_err *err)
@@ -161,7 +162,7 @@ static int set_image(void *target, const char *value, struct ch_err *err)
 {
 	struct ch_settings *s = target;
 
-	return copy(&s->image, value, err);
+	return ch_text_copy(value, &s->image, err);
 }
 
 static int set_join(void *target, const char *value, struct ch_err *err)
@@ -188,13 +189,9 @@ static int set_join_flag(void *target, const char *value, struct ch_err *err)
 static int set_join_ct(void *target, const char *value, struct ch_err *err)
 {
 	struct ch_settings *s = target;
-	long long n;
-	int rc = ch_text_number(value, "number of processes", 1, INT32_MAX, &n, err);
+	int rc = ch_text_u32(value, "number of processes", 1, INT32_MAX, &s->join_peers, err);
 
-	if (rc < 0)
-		return rc;
-	s->join_peers = (uint32_t)n;
-	return set_join_flag(target, value, err);
+	return rc < 0 ? rc : set_join_flag(target, value, err);
 }
 
 static int set_join_tag(void *target, const char *value, struct ch_err *err)
@@ -203,7 +200,7 @@ static int set_join_tag(void *target, const char *value, struct ch_err *err)
 
 	if (!value[0])
 		return ch_err_set(err, -EINVAL, "the tag is empty");
-	if (copy(&s->join_tag, value, err) < 0)
+	if (ch_text_copy(value, &s->join_tag, err) < 0)
 		return err->code;
 	return set_join_flag(target, value, err);
 }
@@ -211,8 +208,8 @@ static int set_join_tag(void *target, const char *value, struct ch_err *err)
 static int set_join_pid(void *target, const char *value, struct ch_err *err)
 {
 	struct ch_settings *s = target;
-	long long n;
-	int rc = ch_text_number(value, "process id", 1, INT32_MAX, &n, err);
+	uint32_t n;
+	int rc = ch_text_u32(value, "process id", 1, INT32_MAX, &n, err);
 
 	if (rc < 0)
 		return rc;
@@ -254,18 +251,14 @@ static int set_storage(void *target, const char *value, struct ch_err *err)
 
 	if (!value[0])
 		return ch_err_set(err, -EINVAL, "the directory is empty");
-	return copy(&s->storage, value, err);
+	return ch_text_copy(value, &s->storage, err);
 }
 
 static int set_threads(void *target, const char *value, struct ch_err *err)
 {
 	struct ch_settings *s = target;
-	long long n;
-	int rc = ch_text_number(value, "number of threads", 1, 1024, &n, err);
 
-	if (rc == 0)
-		s->threads = (uint32_t)n;
-	return rc;
+	return ch_text_u32(value, "number of threads", 1, 1024, &s->threads, err);
 }
 
 static int mute_and_talk(struct ch_err *err)
@@ -294,12 +287,8 @@ static int set_verbose(void *target, const char *value, struct ch_err *err)
 static int set_verbosity(void *target, const char *value, struct ch_err *err)
 {
 	struct ch_settings *s = target;
-	long long n;
-	int rc = ch_text_number(value, "verbosity", 0, 3, &n, err);
 
-	if (rc == 0)
-		s->verbose = (int)n;
-	return rc;
+	return ch_text_u32(value, "verbosity", 0, 3, &s->verbose, err);
 }
 
 static int set_write_image(void *target, const char *value, struct ch_err *err)
@@ -313,7 +302,8 @@ static int set_write_image(void *target, const char *value, struct ch_err *err)
 	return 0;
 }
 
-/* A size as of tmpfs(5). It becomes part of mount options: nothing else may slip in. */
+/* A size as of tmpfs(5), where 0 is no limit. It becomes part of mount options: nothing else may
+ * slip in. */
 static int set_write_fake(void *target, const char *value, struct ch_err *err)
 {
 	struct ch_settings *s = target;
@@ -328,13 +318,12 @@ static int set_write_fake(void *target, const char *value, struct ch_err *err)
 
 	size_t digits = strspn(value, "0123456789");
 
-	/* tmpfs takes 0 for "no limit". */
-	if (digits == 0 || digits > 18 || strspn(value, "0") == digits ||
-	    strspn(value + digits, "kKmMgGtT%") != strlen(value + digits) ||
+	if (digits == 0 || digits > 18 ||
+	    strspn(value + digits, "kKmMgGtTpPeE%") != strlen(value + digits) ||
 	    strlen(value + digits) > 1)
 		return ch_err_set(err, -EINVAL, "'%s' is not a size such as 500m, 2G or 12%%",
 				  value);
-	return copy(&s->write_size, value, err);
+	return ch_text_copy(value, &s->write_size, err);
 }
 
 static int set_write_mode(void *target, const char *value, struct ch_err *err)
@@ -353,26 +342,6 @@ static int set_write_mode(void *target, const char *value, struct ch_err *err)
 	return ch_err_set(err, -EINVAL, "'%s' is none of image, fake, fake:SIZE, no", value);
 }
 
-static int set_help(void *target, const char *value, struct ch_err *err)
-{
-	struct ch_settings *s = target;
-
-	(void)value;
-	(void)err;
-	s->help = true;
-	return 0;
-}
-
-static int set_version(void *target, const char *value, struct ch_err *err)
-{
-	struct ch_settings *s = target;
-
-	(void)value;
-	(void)err;
-	s->version = true;
-	return 0;
-}
-
 /* ---- the table ------------------------------------------------------------------------------ */
 
 const struct ch_opt ch_options[] = {
@@ -385,11 +354,13 @@ const struct ch_opt ch_options[] = {
 	  "images, without changing the image. Links in the image never lead DST out of the image. "
 	  "A colon in a path is written as \\:.",
 	  set_bind },
-	{ "cd", 'c', CH_OPT_BOTH, CH_OPT_VALUE, "DIR", "working directory in the container",
-	  "Start in directory DIR of the container. The default of ch-run is /; of Slurm steps, "
-	  "the "
-	  "step's working directory if it exists in the container, else /, with a notice.",
-	  set_cd },
+	{ "cd", 'c', CH_OPT_RUN, CH_OPT_VALUE, "DIR",
+	  "working directory in the container (default /)",
+	  "Start in directory DIR of the container; if it is relative, seen from /.", set_cd },
+	{ "cd", 0, CH_OPT_SPANK, CH_OPT_VALUE, "DIR", "working directory in the container",
+	  "Start in directory DIR of the container, an absolute path. The default is the step's "
+	  "working directory if it exists in the container, else /, with a notice.",
+	  set_cd_absolute },
 	{ "color", 0, CH_OPT_RUN, CH_OPT_OPTIONAL, CH_COLOR_ARG,
 	  "colour errors and warnings (default auto: on a terminal)",
 	  "Print errors and warnings in colour: " CH_COLOR_RULES ".", set_color },
@@ -555,14 +526,14 @@ const struct ch_opt ch_options[] = {
 	{ "write", 0, CH_OPT_SPANK, CH_OPT_VALUE, "image|fake[:SIZE]|no",
 	  "where changes go: the image directory, memory, nowhere (default no)",
 	  "With image, changes go to the image; only for images that are directories. With fake "
-	  "they go to memory, at most SIZE (as of tmpfs, default 12%), and are lost in the end. "
+	  "they go to memory, at most SIZE (as of tmpfs, default 12%; 0: no limit), and are lost "
+	  "in the end. "
 	  "With no the image is read-only.",
 	  set_write_mode },
 	{ "write-fake", 'W', CH_OPT_RUN, CH_OPT_OPTIONAL, "SIZE",
 	  "changes go to memory and are lost (default size 12%)",
-	  "Changes go to a layer in memory of at most SIZE (as of tmpfs, default 12%), and are "
-	  "lost "
-	  "in the end.",
+	  "Changes go to a layer in memory of at most SIZE (as of tmpfs, default 12%; 0: no "
+	  "limit), and are lost in the end.",
 	  set_write_fake },
 	{ 0 },
 };

@@ -47,8 +47,7 @@ struct ch_settings {
 	enum ch_color color;
 	bool seccomp; /* root emulation */
 	bool dry_run, help, version;
-	int verbose, quiet;
-	uint32_t threads;
+	uint32_t verbose, quiet, threads;
 };
 
 extern const struct ch_opt ch_options[];

@@ -19,11 +19,6 @@
 #include "rt/plan.h"
 #include "sys/mnt.h"
 
-static int out_of_memory(struct ch_err *err)
-{
-	return ch_err_set(err, -ENOMEM, "out of memory");
-}
-
 /* The path of DIR as seen from ROOT, without links; "" is the root itself. */
 static int canonical(int root, int dir, char out[PATH_MAX], struct ch_err *err)
 {
@@ -46,12 +41,14 @@ static int note(struct ch_skel *skel, const char *anchor, const char *rest, bool
 	struct ch_missing *list = realloc(skel->list, (skel->n + 1) * sizeof(*list));
 
 	if (!list)
-		return out_of_memory(err);
+		return ch_err_nomem(err);
 	skel->list = list;
-	list[skel->n] = (struct ch_missing){ strdup(anchor), strdup(rest), is_dir };
+	list[skel->n] = (struct ch_missing){ .anchor = strdup(anchor),
+					     .rest = strdup(rest),
+					     .is_dir = is_dir };
 	skel->n++;
 	if (!list[skel->n - 1].anchor || !list[skel->n - 1].rest)
-		return out_of_memory(err);
+		return ch_err_nomem(err);
 	return 0;
 }
 
@@ -154,13 +151,14 @@ static int make_path(int into, int like, const char *path, bool is_dir, struct c
 	return 0;
 }
 
-/* The highest of all anchors above entry I: its overlay serves both. */
+/* Where something is put for entry I: on the highest of all anchors above it, whose overlay
+ * serves both; but a mirror serves its own anchor only. */
 static const char *top_of(const struct ch_skel *skel, unsigned i)
 {
 	const char *top = skel->list[i].anchor;
 
-	for (unsigned k = 0; k < skel->n; k++)
-		if (ch_path_is_below(top, skel->list[k].anchor))
+	for (unsigned k = 0; k < skel->n && !skel->list[i].has_mounts; k++)
+		if (!skel->list[k].has_mounts && ch_path_is_below(top, skel->list[k].anchor))
 			top = skel->list[k].anchor;
 	return top;
 }
@@ -214,8 +212,8 @@ int ch_skel_reopen(struct ch_place *place, struct ch_err *err)
 	return 0;
 }
 
-static int mount_one(const struct ch_skel *skel, struct ch_place *place, const char *top,
-		     unsigned number, struct ch_err *err)
+static int put_overlay(const struct ch_skel *skel, struct ch_place *place, const char *top,
+		       unsigned number, struct ch_err *err)
 {
 	char name[16];
 	ch_auto(fd) int like = ch_open_in_root(place->root, *top ? top : "/", O_PATH | O_DIRECTORY);
@@ -234,8 +232,17 @@ static int mount_one(const struct ch_skel *skel, struct ch_place *place, const c
 	};
 
 	if (ch_mnt_overlay(&o, err) < 0)
-		return ch_err_in(err, "mount points missing in the image's '%s'", *top ? top : "/");
+		return err->code;
 	return *top ? 0 : ch_skel_reopen(place, err);
+}
+
+/* Put on TOP what entry I needs there. */
+static int put_on(const struct ch_skel *skel, struct ch_place *place, const char *top, unsigned i,
+		  struct ch_err *err)
+{
+	if (skel->list[i].has_mounts)
+		return ch_mirror_points(skel, place, top, err);
+	return put_overlay(skel, place, top, i, err);
 }
 
 /* One overlay on the root: skeleton and image below a writable layer on a tmpfs. */
@@ -285,37 +292,23 @@ int ch_skel_fill(const struct ch_skel *skel, const char *top, int into, struct c
 	return 0;
 }
 
-/* A directory below which something is mounted: each anchor by itself. */
-static int mount_mirrors(const struct ch_skel *skel, struct ch_place *place, struct ch_err *err)
-{
-	for (unsigned i = 0; i < skel->n; i++) {
-		const char *top = skel->list[i].anchor;
-		bool is_done = false;
-
-		for (unsigned k = 0; k < i; k++)
-			is_done = is_done || strcmp(skel->list[k].anchor, top) == 0;
-		if (!is_done && ch_mirror_points(skel, place, top, err) < 0)
-			return ch_err_in(err, "mount points missing in '%s'", *top ? top : "/");
-	}
-	return 0;
-}
-
-int ch_skel_mount(const struct ch_skel *skel, struct ch_place *place, const struct ch_op *fake,
+int ch_skel_mount(struct ch_skel *skel, struct ch_place *place, const struct ch_op *fake,
 		  struct ch_err *err)
 {
 	if (fake)
 		return mount_fake(skel, place, fake, err);
+	/* All of them before the first mount: ours are not meant. */
 	for (unsigned i = 0; i < skel->n; i++)
-		if (ch_mirror_is_needed(place, top_of(skel, i)))
-			return mount_mirrors(skel, place, err);
+		skel->list[i].has_mounts = ch_mirror_is_needed(place, skel->list[i].anchor);
 	for (unsigned i = 0; i < skel->n; i++) {
 		const char *top = top_of(skel, i);
 		bool is_done = false;
 
 		for (unsigned k = 0; k < i; k++)
 			is_done = is_done || strcmp(top_of(skel, k), top) == 0;
-		if (!is_done && mount_one(skel, place, top, i, err) < 0)
-			return err->code;
+		if (!is_done && put_on(skel, place, top, i, err) < 0)
+			return ch_err_in(err, "mount points missing in the image's '%s'",
+					 *top ? top : "/");
 	}
 	return 0;
 }

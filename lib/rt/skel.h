@@ -25,6 +25,7 @@ struct ch_missing {
 	char *anchor; /* canonical path of the deepest directory that exists; owned */
 	char *rest;   /* below it: what is missing; owned */
 	bool is_dir;
+	bool has_mounts; /* the anchor, below it (mirror.h) */
 };
 
 struct ch_skel {
@@ -38,8 +39,9 @@ struct ch_skel {
 int ch_skel_check(struct ch_skel *skel, const struct ch_place *place, const char *dst, bool is_dir,
 		  struct ch_err *err);
 
-/* Make what SKEL holds by overlays, and the writable layer FAKE (CH_OP_FAKE, or NULL). */
-int ch_skel_mount(const struct ch_skel *skel, struct ch_place *place, const struct ch_op *fake,
+/* Make what SKEL holds by overlays and mirrors, and the writable layer FAKE (CH_OP_FAKE, or
+ * NULL). */
+int ch_skel_mount(struct ch_skel *skel, struct ch_place *place, const struct ch_op *fake,
 		  struct ch_err *err);
 
 /* Make what SKEL holds in the image itself (it is writable). */

@@ -14,6 +14,7 @@
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/path.h"
+#include "base/text.h"
 #include "sys/mnt.h"
 
 struct store {
@@ -37,15 +38,15 @@ bool ch_storage_may_name(const char *image)
 	return image[0] && image[0] != '/' && image[0] != '.';
 }
 
-/* USER is who we are, not what $USER says. */
 int ch_storage_default(char **ret_path, struct ch_err *err)
 {
 	const struct passwd *pw = getpwuid(geteuid());
-	char *path = NULL;
 
-	if (pw && asprintf(&path, "/var/tmp/%s.ch", pw->pw_name) < 0)
-		return ch_err_set(err, -ENOMEM, "out of memory");
-	*ret_path = path;
+	*ret_path = NULL;
+	if (pw && asprintf(ret_path, "/var/tmp/%s.ch", pw->pw_name) < 0) {
+		*ret_path = NULL;
+		return ch_err_nomem(err);
+	}
 	return 0;
 }
 
@@ -105,7 +106,7 @@ int ch_storage_check(const char *path, struct ch_err *err)
 	ch_auto(store) struct store s = { .path = strdup(path), .top = -1, .img = -1 };
 
 	if (!s.path)
-		return ch_err_set(err, -ENOMEM, "out of memory");
+		return ch_err_nomem(err);
 	open_store(&s);
 	if (s.is_suspicious)
 		*err = s.why;
@@ -114,14 +115,11 @@ int ch_storage_check(const char *path, struct ch_err *err)
 
 static int prepare(const struct ch_request *req, struct store *s, struct ch_err *err)
 {
-	if (req->storage) {
-		s->path = strdup(req->storage);
-		if (!s->path)
-			return ch_err_set(err, -ENOMEM, "out of memory");
-	} else if ((req->name || req->write == CH_WRITE_IMAGE) &&
-		   ch_storage_default(&s->path, err) < 0) {
+	if (ch_text_copy(req->storage, &s->path, err) < 0)
 		return err->code;
-	}
+	if (!s->path && (req->name || req->write == CH_WRITE_IMAGE) &&
+	    ch_storage_default(&s->path, err) < 0)
+		return err->code;
 	if (!s->path)
 		return 0;
 	open_store(s);
@@ -151,7 +149,7 @@ static int open_named(const struct store *s, const char *name, char **ret_path, 
 		return -ENOENT;
 	if (asprintf(ret_path, "%s/img/%s", s->path, file) < 0) {
 		*ret_path = NULL;
-		return ch_err_set(err, -ENOMEM, "out of memory");
+		return ch_err_nomem(err);
 	}
 
 	int fd = openat(s->img, file, CH_IMAGE_OPEN);

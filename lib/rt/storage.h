@@ -18,8 +18,9 @@ struct ch_err;
 /* May IMAGE, as the user typed it, be a name? What begins with "/" or "." is a path. */
 bool ch_storage_may_name(const char *image);
 
-/* Where storage is if nothing else was said; NULL for a user id without a name. The caller
- * frees it. */
+/* Where storage is by default: /var/tmp/USER.ch. USER is who we are, as the user database has
+ * it, not what $USER says. ret_path: malloc'ed; NULL for an id without a name, which has
+ * none. */
 int ch_storage_default(char **ret_path, struct ch_err *err);
 
 /* Can PATH be the user's storage? What is not there can. Errors say what is wrong with it. */

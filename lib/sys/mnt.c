@@ -43,6 +43,23 @@ int ch_open_in_root(int root, const char *path, int flags)
 	}
 }
 
+int ch_mnt_scaffold(const char *name, struct ch_err *err)
+{
+	static const char *const places[] = { "/tmp", "/run", "/mnt", "/var/tmp", "/opt", "/sys" };
+
+	err->code = 0;
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		if (mount(name, places[i], "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755") == 0) {
+			int fd = open(places[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+			return fd < 0 ? ch_err_sys(err, "open '%s'", places[i]) : fd;
+		}
+		if (err->code == 0)
+			ch_err_sys(err, "mount a tmpfs on '%s'", places[i]);
+	}
+	return err->code;
+}
+
 static int clone_tree(int dir, const char *path, unsigned flags)
 {
 	long fd = syscall(SYS_open_tree, dir, path,
@@ -58,7 +75,7 @@ int ch_mnt_clone(int dir, const char *path)
 
 int ch_mnt_clone_entry(int dir, const char *name)
 {
-	ch_auto(fd) int tree = clone_tree(dir, name, AT_SYMLINK_NOFOLLOW);
+	ch_auto(fd) int tree = clone_tree(dir, name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT);
 	struct stat st;
 
 	if (tree < 0)
@@ -168,7 +185,7 @@ int ch_mnt_overlay(const struct ch_overlay *o, struct ch_err *err)
 		ch_buf_addf(&opts, ",workdir=%s,userxattr,volatile", ch_fd_path(o->work, path));
 	}
 	if (ch_buf_take(&opts, &data) < 0)
-		return ch_err_set(err, -ENOMEM, "out of memory");
+		return ch_err_nomem(err);
 	if (mount("overlay", ch_fd_path(o->target, path), "overlay",
 		  MS_NOSUID | MS_NODEV | (o->upper < 0 ? (unsigned long)MS_RDONLY : 0), data) < 0)
 		return ch_err_set(err, -errno, "mount an overlay: %s", overlay_refused(errno));

@@ -20,13 +20,21 @@ const char *ch_fd_path(int fd, char path[CH_FD_PATH_MAX]);
  * Returns the descriptor (the caller's) or a negative errno. */
 int ch_open_in_root(int root, const char *path, int flags);
 
+/* Mount a tmpfs, which mounts(5) shows as NAME, over some directory that every host has, and
+ * open it. It hides that directory, in our mount namespace. Returns the descriptor (the
+ * caller's). */
+int ch_mnt_scaffold(const char *name, struct ch_err *err);
+
 /* Clone what is mounted at PATH below DIR (or an absolute PATH), with everything mounted
  * below it, not attached anywhere yet (open_tree(2)): what is mounted over PATH later on
- * does not show in it. Makes an automounter mount. Returns the descriptor (the caller's),
- * or a negative errno. */
+ * does not show in it. Somebody asked for that path: so if an automounter is to mount
+ * something there, it does so now, as with mount(2). Returns the descriptor (the caller's), or
+ * a negative errno. */
 int ch_mnt_clone(int dir, const char *path);
 
-/* The same for the entry NAME of DIR. If that is a link, it is not followed: -ELOOP. */
+/* The same for the entry NAME of DIR, which is one of many. If that is a link, it is not
+ * followed: -ELOOP. An automounter's mount point is cloned as such, and nothing mounted
+ * before somebody goes there: its file server may be gone, and nobody asked for it. */
 int ch_mnt_clone_entry(int dir, const char *name);
 
 /* Attach the clone TREE to the mount point DST (move_mount(2)). */

@@ -88,7 +88,7 @@ int ch_mountinfo_parse(const char *line, struct ch_mountinfo *ret_info, struct c
 	char *copy = unescape(path, path_len);
 
 	if (!copy)
-		return ch_err_set(err, -ENOMEM, "out of memory");
+		return ch_err_nomem(err);
 	*ret_info = (struct ch_mountinfo){ .id = (int)strtol(line, NULL, 10),
 					   .path = copy,
 					   .flags = parse_options(opts, opt_len) };

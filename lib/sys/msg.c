@@ -44,6 +44,15 @@ static int wait_for(int sock, short events, long long deadline)
 	}
 }
 
+/* A call on SOCK has failed, by errno: wait until it may succeed, if that makes sense. Returns 0
+ * or a negative errno. */
+static int try_later(int sock, short events, long long deadline)
+{
+	if (errno == EINTR)
+		return 0;
+	return errno == EAGAIN ? wait_for(sock, events, deadline) : -errno;
+}
+
 static void attach(struct msghdr *m, const int *fds, size_t n)
 {
 	struct cmsghdr *c = CMSG_FIRSTHDR(m);
@@ -75,8 +84,6 @@ int ch_msg_send(int sock, const void *data, size_t len, const int *fds, size_t n
 	for (;;) {
 		if (sendmsg(sock, &m, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
 			return 0;
-		if (errno == EINTR)
-			continue;
 		if (errno == ETOOMANYREFS) {
 			/* Nothing to poll for: somebody has to receive. */
 			if (ch_msg_left(deadline) == 0)
@@ -84,10 +91,8 @@ int ch_msg_send(int sock, const void *data, size_t len, const int *fds, size_t n
 			poll(NULL, 0, 1);
 			continue;
 		}
-		if (errno != EAGAIN)
-			return -errno;
 
-		int rc = wait_for(sock, POLLOUT, deadline);
+		int rc = try_later(sock, POLLOUT, deadline);
 
 		if (rc < 0)
 			return rc;
@@ -143,12 +148,8 @@ static long receive(int sock, void *data, size_t size, int *fds, size_t n, long 
 			}
 			return -EMSGSIZE;
 		}
-		if (errno == EINTR)
-			continue;
-		if (errno != EAGAIN)
-			return -errno;
 
-		int rc = wait_for(sock, POLLIN, deadline);
+		int rc = try_later(sock, POLLIN, deadline);
 
 		if (rc < 0)
 			return rc;

@@ -61,7 +61,7 @@ value() {
 	for home in '' relative; do
 		run --separate-stderr as_test env HOME="$home" ch-run --home "$dir" -- echo no
 		assert_equal "$status $output" "31 "
-		assert_match "$stderr" "^ch-run\[[0-9]+\]: error: --home: HOME is not set to an absolute path \(run_request\.c:[0-9]+ 22\)$"
+		assert_match "$stderr" "^ch-run\[[0-9]+\]: error: --home: HOME is not set to an absolute path \(bind\.c:[0-9]+ 22\)$"
 	done
 	run --separate-stderr as_test env -u HOME ch-run --home "$dir" -- echo no
 	assert_equal "$status $output" "31 "

@@ -9,6 +9,7 @@ load ../lib/run
 setup() {
 	ch_setup
 	setup_images
+	under=()
 }
 teardown() {
 	[[ ! ${default-} ]] || rm -rf "$default"
@@ -22,11 +23,11 @@ sif() {
 }
 
 # mounted COMMANDS CMD...: after COMMANDS, in a mount namespace of its own, run CMD as
-# CH_TEST_AS says
+# CH_TEST_AS says; under: words in front of that
 mounted() {
-	local who=()
+	local who=("${under[@]}")
 
-	[[ $CH_TEST_AS == root ]] || who=(runuser -u "$test_user" --)
+	[[ $CH_TEST_AS == root ]] || who+=(runuser -u "$test_user" --)
 	((EUID == 0)) || fail "only root can mount" || return
 	run --separate-stderr "$top/tests/lib/open-fuse" unshare --mount --propagation private \
 		bash -ec "$1"$'\nexec "$@"' x "${who[@]}" timeout -k 5 60 "${@:2}"
@@ -291,6 +292,40 @@ default_storage() {
 	run_ch -b "$tmp/src:/new/place" / -- touch /x
 	assert_match "$status $stderr" "^1 .*Read-only file system"
 	[[ ! -e /new && ! -e /etc/new.d && ! -e /usr/share/new-file ]]
+}
+
+@test "host as image: only directories with mounts below are rebuilt from their entries" {
+	local mounts='{ print $5 }' below=/usr/share/doc
+
+	mkdir -p "$tmp/src"
+	# The root directory has mounts below, which need one; the others get an overlay each.
+	inside "$(printf '%s\n' /usr/share /usr/share/new "$below/new" | LC_ALL=C sort)" \
+		-b "$tmp/src:$below/new" -b "$tmp/src:/new" -b "$tmp/src:/usr/share/new" / -- \
+		sh -c "awk '$mounts' /proc/self/mountinfo | grep '^/usr/share' | LC_ALL=C sort"
+	# In what one may pass, but not read, nothing could be rebuilt.
+	mounted "mount -t tmpfs -o mode=711 t /srv; mkdir -m 711 /srv/d" \
+		ch-run -b "$tmp/src:/srv/d/new" -b "$tmp/src:/new" / -- test -d /srv/d/new -a -d /new
+	assert_equal "$status $stderr" "0 "
+}
+
+@test "host as image: automounters mount what somebody wants, and nothing else" {
+	local log=$tmp/log options
+
+	grep -qw autofs /proc/filesystems || modprobe -q autofs4 ||
+		skip "does not apply to a kernel without autofs"
+	under=("$top/tests/lib/automount" /srv "$log" --)
+	mkdir "$tmp/src"
+	for options in "" -W; do
+		: >"$log"
+		mounted "mount --make-rshared /" ch-run $options -b "$tmp/src:/new" / -- true
+		assert_equal "$status $output $stderr $(cat "$log")" "0   "
+		# Within the container, it works as outside.
+		mounted "mount --make-rshared /" ch-run $options -b "$tmp/src:/new" / -- cat /srv/who
+		assert_equal "$status $output $stderr $(cat "$log")" "0 automounter  mounted"
+	done
+	: >"$log"
+	mounted "mount --make-rshared /" ch-run -b /srv:/mnt "$dir" -- cat /mnt/who
+	assert_equal "$status $output $stderr $(cat "$log")" "0 automounter  mounted"
 }
 
 @test "host as image: with -W, changes are lost in the end" {

@@ -262,11 +262,13 @@ charliegroup:x:5678:"
 				echo $?; s=$(stat -c %s /big); [ $s -gt 2000000 ] && [ $s -le 3145728 ] && echo limited'
 			assert_equal "$status $output" $'0 1\nlimited'
 		done
-		run_ch -W20m "$image" -- dd if=/dev/zero of=/big bs=64k count=160
-		assert_equal "$status" 0
-		run_ch -W "$image" -- dd if=/dev/zero of=/big bs=64k count=160
-		assert_equal "$status" 0
+		for option in -W20m -W -W0 -W0%; do
+			run_ch "$option" "$image" -- dd if=/dev/zero of=/big bs=64k count=160
+			assert_equal "$status" 0
+		done
 	done
+	# Without a limit, its size is none.
+	inside 0 -W0 "$dir" -- stat -f -c %b /
 }
 
 @test "write-fake: no permission is needed in the image" {
@@ -310,8 +312,12 @@ charliegroup:x:5678:"
 		inside / "$image" -- pwd
 		inside /opt/bin -c /opt/bin "$image" -- pwd
 		inside /usr --cd=/opt/../usr/ "$image" -- sh -c 'cd . && pwd -P'
+		inside /opt/bin -c opt/bin "$image" -- pwd
+		inside / --cd=. "$image" -- sh -c 'cd . && pwd -P'
 		refused 31 "working directory '/missing' in the container: No such file or directory" \
 			-c /missing "$image" -- echo no
+		refused 31 "working directory '/missing' in the container: No such file or directory" \
+			-c missing "$image" -- echo no
 		refused 31 "working directory '/bin/busybox' in the container: Not a directory" \
 			-c /bin/busybox "$image" -- echo no
 	done

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "fs/ahead.h"
 #include "fs/blockmap.h"
 #include "fs/dir.h"
 #include "fs/squash.h"
@@ -69,8 +70,8 @@ static void finish(struct made *m, size_t each)
 	m->image.fd = fd;
 	m->image.size = file.len;
 	m->image.block_size = 4096;
-	m->image.meta = ch_meta_new();
-	assert_non_null(m->image.meta);
+	m->image.meta = NOT_NULL(ch_meta_new());
+	m->image.ahead = NOT_NULL(ch_ahead_new(fd));
 	free(file.bytes);
 }
 

@@ -115,9 +115,9 @@ static void the_last_of_single_values_counts(void **state)
 	ch_auto(settings) struct ch_settings s = { 0 };
 	struct ch_err err;
 
-	assert_int_equal(PARSE(&s, &err, "-c/x", "--cd=/y", "-u1", "-u2", "-W1m", "-W2m"), 0);
+	assert_int_equal(PARSE(&s, &err, "-c/x", "--cd=y/z", "-u1", "-u2", "-W1m", "-W2m"), 0);
 
-	assert_string_equal(s.cd, "/y");
+	assert_string_equal(s.cd, "/y/z");
 	assert_int_equal(s.uid, 2);
 	assert_string_equal(s.write_size, "2m");
 }
@@ -163,11 +163,14 @@ static void bad_values_are_refused_by_name(void **state)
 		{ "-ux", "option --uid: id 'x' is not a number" },
 		{ "-u4294967295", "option --uid: id '4294967295' is not between 0 and 4294967294" },
 		{ "-g-1", "option --gid: id '-1' is not between 0 and 4294967294" },
-		{ "-cx", "option --cd: directory 'x' is not absolute" },
+		{ "--cd=", "option --cd: the directory is empty" },
 		{ "-bx:y", "option --bind: bind destination 'y' is not absolute" },
 		{ "--unset-env=", "option --unset-env: the pattern is empty" },
 		{ "-W", NULL },
 		{ "-W1g", NULL },
+		{ "-W0", NULL },
+		{ "-W00%", NULL },
+		{ "-W1E", NULL },
 		{ "-W999999999999999999k", NULL },
 		{ "-Wk", "option --write-fake: 'k' is not a size such as 500m, 2G or 12%" },
 		{ "-W1kk", "option --write-fake: '1kk' is not a size such as 500m, 2G or 12%" },
@@ -240,6 +243,7 @@ static void bad_slurm_values_are_refused_by_name(void **state)
 	(void)state;
 	static const char *const cases[][3] = {
 		{ "bind", "", "option --ch-bind: the value is empty" },
+		{ "cd", "x", "option --ch-cd: directory 'x' is not absolute" },
 		{ "home", "maybe", "option --ch-home: value 'maybe' is neither yes nor no" },
 		{ "write", "fakes",
 		  "option --ch-write: 'fakes' is none of image, fake, fake:SIZE, no" },

@@ -217,6 +217,19 @@ static void messages_name_the_number_and_its_limits(void **state)
 	assert_string_equal(err.msg, "threads '65' is not between 1 and 64");
 }
 
+static void numbers_of_32_bits_are_whole_or_left_alone(void **state)
+{
+	(void)state;
+	uint32_t number = 77;
+	struct ch_err err;
+
+	assert_int_equal(ch_text_u32("4294967296", "x", 0, UINT32_MAX, &number, &err), -ERANGE);
+	assert_int_equal(ch_text_u32("-1", "x", 0, UINT32_MAX, &number, &err), -ERANGE);
+	assert_int_equal(number, 77);
+	assert_int_equal(ch_text_u32("4294967295", "x", 0, UINT32_MAX, &number, &err), 0);
+	assert_int_equal(number, UINT32_MAX);
+}
+
 static void yes_and_no_are_all_there_is(void **state)
 {
 	(void)state;
@@ -301,6 +314,7 @@ int main(void)
 		cmocka_unit_test(numbers_within_limits_are_read),
 		cmocka_unit_test(other_numbers_are_refused),
 		cmocka_unit_test(messages_name_the_number_and_its_limits),
+		cmocka_unit_test(numbers_of_32_bits_are_whole_or_left_alone),
 		cmocka_unit_test(yes_and_no_are_all_there_is),
 		cmocka_unit_test(survives_lack_of_memory),
 	};
