@@ -398,8 +398,9 @@ const struct ch_opt ch_options[] = {
 	{ "fuse-single", 0, CH_OPT_RUN, CH_OPT_FLAG, NULL, "the same as --fuse-threads=1",
 	  "Serve a SquashFS image with one thread.", set_fuse_single },
 	{ "fuse-threads", 0, CH_OPT_RUN, CH_OPT_VALUE, "N", "threads of the image server",
-	  "Serve a SquashFS image with N threads, at most 64. The default is the number of CPUs "
-	  "that the command may use, at least 2 and at most 8.",
+	  "Serve a SquashFS image with N threads, at most 64. The default is twice the number of "
+	  "CPUs that the command may use, at least 4 and at most 16; without work, all but two "
+	  "sleep.",
 	  set_threads },
 	{ "gid", 'g', CH_OPT_BOTH, CH_OPT_VALUE, "GID", "group id in the container",
 	  "Appear as group GID in the container. It is the caller's group in truth, and has its "

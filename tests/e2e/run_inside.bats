@@ -382,6 +382,7 @@ host_places() {
 	own "$tmp/image"
 	squash "$tmp/image" "$tmp/image.sqfs"
 	for image in "$tmp/image" "$tmp/image.sqfs"; do
+		# shellcheck disable=SC2034 # of common.bash
 		root_via=()
 		inside image "$image" -- sh -c 'for p; do cat $p/where; done | sort -u' sh "${places[@]}"
 		host_places "${places[@]}"
