@@ -19,7 +19,7 @@
 #   plugstack_here WORDS...  the same for srun, sbatch, salloc only: nodes keep theirs
 #   slurm_conf LINE...       add to slurm.conf, for this test
 #   on_node NODE CMD...      run CMD as root in the namespaces of a node
-#   batch ARG...             sbatch, and wait for the job's end; $job is its number
+#   batch ARG..., batch_by USER ARG...   sbatch, and wait for the job's end; $job is its number
 #   job_wait JOB             wait until JOB is over
 #   job_state JOB [FIELD]    what Slurm says of JOB: JobState, or another field
 #   syslog_up NODE ARGS, syslog_down NODE ARGS   a system log on NODE: tests/slurm/syslogd
@@ -28,6 +28,8 @@
 #                            the host; $output has what was printed. Run by "${who-user}"
 #   both_fail N REGEX OPTION...   must_fail as the user and as root, with REGEX in $output,
 #                            and nodes that are idle afterwards
+#   at_once FUNCTION ARG...  call FUNCTION with $who user and $node n1, and with $who root and
+#                            $node n2, at the same time; fails unless both succeed
 #   compiled NAME            print the path of the program tests/lib/NAME.c, or of the plugin
 #                            "contain", made on first use
 #   node_processes           "NODE: process PID CMDLINE" of all but the slurmds
@@ -189,7 +191,12 @@ job_state()
 
 batch()
 {
-	run -0 user sbatch --parsable "$@" || return
+	batch_by user "$@"
+}
+
+batch_by()
+{
+	run -0 "$1" sbatch --parsable "${@:2}" || return
 	# shellcheck disable=SC2034
 	job=${lines[-1]}
 	job_wait "$job"
@@ -225,6 +232,21 @@ both_fail()
 		must_fail "$nodes" "$@" && assert_match "$output" "$regex" && assert_idle ||
 			fail "as $who" || return
 	done
+}
+
+at_once()
+{
+	local who node pid pids=() status=0
+
+	for who in user root; do
+		node=$([[ $who == user ]] && echo n1 || echo n2)
+		"$@" 3>&- &
+		pids+=($!)
+	done
+	for pid in "${pids[@]}"; do
+		wait "$pid" || status=1
+	done
+	return $status
 }
 
 # $output has one line of ours for each of N nodes, and no more of ours.

@@ -1,20 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
-# shellcheck disable=SC2154 # variables of slurm.bash and bats
+# shellcheck disable=SC2154,SC2016 # variables of slurm.bash and bats; shells on the nodes
 # slurm_faults.bash - steps that something is done to: load after slurm; $IMG is the image
 #
-# Functions for tests:
+# Functions for tests; what they do is done as the user and as root, at the same time:
+#   hit_cell WHO SIGNAL WHEN WANTED   a step whose keeper, builder, server or worker gets
+#                        SIGNAL, for sure, WHEN (tests/lib/hit.c; /running: while the
+#                        application runs; /over: when it has ended, and slurmstepd has told
+#                        nobody). It has to end as WANTED says: "in", or by one line that
+#                        matches it; and nothing is left
+#   hit_all SEED N       hit all of them N times, at moments given by SEED: during the start,
+#                        while it runs, at its end
+#   storm N SEED         start N steps, and cancel them at any time
+#   srun_flipped SEED... run images with flipped bits
 #   outcome WHAT         fail unless $status and $output are those of a step that ran with
 #                        exit code 42, or of one that failed, with one line of ours a node
-#   hit WHO SIGNAL DELAY    run a step whose keeper, builder, server or worker gets SIGNAL so
-#                        many microseconds after it appeared
-#   hit_all SEED N       hit all of them N times, as user or root, at moments given by SEED:
-#                        during the start, while it runs, at its end
-#   storm USER N SEED LOGIN   start N steps by USER (user, root) and cancel them at any time
 #   one_reason_only FILE...   fail unless all that we say in FILEs is that the keeper is gone
-#   srun_flipped SEED... run images with flipped bits
 
 outcome() {
+	local node
+
 	[[ ! -e $marker ]] || fail "$1: ran on the host: $output" || return
 	((status == 42 || status == 1 || status == 2 || status > 128)) ||
 		fail "$1: status $status: $output" || return
@@ -26,54 +31,119 @@ outcome() {
 	((status > 2)) || grep -q "^charlie: n[12]: " <<<"$output" || fail "$1: no word: $output"
 }
 
-hit() {
-	printf '%s\n' '#!/bin/sh' "exec $(compiled hit) $1 $(kill -l "$2") $3 $prefix/libexec/ch-keeper \"\$@\"" \
+# $output has one line of ours; it is of NODE and matches REGEX.
+assert_line() {	# NODE REGEX
+	local lines
+
+	lines=$(grep charlie: <<<"$output") || true
+	[[ $lines != *$'\n'* && $lines =~ ^"charlie: $1: "$2$ ]] || fail "$output"
+}
+
+# ---- processes that are hit ----------------------------------------------------------------
+
+# hitting WHO SIGNAL WHEN: from now on, keepers are those of tests/lib/hit.c, which make
+# share/hit.user, share/hit.root when somebody was hit
+hitting() {
+	local when=$3 timeout=5 whose='who=user; [ "$(id -u)" != 0 ] || who=root'
+
+	[[ $when != /* ]] || when="$share$when.\$who"
+	[[ "$1 $2" != "keeper STOP" ]] || timeout=1	# it is waited for
+	chmod 777 "$share"	# of root inside, too
+	rm -f "$share"/{hit,running,over}.*
+	printf '%s\n' '#!/bin/sh' "$whose" \
+		"exec $(compiled hit) $1 $(kill -l "$2") $when $share/hit.\$who $prefix/libexec/ch-keeper \"\$@\"" \
 		>"$share/keeper"
-	chmod 755 "$share/keeper"
+	printf '%s\n' '#!/bin/sh' "$whose" "cd '$share'" \
+		'touch over.$who; until [ -s hit.$who ]; do sleep 0.01; done' >"$share/epilog"
+	chmod 755 "$share/keeper" "$share/epilog"
+	plugstack required "helper=$share/keeper" start_timeout=$timeout
+}
+
+# A step of $who on $node, whose application touches /share/running.$who, and then does MORE
+hit_step() {	# MORE SRUN-OPTION...
+	local binds
+
 	# So many that the builder has work for a while.
-	run "${who-user}" srun -w n1 -n2 --ch-image="$IMG" --ch-bind="$binds" sh -c \
-		"touch '$marker' 2>/dev/null; /opt/bin/only-in-image >/dev/null; exit 42"
-	outcome "$*"
+	binds=$(printf ',/etc:/mnt/%s' {1..60})
+	run "$who" srun -w "$node" "${@:2}" --ch-image="$IMG" --ch-bind="$share:/share$binds" \
+		sh -c "touch '$marker' 2>/dev/null; /opt/bin/only-in-image >/dev/null
+			touch /share/running.$who; $1
+			cat /bin/busybox >/dev/null && exit 42"
+}
+
+hit_as_wanted() {	# WHEN WANTED
+	local more=: options=(-n2)
+
+	case $1 in
+	/running) more="until [ -s /share/hit.$who ]; do sleep 0.02; done" ;;
+	/over) options=(-n1 --task-epilog="$share/epilog") ;;
+	esac
+	hit_step "$more" "${options[@]}"
+	[[ ! -e $marker ]] || fail "$who ran on the host: $output" || return
+	[[ -s $share/hit.$who ]] || fail "$who: nobody was hit: $output" || return
+	if [[ $2 == in ]]; then
+		[[ $status == 42 && $output != *charlie:* ]] || fail "$who: status $status: $output"
+	else
+		((status == 1)) || fail "$who: status $status: $output" || return
+		assert_line "$node" "$2"
+	fi
+}
+
+hit_cell() {
+	local begin=$SECONDS
+
+	hitting "$1" "$2" "$3"
+	{ at_once hit_as_wanted "$3" "$4" && assert_idle && assert_clean; } || fail "$*" || return
+	((SECONDS - begin < 15)) || fail "$*: $((SECONDS - begin)) s"
+}
+
+hit_at_random() {	# WHAT
+	hit_step : -n2
+	outcome "$who: $1"
 }
 
 hit_all() {
-	local begin delay sig victim who i
+	local begin delay sig victim i hits=0
 
 	RANDOM=$1
-	plugstack required "helper=$share/keeper" start_timeout=2
-	binds=$(printf ',/etc:/mnt/%s' {1..60})
-	binds=${binds#,}
 	for ((i = 0; i < $2; i++)); do
 		for victim in keeper builder server worker; do
 			for sig in KILL STOP; do
-				((RANDOM % 2)) && who=user || who=root
 				delay=$((RANDOM % 3 ? RANDOM % 15000 : RANDOM * 2))
-				((i)) || delay=0
 				begin=$SECONDS
-				hit $victim $sig $delay
+				hitting $victim $sig $delay
+				at_once hit_at_random "$victim $sig $delay"
 				((SECONDS - begin < 15)) || fail "$victim $sig $delay: $((SECONDS - begin)) s"
 				assert_idle
+				hits=$((hits + $(find "$share" -name 'hit.*' | wc -l)))
 			done
 		done
 	done
+	# A builder, say, may have gone by then.
+	((hits >= 8 * $2)) || fail "only $hits hits"
 }
 
-storm() {
-	local i pids=()
+# ---- steps that are cancelled ----------------------------------------------------------------
 
-	RANDOM=$3
-	for ((i = 0; i < $2; i++)); do
-		"$1" srun -n2 -w "n$((i % 2 + 1))" --job-name="storm$i" --ch-image="$IMG" sleep 100 \
-			>"$share/storm$i" 2>&1 3>&- &
-		pids+=($!)
-		(sleep "0.$((RANDOM % 6))$((RANDOM % 10))"; "$1" scancel --name="storm$i") 3>&- &
+storm() {
+	local i who pid pids=()
+
+	RANDOM=$2
+	for ((i = 0; i < $1; i++)); do
+		for who in user root; do
+			$who srun -n2 -w "n$((i % 2 + 1))" --job-name="storm$i.$who" --ch-image="$IMG" \
+				sleep 100 >"$share/storm$i.$who" 2>&1 3>&- &
+			pids+=($!)
+			(sleep "0.$((RANDOM % 6))$((RANDOM % 10))"; $who scancel --name="storm$i.$who") 3>&- &
+		done
 		(((i + 1) % 5)) || wait $!
 	done
 	# Those that were not there when they were cancelled.
 	sleep 0.5
-	timeout 20 scancel --user="$(id -un "$4")"
-	for i in "${pids[@]}"; do
-		wait "$i" || true
+	timeout 20 scancel --user="$test_user"
+	timeout 20 scancel --user=root
+	for pid in "${pids[@]}"; do
+		wait "$pid" || true
 	done
 	run grep -c charlie: "$share"/storm*
 	assert_equal "$(grep -v ':[01]$' <<<"$output")" ""
@@ -88,22 +158,26 @@ one_reason_only() {	# FILE...
 	assert_equal "$(grep -vx "charlie: n[12]: $reason" <<<"$output")" ""
 }
 
+# ---- images that are damaged ---------------------------------------------------------------
+
 srun_flipped() {
-	local seed who
+	local seed
 
 	# By an intact program: a damaged one may do anything.
 	cp "$(command -v busybox)" "$share/busybox"
-	# shellcheck disable=SC2016
 	printf '%s\n' '/share/busybox find / -xdev -type f -size -20000 | while read -r file; do' \
 		'/share/busybox cat "$file" >/dev/null; done; exit 42' >"$share/read"
 	for seed; do
 		cp "$IMG" "$share/flipped.sqfs"
 		flip "$share/flipped.sqfs" "$seed"
-		who=$( ((seed % 2)) && echo user || echo root)
-		run "$who" timeout 30 srun -Q -w n1 --ch-image="$share/flipped.sqfs" \
-			--ch-bind="$share:/share" /share/busybox sh /share/read
-		((status == 42)) || assert_lines 1 || fail "seed $seed: status $status: $output"
+		at_once read_flipped "$seed"
 	done
+}
+
+read_flipped() {	# SEED
+	run "$who" timeout 30 srun -Q -w "$node" -n1 --ch-image="$share/flipped.sqfs" \
+		--ch-bind="$share:/share" /share/busybox sh /share/read
+	((status == 42)) || assert_line "$node" '.*' || fail "$who: seed $1: status $status"
 }
 
 # ---- a file system that fails --------------------------------------------------------------

@@ -27,7 +27,7 @@ teardown() { slurm_teardown; }
 
 @test "slurm faults: three storms of scancel leave nothing" {
 	for seed in 11 12 13; do
-		storm user 30 $seed "$test_user"
+		storm 30 $seed
 		assert_idle
 		assert_clean
 	done

@@ -283,17 +283,25 @@ not_slurmd() {	# PID
 	[[ $(<"/proc/$1/comm") == slurmd ]] || echo no
 }
 
-@test "breadth: slurmd is killed and started again: the step goes on" {
+@test "breadth: slurmd is killed and started again: the steps of a user and of root go on" {
+	chmod 777 "$share"
 	launch user a -w n1
-	started a
-	keeper=$(pids_of ch-keeper)
+	one=$pid
+	launch root b -w n1
+	two=$pid
+	started a b
+	keepers=$(pids_of ch-keeper)
+	assert_equal "$(wc -l <<<"$keepers")" 2
 	slurmd_kill n1
 	slurmd_start n1
 	assert_idle_or n1 'mixed|allocated'
-	assert_equal "$(pids_of ch-keeper)" "$keeper"
-	run -0 user srun -w n1 -n1 --ch-image="$IMG" /opt/bin/only-in-image
+	assert_equal "$(pids_of ch-keeper)" "$keepers"
+	for who in user root; do
+		run -0 $who srun -w n1 -n1 --ch-image="$IMG" /opt/bin/only-in-image
+	done
 	touch "$share/end"
-	wait "$pid" || fail "status $?: $(<"$share/a.log")"
+	wait "$one" || fail "status $?: $(<"$share/a.log")"
+	wait "$two" || fail "status $?: $(<"$share/b.log")"
 }
 
 assert_idle_or() {	# NODE STATES

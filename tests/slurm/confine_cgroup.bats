@@ -11,6 +11,7 @@ setup_file() {
 	slurm_up --proctrack cgroup --task cgroup --cpus 2
 	IMG=$(image tiny)
 	export IMG
+	compiled hit >/dev/null
 }
 teardown_file() { slurm_down; }
 
@@ -137,6 +138,76 @@ start() {
 	# Slurm kills the tasks only, which wait for the image server, whatever signal comes.
 	cancel_while_looking
 }
+
+# ---- helpers that are killed or stopped --------------------------------------------------------
+
+# hit_cells: lines of hit_cell's arguments
+hit_cells() {
+	local who signal when wanted
+
+	while read -r who signal when wanted; do
+		hit_cell "$who" "$signal" "$when" "${wanted/IMAGE/image \'$IMG\'}" </dev/null
+	done
+}
+
+# In these four, the helpers are held at the moment in question (tests/lib/hit.c).
+
+@test "cgroup: keeper, builder, server, worker are killed or stopped as soon as they are there" {
+	hit_cells <<-END
+		keeper  KILL keeper:execve    the keeper of the container ended unexpectedly
+		keeper  STOP keeper:execve    the keeper of the container gave no answer in time
+		builder KILL builder:unshare  the builder of the container ended unexpectedly
+		builder STOP builder:unshare  in
+		server  KILL server:prctl     IMAGE: the image server ended unexpectedly
+		server  STOP server:prctl     in
+		worker  KILL worker:prctl     in
+		worker  STOP worker:prctl     in
+	END
+}
+
+# By pivot_root(2), all of them are at work, and nobody has been let in.
+@test "cgroup: keeper, builder, server, worker are killed or stopped in the middle of the start" {
+	hit_cells <<-END
+		keeper  KILL builder:pivot_root  the keeper of the container ended unexpectedly
+		keeper  STOP builder:pivot_root  the keeper of the container gave no answer in time
+		builder KILL builder:pivot_root  the builder of the container ended unexpectedly
+		builder STOP builder:pivot_root  in
+		server  KILL builder:pivot_root  in
+		server  STOP builder:pivot_root  in
+		worker  KILL builder:pivot_root  in
+		worker  STOP builder:pivot_root  in
+	END
+}
+
+# The builder has no more than its own end then.
+@test "cgroup: keeper, builder, server, worker are killed or stopped after the start" {
+	hit_cells <<-END
+		builder KILL builder:exit_group  in
+		builder STOP builder:exit_group  in
+		keeper  KILL /running            in
+		keeper  STOP /running            in
+		server  KILL /running            in
+		server  STOP /running            in
+		worker  KILL /running            in
+		worker  STOP /running            in
+	END
+}
+
+# By kill(2), the keeper has begun to end.
+@test "cgroup: keeper, server, worker are killed or stopped at the end: too late to matter" {
+	hit_cells <<-END
+		keeper KILL keeper:kill        in
+		keeper STOP keeper:kill        in
+		keeper KILL keeper:exit_group  in
+		keeper STOP keeper:exit_group  in
+		server KILL /over              in
+		server STOP /over              in
+		worker KILL /over              in
+		worker STOP /over              in
+	END
+}
+
+# ---- the application's CPUs ---------------------------------------------------------------------
 
 @test "affinity: the ranks' CPU masks are those without the plugin" {
 	for bind in none cores rank map_cpu:1,0 mask_cpu:0x1,0x2 mask_cpu:0x2,0x2; do

@@ -46,14 +46,15 @@ readonly eater=(tail /dev/zero)
 }
 
 @test "memory: very little: in, or an error, and an end" {
-	for mem in 4 4 8 8 12 12 16 16 24 24; do
-		[[ ${who-} == user ]] && who=root || who=user
-		begin=$SECONDS
-		run $who srun -n1 --mem=${mem}M --ch-image="$IMG" sh -c "touch '$marker' 2>/dev/null; exit 42"
-		[[ ! -e $marker ]] || fail "$mem MB: ran on the host"
-		((status != 0 && status != 124)) || fail "$mem MB: status $status: $output"
-		(($(grep -c '^charlie:' <<<"$output") <= 1)) || fail "$mem MB: $output"
-		((SECONDS - begin < 20)) || fail "$mem MB: $((SECONDS - begin)) s"
-		assert_idle
+	for mem in 4 8 12 16 24; do
+		for who in user root; do
+			begin=$SECONDS
+			run $who srun -n1 --mem=${mem}M --ch-image="$IMG" sh -c "touch '$marker' 2>/dev/null; exit 42"
+			[[ ! -e $marker ]] || fail "$mem MB: ran on the host"
+			((status != 0 && status != 124)) || fail "$mem MB: status $status: $output"
+			(($(grep -c '^charlie:' <<<"$output") <= 1)) || fail "$mem MB: $output"
+			((SECONDS - begin < 20)) || fail "$mem MB: $((SECONDS - begin)) s"
+			assert_idle
+		done
 	done
 }
