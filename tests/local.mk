@@ -33,6 +33,7 @@ unit_tests = \
 
 # Those that need the image server's libraries: unit/test_fs_X.c.
 unit_tests_fs = \
+	%D%/unit/test_fs_confine \
 	%D%/unit/test_fs_journal \
 	%D%/unit/test_fs_meta \
 	%D%/unit/test_fs_node

@@ -18,6 +18,7 @@ libchfs_la_SOURCES = \
 	%D%/server.c %D%/server.h \
 	%D%/supervise.c %D%/supervise.h \
 	%D%/unpack.c %D%/unpack.h \
+	%D%/watchdog.c %D%/watchdog.h \
 	%D%/worker.c %D%/worker.h \
 	%D%/xattr.c %D%/xattr.h
 libchfs_la_CPPFLAGS = $(AM_CPPFLAGS) $(FUSE_CFLAGS) $(SQUASHFUSE_CFLAGS)

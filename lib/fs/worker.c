@@ -17,6 +17,8 @@
 #include "fs/note.h"
 #include "fs/ops.h"
 #include "fs/report.h"
+#include "fs/server.h"
+#include "fs/watchdog.h"
 
 #define STACK_SIZE (512UL << 10)
 
@@ -36,10 +38,12 @@ static void *serve(void *arg)
 	size_t size;
 	void *buf = ch_journal_buffer(w->journal, t->slot, &size);
 
+	ch_watchdog_start();
 	pthread_mutex_lock(t->gate);
 	pthread_mutex_unlock(t->gate);
 	for (;;) {
 		ch_journal_clear(w->journal, t->slot);
+		ch_watchdog_feed();
 
 		ssize_t n = read(w->fuse, buf, size);
 
@@ -62,11 +66,14 @@ static void refuse(int fuse, const void *request)
 	memcpy(&in, request, sizeof(in));
 	out.unique = in.unique;
 	(void)!write(fuse, &out, sizeof(out));
+	ch_note("request that workers died of gets EIO (operation %u, inode %llx)", in.opcode,
+		(unsigned long long)in.nodeid);
 }
 
 /* What the last worker was at when it died. One that keeps killing workers is given up. */
 static void replay(const struct ch_worker *w, struct ch_ops_thread *ops)
 {
+	ch_watchdog_start();
 	for (unsigned i = 0; i < ch_journal_slots(w->journal); i++) {
 		size_t len = ch_journal_left(w->journal, i);
 		size_t size;
@@ -76,6 +83,7 @@ static void replay(const struct ch_worker *w, struct ch_ops_thread *ops)
 
 		void *buf = ch_journal_buffer(w->journal, i, &size);
 
+		ch_watchdog_feed();
 		if (ch_journal_attempt(w->journal, i, w->fault))
 			ch_ops_process(ops, buf, len);
 		else
@@ -162,6 +170,14 @@ static int start(const struct ch_worker *w, struct thread *threads, unsigned n,
 	return rc;
 }
 
+/* What only the start needed. */
+static void close_rest(const struct ch_worker *w)
+{
+	if (w->sock >= 0)
+		close(w->sock);
+	close(w->ready);
+}
+
 static void wait_for_end(int lifeline) __attribute__((noreturn));
 
 static void wait_for_end(int lifeline)
@@ -193,10 +209,13 @@ void ch_worker_run(const struct ch_worker *w)
 			ch_note_rarely("worker: %s", err.msg);
 		_exit(CH_WORKER_FAILED);
 	}
-	replay(w, threads[0].ops);
-	ask_again(w->fuse);
+	if (!(w->without & CH_SERVER_NO_JOURNAL))
+		replay(w, threads[0].ops);
+	if (!(w->without & CH_SERVER_NO_RESEND))
+		ask_again(w->fuse);
 	pthread_mutex_unlock(&gate);
 	ch_report(w->sock, 0, "");
 	(void)!write(w->ready, &one, sizeof(one));
+	close_rest(w);
 	wait_for_end(w->lifeline);
 }
