@@ -30,15 +30,6 @@ teardown() {
 	[[ ! $group ]] || rmdir "$group"
 }
 
-# servers NAME IMAGE: process ids of ch-server (the supervisor) or ch-server-w for IMAGE
-servers() {
-	local fd
-
-	find /proc/[0-9]*/fd/4 -lname "$2" 2>/dev/null | while read -r fd; do
-		[[ $(cat "${fd%/fd/4}/comm" 2>/dev/null) != "$1" ]] || cut -d/ -f3 <<<"$fd"
-	done
-}
-
 # worker IMAGE: waits until there is one
 worker() {
 	await 10 has_worker "$1" && servers ch-server-w "$1"

@@ -16,6 +16,8 @@
 #                         pkg-config; prints the program's path
 #   read_all FILE         ch-run reads all of this damaged image: no hang, no crash
 #   script TEXT ARGS...   by bats' run, a script of bash as CH_TEST_AS says; 100 s at most
+#   servers NAME IMAGE    process ids of image servers for the file IMAGE: those named ch-server
+#                         (supervisors), or ch-server-w (workers)
 #   await SECONDS CMD...  until CMD succeeds; fails in the end
 #   timed CMD...          $took: hundredths of a second that CMD took
 #   with_log OPTION... -- CMD...   CMD as CH_TEST_AS says, by bats' run, where /dev/log is that
@@ -87,6 +89,15 @@ squash()
 {
 	mksquashfs "$1" "$2" -noappend -no-progress -quiet -comp zstd >/dev/null
 	chmod 644 "$2"
+}
+
+servers()
+{
+	local fd
+
+	find /proc/[0-9]*/fd/4 -lname "$2" 2>/dev/null | while read -r fd; do
+		[[ $(cat "${fd%/fd/4}/comm" 2>/dev/null) != "$1" ]] || cut -d/ -f3 <<<"$fd"
+	done
 }
 
 await()
