@@ -2,7 +2,9 @@
 /* ch-server - serve a SquashFS image for a FUSE mount; started by the keeper only.
  *
  *	ch-server [OFFSET [SIZE]]	of the file system in the image, in bytes
- *	ch-server --version		for ch-check */
+ *	ch-server --version		for ch-check
+ *
+ * For tests, in front of OFFSET: --no-journal, --no-resend (fs/server.h). */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,10 +16,18 @@
 #include "rt/server_proto.h"
 #include "rt/version.h"
 
+static unsigned without(const char *word)
+{
+	if (strcmp(word, "--no-journal") == 0)
+		return CH_SERVER_NO_JOURNAL;
+	return strcmp(word, "--no-resend") == 0 ? CH_SERVER_NO_RESEND : 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct ch_err err;
 	long long offset = 0, size = 0;
+	unsigned less = 0;
 	int type;
 	socklen_t len = sizeof(type);
 
@@ -25,6 +35,8 @@ int main(int argc, char **argv)
 		ch_version_print("ch-server");
 		return 0;
 	}
+	for (; argc > 1 && without(argv[1]); argc--, argv++)
+		less |= without(argv[1]);
 	if (getsockopt(CH_SERVER_SOCK, SOL_SOCKET, SO_TYPE, &type, &len) < 0 || argc > 3) {
 		fprintf(stderr, "ch-server: is started by the keeper, not by hand\n");
 		return 64;
@@ -34,5 +46,5 @@ int main(int argc, char **argv)
 		fprintf(stderr, "ch-server: %s\n", err.msg);
 		return 64;
 	}
-	return ch_server_run((uint64_t)offset, (uint64_t)size);
+	return ch_server_run((uint64_t)offset, (uint64_t)size, less);
 }

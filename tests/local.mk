@@ -37,6 +37,7 @@ unit_tests = \
 unit_tests_fs = \
 	%D%/unit/test_fs_ahead \
 	%D%/unit/test_fs_blocks \
+	%D%/unit/test_fs_confine \
 	%D%/unit/test_fs_journal \
 	%D%/unit/test_fs_meta \
 	%D%/unit/test_fs_node \

@@ -3,22 +3,26 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <linux/capability.h>
+#include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/auto.h"
 #include "base/err.h"
+#include "sys/caps.h"
 #include "sys/seccomp.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
-#define CAP_HIGHEST 63
-
 #define FDS_MAX 65536 /* to close, where they cannot be listed */
+
+#define OPEN_MAX 32 /* descriptors; we have ten */
 
 /* Memory, threads that exist, waiting, ending. Nothing that sends to an address: log and
  * report are write(2) on connected sockets. */
@@ -33,9 +37,9 @@
 /* A new thread calls these, perhaps when the filter is there already, and dies if it
  * cannot. */
 #ifdef __NR_rseq
-#define CALLS_THREAD __NR_set_robust_list, __NR_rseq
+#define CALLS_THREAD __NR_set_robust_list, __NR_timer_create, __NR_timer_settime, __NR_rseq
 #else
-#define CALLS_THREAD __NR_set_robust_list
+#define CALLS_THREAD __NR_set_robust_list, __NR_timer_create, __NR_timer_settime
 #endif
 
 #ifdef __NR_poll
@@ -68,7 +72,6 @@ static const int supervisor_calls[] = {
 	__NR_seccomp,
 	__NR_prlimit64,
 	__NR_fcntl,
-	__NR_fadvise64,
 	__NR_lseek,
 #ifdef __NR_membarrier
 	__NR_membarrier,
@@ -125,23 +128,6 @@ int ch_confine_worker(struct ch_err *err)
 	return install(worker_calls, COUNT(worker_calls), true, err);
 }
 
-static int drop_capabilities(struct ch_err *err)
-{
-	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct none[2] = { { 0 } };
-
-	/* Without CAP_SETPCAP this fails, and there is nothing to gain back by exec: the
-	 * filter refuses it. */
-	for (unsigned long cap = 0; cap <= CAP_HIGHEST; cap++) {
-		if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0)
-			break;
-	}
-	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-	if (syscall(SYS_capset, &head, none) < 0)
-		return ch_err_sys(err, "drop capabilities");
-	return 0;
-}
-
 /* Blocked, not ignored: SIGCHLD is wanted, by signalfd(2). Faults must stay deadly. */
 static int block_signals(struct ch_err *err)
 {
@@ -184,6 +170,29 @@ static void close_from(int first)
 	close_listed(first);
 }
 
+static int lower(__rlimit_resource_t what, rlim_t to)
+{
+	struct rlimit r;
+
+	if (getrlimit(what, &r) < 0)
+		return -1;
+	if (r.rlim_max > to)
+		r.rlim_max = to;
+	if (r.rlim_cur > r.rlim_max)
+		r.rlim_cur = r.rlim_max;
+	return setrlimit(what, &r);
+}
+
+/* Not the number of processes, which before Linux 5.14 is one of all that the user has; nor
+ * memory, for which there is the job's own limit. */
+static int limit_resources(struct ch_err *err)
+{
+	if (lower(RLIMIT_CORE, 0) < 0 || lower(RLIMIT_NOFILE, OPEN_MAX) < 0 ||
+	    (!HAVE_ASAN && lower(RLIMIT_FSIZE, 0) < 0))
+		return ch_err_sys(err, "lower resource limits");
+	return 0;
+}
+
 int ch_confine_start(int first_fd, struct ch_err *err)
 {
 	close_from(first_fd);
@@ -194,7 +203,43 @@ int ch_confine_start(int first_fd, struct ch_err *err)
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return ch_err_sys(err, "set no_new_privs");
 
-	int rc = block_signals(err);
+	int rc = limit_resources(err);
 
-	return rc < 0 ? rc : drop_capabilities(err);
+	return rc < 0 ? rc : block_signals(err);
+}
+
+/* An empty file system instead of the host's. */
+static bool empty_root(void)
+{
+	static const char place[] = "/proc"; /* any directory: hidden for a moment, and for us */
+	unsigned long flags = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC;
+
+	return unshare(CLONE_NEWNS) == 0 &&
+	       mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+	       mount("charlie", place, "tmpfs", flags, "mode=0555,size=4k,nr_inodes=2") == 0 &&
+	       chdir(place) == 0 && syscall(SYS_pivot_root, ".", ".") == 0 &&
+	       umount2(".", MNT_DETACH) == 0;
+}
+
+/* Whoever gets control of us shall find nothing, should the filter fail to stop it. It is a
+ * second line: where the kernel permits no user namespaces, or no more of one kind, we do
+ * without. No ids are mapped in ours, since nobody asks. Sanitizers need /proc. */
+static void leave_host(void)
+{
+	if (HAVE_ASAN || unshare(CLONE_NEWUSER) < 0)
+		return;
+	(void)unshare(CLONE_NEWIPC | CLONE_NEWUTS);
+	(void)unshare(CLONE_NEWNET);
+	(void)empty_root();
+}
+
+int ch_confine_view(struct ch_err *err)
+{
+	leave_host();
+	if (chdir("/") < 0)
+		return ch_err_sys(err, "change to the root directory");
+
+	int rc = ch_caps_drop();
+
+	return rc < 0 ? ch_err_rc(err, rc, "drop capabilities") : 0;
 }

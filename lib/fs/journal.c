@@ -17,7 +17,9 @@ struct slot_state {
 	_Atomic uint64_t served; /* one thread's count, to share no cache line */
 	uint32_t deaths;
 	uint32_t faults;
-	uint32_t pad[12];
+	uint64_t seen; /* request at the last look; 0: none */
+	uint32_t looks;
+	uint32_t pad[9];
 };
 
 struct ch_journal {
@@ -108,4 +110,19 @@ uint64_t ch_journal_served(const struct ch_journal *j)
 	for (unsigned i = 0; i < j->n; i++)
 		sum += atomic_load_explicit(&j->slots[i].served, memory_order_relaxed);
 	return sum;
+}
+
+bool ch_journal_is_stuck(struct ch_journal *j)
+{
+	bool is_stuck = false;
+
+	for (unsigned i = 0; i < j->n; i++) {
+		struct slot_state *s = &j->slots[i];
+		uint64_t now = ch_journal_left(j, i) ? header(j, i)->unique : 0;
+
+		s->looks = now && now == s->seen ? s->looks + 1 : 0;
+		s->seen = now;
+		is_stuck |= s->looks == 1;
+	}
+	return is_stuck;
 }

@@ -36,4 +36,8 @@ bool ch_journal_attempt(struct ch_journal *journal, unsigned i, bool fault);
  * was made? FORGETs do not count. */
 uint64_t ch_journal_served(const struct ch_journal *journal);
 
+/* To be called now and then, by one process: has a request been there since the last call?
+ * Of each that has, this is true once. */
+bool ch_journal_is_stuck(struct ch_journal *journal);
+
 #endif

@@ -21,6 +21,7 @@ libchfs_la_SOURCES = \
 	%D%/supervise.c %D%/supervise.h \
 	%D%/turns.c %D%/turns.h \
 	%D%/unpack.c %D%/unpack.h \
+	%D%/watchdog.c %D%/watchdog.h \
 	%D%/worker.c %D%/worker.h \
 	%D%/xattr.c %D%/xattr.h
 libchfs_la_CPPFLAGS = $(AM_CPPFLAGS) $(FUSE_CFLAGS) $(UNPACK_CFLAGS)

@@ -89,55 +89,48 @@ static unsigned count_threads(uint32_t asked)
 }
 
 /* With start message in hand: make what workers share, and supervise them. */
-static int begin(const struct ch_server_start *start, const struct ch_squash *image, int fuse,
-		 int lifeline, struct ch_err *err)
+static int begin(const struct ch_server_start *start, struct ch_worker *w, struct ch_err *err)
 {
 	_Alignas(struct fuse_in_header) char init[INIT_SIZE];
-	struct ch_worker w = {
-		.image = image,
-		.fuse = fuse,
-		.lifeline = lifeline,
-		.sock = CH_SERVER_SOCK,
-		.uid = start->uid,
-		.gid = start->gid,
-		.init = init,
-	};
 	ch_auto(fd) int ready = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 
 	if (ready < 0)
 		return ch_err_sys(err, "make an eventfd");
-	w.ready = ready;
+	w->ready = ready;
+	w->uid = start->uid;
+	w->gid = start->gid;
+	w->init = init;
 
-	int rc = read_init(fuse, init, &w.init_len, err);
+	int rc = read_init(w->fuse, init, &w->init_len, err);
 
 	if (rc < 0)
 		return rc;
-	w.journal = ch_journal_new(count_threads(start->threads), CH_OPS_REQUEST_SIZE);
-	if (!w.journal)
+	w->journal = ch_journal_new(count_threads(start->threads), CH_OPS_REQUEST_SIZE);
+	if (!w->journal)
 		return ch_err_set(err, -ENOMEM, "out of memory");
-	return ch_supervise(&w, err);
+	return ch_supervise(w, err);
 }
 
 /* The image is looked at before the start message arrives, while the keeper mounts. */
-static int run(uint64_t offset, uint64_t size, struct ch_err *err)
+static int run(uint64_t offset, uint64_t size, unsigned without, struct ch_err *err)
 {
 	ch_auto(squash) struct ch_squash image = { 0 };
+	struct ch_worker w = { .image = &image, .sock = CH_SERVER_SOCK, .without = without };
 	struct ch_server_start start = { 0 };
-	int fuse = -1, lifeline = -1;
 	int rc = ch_confine_start(CH_SERVER_IMAGE + 1, err);
 
 	if (rc < 0)
 		return rc;
 	prctl(PR_SET_NAME, "ch-server", 0, 0, 0);
 	ch_note_open();
-	rc = ch_confine_supervisor(err);
+	rc = ch_confine_view(err);
+	if (rc == 0)
+		rc = ch_confine_supervisor(err);
 	if (rc == 0)
 		rc = ch_squash_open(CH_SERVER_IMAGE, offset, size, &image, err);
 	if (rc == 0)
-		rc = receive_start(CH_SERVER_SOCK, &start, &fuse, &lifeline, err);
-	if (rc <= 0)
-		return rc;
-	return begin(&start, &image, fuse, lifeline, err);
+		rc = receive_start(CH_SERVER_SOCK, &start, &w.fuse, &w.lifeline, err);
+	return rc <= 0 ? rc : begin(&start, &w, err);
 }
 
 /* Take no more messages. Closing a socket with an unread one would give the keeper
@@ -154,11 +147,11 @@ static void stop_listening(void)
 	while (n > 0 || n == -EMSGSIZE);
 }
 
-int ch_server_run(uint64_t offset, uint64_t size)
+int ch_server_run(uint64_t offset, uint64_t size, unsigned without)
 {
 	struct ch_err err;
 
-	if (run(offset, size, &err) == 0)
+	if (run(offset, size, without, &err) == 0)
 		return EXIT_SUCCESS;
 	stop_listening();
 	ch_report(CH_SERVER_SOCK, err.code, err.msg);

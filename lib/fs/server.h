@@ -12,8 +12,13 @@
 
 #include <stdint.h>
 
+/* Two ways for a new worker to learn of requests that the last one did not answer. Each is
+ * enough, which tests show by doing without the other. */
+#define CH_SERVER_NO_JOURNAL 1U
+#define CH_SERVER_NO_RESEND  2U
+
 /* Serve the file system at OFFSET of CH_SERVER_IMAGE, which has SIZE bytes at most (0: up to
- * the end of the file). Returns the exit status. */
-int ch_server_run(uint64_t offset, uint64_t size);
+ * the end of the file). WITHOUT: CH_SERVER_NO_*. Returns the exit status. */
+int ch_server_run(uint64_t offset, uint64_t size, unsigned without);
 
 #endif

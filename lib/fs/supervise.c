@@ -31,6 +31,7 @@
 #define PAUSE	  20	/* ms before another attempt, doubled each time, when fruitless */
 #define PAUSE_MAX 1000
 #define STOP_TIME 1000 /* ms a stopped worker has to continue */
+#define LOOK_TIME 5000 /* ms between looks for requests that take long */
 
 struct watch {
 	struct ch_worker *worker;
@@ -40,6 +41,7 @@ struct watch {
 	bool was_ready; /* a worker, once */
 	bool was_stopped;
 	long long stop_end; /* deadline to continue */
+	long long look;	    /* deadline */
 	long long born;
 	uint64_t served; /* requests, when this worker started */
 	unsigned fruitless;
@@ -194,6 +196,30 @@ static int look(struct watch *w, struct ch_err *err)
 	return on_death(w, &si, err);
 }
 
+static int patience(const struct watch *w)
+{
+	int look = ch_msg_left(w->look);
+	int stop = ch_msg_left(w->stop_end);
+
+	return w->was_stopped && stop < look ? stop : look;
+}
+
+/* A worker that waits for storage is left alone, since another one would wait, too. How readers
+ * that were killed meanwhile get away: rt/doomed.h. One that computes: watchdog.h. */
+static void on_time(struct watch *w)
+{
+	if (w->was_stopped && ch_msg_left(w->stop_end) == 0) {
+		kill(w->pid, SIGKILL); /* it does not continue */
+		w->was_stopped = false;
+	}
+	if (ch_msg_left(w->look) > 0)
+		return;
+	w->look = ch_msg_deadline(LOOK_TIME);
+	if (ch_journal_is_stuck(w->worker->journal))
+		ch_note("a request has waited for %d s: does the image's file system hang?",
+			LOOK_TIME / 1000);
+}
+
 static int watch(struct watch *w, struct ch_err *err)
 {
 	struct pollfd p[] = {
@@ -204,14 +230,11 @@ static int watch(struct watch *w, struct ch_err *err)
 	int rc = 1;
 
 	while (rc > 0) {
-		int n = poll(p, 3, w->was_stopped ? ch_msg_left(w->stop_end) : -1);
+		int n = poll(p, 3, patience(w));
 
 		if (n < 0 && errno != EINTR)
 			return ch_err_sys(err, "poll");
-		if (n == 0) { /* stopped, and does not continue */
-			kill(w->pid, SIGKILL);
-			w->was_stopped = false;
-		}
+		on_time(w);
 		if (n > 0 && p[2].revents)
 			return 0;
 		if (n > 0 && p[1].revents)
@@ -228,7 +251,7 @@ static int watch(struct watch *w, struct ch_err *err)
 
 int ch_supervise(struct ch_worker *worker, struct ch_err *err)
 {
-	struct watch w = { .worker = worker };
+	struct watch w = { .worker = worker, .look = ch_msg_deadline(LOOK_TIME) };
 	sigset_t chld;
 
 	sigemptyset(&chld);

@@ -18,7 +18,9 @@
 #include "fs/ops.h"
 #include "fs/push.h"
 #include "fs/report.h"
+#include "fs/server.h"
 #include "fs/turns.h"
+#include "fs/watchdog.h"
 
 #define STACK_SIZE (512UL << 10)
 
@@ -44,10 +46,12 @@ static void *serve(void *arg)
 	size_t size;
 	void *buf = ch_journal_buffer(w->journal, t->slot, &size);
 
+	ch_watchdog_start();
 	pthread_mutex_lock(&t->shared->gate);
 	pthread_mutex_unlock(&t->shared->gate);
 	for (;;) {
 		ch_journal_clear(w->journal, t->slot);
+		ch_watchdog_feed();
 		ch_turns_wait(&t->shared->turns);
 
 		ssize_t n = read(w->fuse, buf, size);
@@ -72,11 +76,14 @@ static void refuse(int fuse, const void *request)
 	memcpy(&in, request, sizeof(in));
 	out.unique = in.unique;
 	(void)!write(fuse, &out, sizeof(out));
+	ch_note("request that workers died of gets EIO (operation %u, inode %llx)", in.opcode,
+		(unsigned long long)in.nodeid);
 }
 
 /* What the last worker was at when it died. One that keeps killing workers is given up. */
 static void replay(const struct ch_worker *w, struct ch_ops_thread *ops)
 {
+	ch_watchdog_start();
 	for (unsigned i = 0; i < ch_journal_slots(w->journal); i++) {
 		size_t len = ch_journal_left(w->journal, i);
 		size_t size;
@@ -86,6 +93,7 @@ static void replay(const struct ch_worker *w, struct ch_ops_thread *ops)
 
 		void *buf = ch_journal_buffer(w->journal, i, &size);
 
+		ch_watchdog_feed();
 		if (ch_journal_attempt(w->journal, i, w->fault))
 			ch_ops_process(ops, buf, len);
 		else
@@ -179,6 +187,14 @@ static int start(const struct ch_worker *w, struct thread *threads, unsigned n,
 	return rc;
 }
 
+/* What only the start needed. */
+static void close_rest(const struct ch_worker *w)
+{
+	if (w->sock >= 0)
+		close(w->sock);
+	close(w->ready);
+}
+
 static void wait_for_end(int lifeline) __attribute__((noreturn));
 
 static void wait_for_end(int lifeline)
@@ -210,10 +226,13 @@ void ch_worker_run(const struct ch_worker *w)
 			ch_note_rarely("worker: %s", err.msg);
 		_exit(CH_WORKER_FAILED);
 	}
-	replay(w, threads[0].ops);
-	ask_again(w->fuse);
+	if (!(w->without & CH_SERVER_NO_JOURNAL))
+		replay(w, threads[0].ops);
+	if (!(w->without & CH_SERVER_NO_RESEND))
+		ask_again(w->fuse);
 	pthread_mutex_unlock(&shared.gate);
 	ch_report(w->sock, 0, "");
 	(void)!write(w->ready, &one, sizeof(one));
+	close_rest(w);
 	wait_for_end(w->lifeline);
 }

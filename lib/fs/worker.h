@@ -24,6 +24,7 @@ struct ch_worker {
 	bool fault;   /* the last one died of a fault (SIGSEGV and the like) */
 	uint32_t uid;
 	uint32_t gid;
+	unsigned without; /* CH_SERVER_NO_* (server.h) */
 	const void *init; /* the INIT request of the mount */
 	size_t init_len;
 };

@@ -25,7 +25,7 @@
 struct ch_server_start {
 	uint32_t version; /* CH_SERVER_VERSION */
 	uint32_t threads; /* serving threads; 0: as many as make sense */
-	uint32_t uid;	  /* reported as owner of every inode (ids of the server's namespace) */
+	uint32_t uid;	  /* reported as owner of every inode (ids in the mount's namespace) */
 	uint32_t gid;
 };
 

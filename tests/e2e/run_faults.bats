@@ -426,10 +426,9 @@ strike() {
 
 # ---- file systems that fail -------------------------------------------------------------------
 
-# A file system at $tmp/bad that fails when told: see tests/lib/badfs.c. It has an image as
-# directory "dir" and as file "sqfs", with data that no cache holds.
-bad_start() {
-	mkdir -p "$tmp/bad" "$tmp/good/dir"/{bin,data,dev,etc,mnt,proc,sys,tmp}
+# An image as directory "dir" and as file "sqfs" in $tmp/good, with data that no cache holds
+make_good() {
+	mkdir -p "$tmp/good/dir"/{bin,data,dev,etc,mnt,proc,sys,tmp}
 	cp "$dir/bin/busybox" "$tmp/good/dir/bin/sh"
 	touch "$tmp/good/dir/mnt/busybox"
 	for i in {1..6}; do
@@ -437,6 +436,12 @@ bad_start() {
 	done
 	squash "$tmp/good/dir" "$tmp/good/sqfs"
 	chmod -R go+rX "$tmp/good"
+}
+
+# A file system at $tmp/bad that shows them, and fails when told: see tests/lib/badfs.c
+bad_start() {
+	make_good
+	mkdir "$tmp/bad"
 	"$(program badfs fuse3)" "$tmp/good" "$tmp/bad" 3>&- &
 	badfs=$!
 	await 5 test -e "$tmp/bad/sqfs"
@@ -448,13 +453,13 @@ bad_end() {
 	badfs=
 }
 
-# Run a container in which a program of the host reads a file of the image for each line of
+# Run a container of an image in which a program of the host reads a file for each line of
 # input. Descriptors 7 and 8 are its input and output; $talker is the test's child, $reader
 # the process inside.
 talk_to() {
 	rm -f "$tmp/in" "$tmp/out"
 	mkfifo -m 666 "$tmp/in" "$tmp/out"
-	ch -b "$(command -v busybox):/mnt/busybox" "$tmp/bad/$1" -- /mnt/busybox sh -c 'echo $$
+	ch -b "$(command -v busybox):/mnt/busybox" "$1" -- /mnt/busybox sh -c 'echo $$
 		while read file; do /mnt/busybox cat /data/$file >/dev/null; echo "read: $?"; done' \
 		<"$tmp/in" >"$tmp/out" 2>"$tmp/err" 3>&- &
 	talker=$!
@@ -484,7 +489,7 @@ read_file() {
 
 	bad_start
 	for image in dir sqfs; do
-		talk_to "$image"
+		talk_to "$tmp/bad/$image"
 		read_file 1 0
 		kill -USR1 "$badfs"
 		read_file 3 1
@@ -549,7 +554,7 @@ is_gone() {
 
 	bad_start
 	for image in dir sqfs; do
-		talk_to "$image"
+		talk_to "$tmp/bad/$image"
 		read_file 1 0
 		kill -HUP "$badfs"
 		echo 4 >&7
@@ -562,4 +567,59 @@ is_gone() {
 		wait "$talker" || true
 		assert_nothing_left
 	done
+}
+
+# ---- images that change under it ----------------------------------------------------------------
+
+# A container of a copy of the image, of which file 1 has been read: $img
+change_start() {
+	[[ -e $tmp/good ]] || make_good
+	img=$tmp/changing
+	cp "$tmp/good/sqfs" "$img"
+	chmod 644 "$img"
+	talk_to "$img"
+	read_file 1 0
+	worker=$(servers ch-server-w "$img")
+}
+
+# The reader is still there, and so is the image server.
+change_end() {
+	read_file 1 0
+	[[ -e /proc/$worker ]]
+	exec 7>&- 8<&-
+	wait "$talker"
+	assert_nothing_left
+}
+
+@test "an image is truncated while it is in use: readers of what is gone are told" {
+	change_start
+	truncate -s 1000000 "$img"
+	read_file 6 1
+	read_file 5 1
+	grep -q 'Input/output error' "$tmp/err"
+	truncate -s 0 "$img"
+	read_file 3 1
+	change_end
+}
+
+@test "an image is overwritten while it is in use: readers get errors or the new data, and go on" {
+	change_start
+	tr '\0-\377' '\377\0-\376' <"$tmp/good/sqfs" >"$img"
+	for i in {2..6}; do
+		echo "$i" >&7
+		read -rt 20 line <&8
+		assert_match "$line" '^read: [01]$'
+	done
+	change_end
+}
+
+@test "an image is replaced or removed while it is in use: readers notice nothing" {
+	change_start
+	cp "$sqfs" "$tmp/new"
+	mv "$tmp/new" "$img"
+	read_file 4 0
+	rm "$img"
+	read_file 5 0
+	read_file 6 0
+	change_end
 }

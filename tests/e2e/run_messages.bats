@@ -14,40 +14,6 @@ teardown() { ch_teardown; }
 
 # ---- system log ---------------------------------------------------------------------------
 
-# with_log OPTION... -- CMD...: CMD as CH_TEST_AS says, by bats' run, where /dev/log is that of
-# tests/slurm/syslogd OPTION; what it got is in $log. "--none": without a log.
-with_log() {
-	local options=()
-
-	while [[ $1 != -- ]]; do
-		options+=("$1")
-		shift
-	done
-	shift
-	rm -f "$tmp/log"
-	mkdir -p "$tmp/dev"
-	run --separate-stderr unshare --mount --propagation private --pid --fork --kill-child bash -c '
-		top=$1 tmp=$2 test_user=$3
-		mount -t tmpfs dev "$tmp/dev" && cd /dev && cp -a null zero full random urandom tty ptmx fuse "$tmp/dev" &&
-			mkdir "$tmp/dev/pts" "$tmp/dev/shm" && mount --bind pts "$tmp/dev/pts" && cd / &&
-			mount --rbind "$tmp/dev" /dev || exit 100
-		if [[ $4 != --none ]]; then
-			python3 "$top/tests/slurm/syslogd" ${4:+"$4"} "$tmp/log" >/dev/null 2>&1 3>&- &
-			while [[ ! -e $tmp/log ]]; do sleep 0.02; done
-		fi
-		rc=0 as=()
-		# runuser and its like write to the log, and wait for it.
-		[[ $CH_TEST_AS == root ]] || as=(setpriv --reuid "$test_user" --regid "$test_user" --init-groups)
-		"$top/tests/lib/open-fuse" "${as[@]}" env -u TMPDIR timeout -k 5 60 "${@:5}" || rc=$?
-		# It is all there when this is there.
-		[[ $4 == --* ]] || python3 -c "
-import socket
-socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b\"end\", \"/dev/log\")"
-		while [[ ! $4 && $(tail -n 1 "$tmp/log") != end ]]; do sleep 0.02; done
-		exit $rc' with_log "$top" "$tmp" "$test_user" "${options[0]-}" "$@"
-	log=$(grep -av '^end$' "$tmp/log" 2>/dev/null || true)
-}
-
 @test "syslog: how ch-run was called, in one line" {
 	local me
 

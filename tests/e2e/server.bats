@@ -352,9 +352,10 @@ has_given_up() {
 
 @test "server: serves with fewer threads when there can be no more" {
 	[[ $CH_TEST_AS == user ]] || skip "does not apply to root, who has no such limit"
+	unsanitized "all threads of the user count"
 	harness_options="-n 16" hold
-	# As many as there are without the worker's threads, the worker, and four
-	as_test prlimit --pid "$pid" --nproc="$(($(ps -L --no-headers -U "$test_user" | wc -l) - 16 + 4)):"
+	# In a user namespace of its own (Linux 5.14): the supervisor, the worker, and four threads
+	as_test prlimit --pid "$pid" --nproc=6:
 	kill -KILL "$(worker)"
 	sleep 1
 	run -0 find "/proc/$(worker)/task" -mindepth 1 -maxdepth 1
@@ -498,17 +499,67 @@ assert len(set(os.listdir(os.environ["mnt"]))) == n'
 		done'
 }
 
-@test "server: is confined" {
-	serve "$shared/small.sqfs" bash -c 'touch $pidfile.up; sleep 1' 3>&- &
-	wait_for "$pidfile.up"
-	for pid in $(cat "$pidfile") $(worker); do
-		grep -qx $'NoNewPrivs:\t1' "/proc/$pid/status"
-		is_sanitized || grep -qx $'Seccomp:\t2' "/proc/$pid/status"
-		assert_equal "$(grep -cE $'^Cap(Inh|Prm|Eff|Amb):\t0*$' "/proc/$pid/status")" 4
-		run -0 find "/proc/$pid/fd" -lname '*std.sqfs' -o -lname '*mnt*'
-		assert_equal "$output" ""
+# What /proc says of a process of the server, and must
+assert_confined() {	# PID FILTERS DESCRIPTOR-REGEX
+	local of=/proc/$1 text limits
+
+	text=$(<"$of/status") limits=$(<"$of/limits")
+	grep -qx $'NoNewPrivs:\t1' <<<"$text"
+	assert_equal "$(grep -E '^Cap' <<<"$text" | grep -vE $'^Cap(Inh|Prm|Eff|Bnd|Amb):\t0*$')" ""
+	assert_match "$limits" "Max core file size +0 +0 "
+	assert_match "$limits" "Max open files +32 +32 "
+	[[ $CH_TEST_AS == root ]] || assert_equal "$(stat -c %U "$of/environ" "$of/mem")" $'root\nroot'
+	assert_equal "$(readlink "$of/cwd")" /
+	run -0 find "$of/fd" -mindepth 1 -printf '%l\n'
+	assert_equal "$(grep -vxE "/dev/null|$shared/small.sqfs|/dev/fuse|$3" <<<"$output")" ""
+	! is_sanitized || return 0
+	assert_match "$text" $'\nSeccomp:\t2\n'
+	[[ $text != *Seccomp_filters* ]] || assert_match "$text" $'Seccomp_filters:\t'"$2"$'\n'
+	assert_match "$limits" "Max file size +0 +0 "
+}
+
+# No file system but an empty one, no network, nothing of the host's
+assert_alone() {	# PID
+	local ns
+
+	for ns in user mnt net ipc uts; do
+		[[ $(readlink "/proc/$1/ns/$ns") != "$(readlink "/proc/self/ns/$ns")" ]] || fail "$ns"
 	done
+	assert_equal "$(wc -l <"/proc/$1/mountinfo")" 1
+	grep -q ' / / ro,.* - tmpfs ' "/proc/$1/mountinfo"
+	assert_equal "$(ls -A "/proc/$1/root")" ""
+	assert_equal "$(sed '1,2d; s/:.*//' "/proc/$1/net/dev" | xargs)" lo
+	assert_equal "$(wc -l <"/proc/$1/net/unix")" 1
+}
+
+@test "server: is confined" {
+	local log=none
+
+	[[ ! -S /dev/log ]] || log='socket:.*'
+	harness_options=-l serve "$shared/small.sqfs" bash -c 'touch $pidfile.up; sleep 2' 3>&- &
+	wait_for "$pidfile.up"
+	pid=$(cat "$pidfile")
+	assert_confined "$pid" 1 "anon_inode:\[(pidfd|eventfd|signalfd)\]|$log"
+	assert_confined "$(worker)" 2 "anon_inode:\[pidfd\]|$log"
+	is_sanitized || assert_alone "$pid"
+	is_sanitized || assert_alone "$(worker)"
 	wait
+}
+
+@test "server: where namespaces are forbidden, or used up, it serves without its own" {
+	local rule plain=$server
+
+	"${CC:-cc}" -D_GNU_SOURCE -o "$shared/deny" "$top/tests/lib/deny.c"
+	for rule in unshare unshare=ENOSPC mount pivot_root umount2; do
+		printf '#!/bin/sh\nexec "%s" %s -- "%s" "$@"\n' "$shared/deny" "$rule" "$plain" >"$tmp/denied"
+		chmod 755 "$tmp/denied"
+		server=$tmp/denied
+		run -0 serve "$shared/small.sqfs" bash -c 'cat $mnt/hello
+			for pid in $(cat $pidfile) $(pgrep -P $(cat $pidfile)); do
+				grep ^CapEff /proc/$pid/status
+			done'
+		assert_equal "$output" $'hello\nCapEff:\t0000000000000000\nCapEff:\t0000000000000000'
+	done
 }
 
 # refused IMAGE REGEX

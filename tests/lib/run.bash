@@ -16,8 +16,13 @@
 #                         pkg-config; prints the program's path
 #   read_all FILE         ch-run reads all of this damaged image: no hang, no crash
 #   script TEXT ARGS...   by bats' run, a script of bash as CH_TEST_AS says; 100 s at most
+#   servers NAME IMAGE    process ids of image servers for the file IMAGE: those named ch-server
+#                         (supervisors), or ch-server-w (workers)
 #   await SECONDS CMD...  until CMD succeeds; fails in the end
 #   timed CMD...          $took: hundredths of a second that CMD took
+#   with_log OPTION... -- CMD...   CMD as CH_TEST_AS says, by bats' run, where /dev/log is that
+#                         of tests/slurm/syslogd OPTION; what it got is in $log. OPTION --none:
+#                         without a log
 #
 # Variables for tests:
 #   $via                  array, to be set by tests: words in front of ch-run in all these:
@@ -86,6 +91,15 @@ squash()
 	chmod 644 "$2"
 }
 
+servers()
+{
+	local fd
+
+	find /proc/[0-9]*/fd/4 -lname "$2" 2>/dev/null | while read -r fd; do
+		[[ $(cat "${fd%/fd/4}/comm" 2>/dev/null) != "$1" ]] || cut -d/ -f3 <<<"$fd"
+	done
+}
+
 await()
 {
 	local end=$((SECONDS + $1 + 1))
@@ -134,4 +148,39 @@ read_all()
 	# 137: of timeout
 	[[ $status != 124 && $status != 137 && ! $stderr =~ (SIG|[Ss]egmentation|dumped) ]] ||
 		fail "status $status: $output$stderr"
+}
+
+# shellcheck disable=SC2016 # a shell of its own
+with_log()
+{
+	local options=()
+
+	while [[ $1 != -- ]]; do
+		options+=("$1")
+		shift
+	done
+	shift
+	rm -f "$tmp/log"
+	mkdir -p "$tmp/dev"
+	run --separate-stderr unshare --mount --propagation private --pid --fork --kill-child bash -c '
+		top=$1 tmp=$2 test_user=$3
+		mount -t tmpfs dev "$tmp/dev" && cd /dev && cp -a null zero full random urandom tty ptmx fuse "$tmp/dev" &&
+			mkdir "$tmp/dev/pts" "$tmp/dev/shm" && mount --bind pts "$tmp/dev/pts" && cd / &&
+			mount --rbind "$tmp/dev" /dev || exit 100
+		if [[ $4 != --none ]]; then
+			python3 "$top/tests/slurm/syslogd" ${4:+"$4"} "$tmp/log" >/dev/null 2>&1 3>&- &
+			while [[ ! -e $tmp/log ]]; do sleep 0.02; done
+		fi
+		rc=0 as=()
+		# runuser and its like write to the log, and wait for it.
+		[[ $CH_TEST_AS == root ]] || as=(setpriv --reuid "$test_user" --regid "$test_user" --init-groups)
+		"$top/tests/lib/open-fuse" "${as[@]}" env -u TMPDIR timeout -k 5 60 "${@:5}" || rc=$?
+		# It is all there when this is there.
+		[[ $4 == --* ]] || python3 -c "
+import socket
+socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b\"end\", \"/dev/log\")"
+		while [[ ! $4 && $(tail -n 1 "$tmp/log") != end ]]; do sleep 0.02; done
+		exit $rc' with_log "$top" "$tmp" "$test_user" "${options[0]-}" "$@"
+	# shellcheck disable=SC2034 # for the caller
+	log=$(grep -av '^end$' "$tmp/log" 2>/dev/null || true)
 }

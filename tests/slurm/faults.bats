@@ -124,6 +124,44 @@ start_on_bad() {	# WHAT
 	outcome "$who: $1"
 }
 
+# Two tasks read everything in an image that this was done to after they had begun; they do
+# it by a program that is not in the image. What they were told is in $share/err.
+changed_under() {	# WHO CMD...
+	rm -f "$share"/{started,go,err}*
+	chmod 777 "$share"
+	cp "$(command -v busybox)" "$share/busybox"
+	cp "$IMG" "$share/i.sqfs"
+	"$1" srun -w n1 -n2 --ch-image="$share/i.sqfs" --ch-bind="$share:/share" /share/busybox sh -c '
+		busybox() { /share/busybox "$@"; }
+		busybox touch /share/started$SLURM_PROCID
+		while [ ! -e /share/go ]; do busybox sleep 0.1; done
+		busybox find / -xdev -type f -size -20000 2>>/share/err | while read f; do
+			busybox cat "$f" >/dev/null 2>>/share/err; done
+		exit 42' >"$share/log" 2>&1 3>&- &
+	pid=$!
+	wait_until_empty 30 "not started" missing "$share"/started{0,1}
+	"${@:2}"
+	touch "$share/go"
+	status=0
+	wait "$pid" || status=$?
+	((status == 42)) || fail "$*: status $status: $(<"$share/log")"
+	assert_idle
+	gone 10
+}
+
+@test "faults: the image is truncated, overwritten, replaced or removed under a running step: errors at most" {
+	for who in user root; do
+		changed_under $who truncate -s 500000 "$share/i.sqfs"
+		grep -q 'Input/output error' "$share/err"
+		changed_under $who dd if=/dev/urandom of="$share/i.sqfs" bs=1M count=1 conv=notrunc status=none
+		grep -q 'Input/output error' "$share/err"
+		changed_under $who cp --remove-destination "$(image debian)" "$share/i.sqfs"
+		[[ ! -s $share/err ]]
+		changed_under $who rm "$share/i.sqfs"
+		[[ ! -s $share/err ]]
+	done
+}
+
 # ---- no room ----------------------------------------------------------------------------------
 
 @test "faults: /tmp and /dev/shm are full: steps start" {

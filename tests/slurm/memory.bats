@@ -58,3 +58,28 @@ readonly eater=(tail /dev/zero)
 		done
 	done
 }
+
+# What an application of little memory reads of an image: in $share/$2. It is not of the image,
+# since pages of programs would be read again and again.
+sums() {	# WHO NAME OPTION...
+	"$1" srun -n1 "${@:3}" --ch-image="$(image debian)" --ch-bind="$share:/share" \
+		/share/busybox sh -c 'cd /usr
+			/share/busybox find . -xdev -type f | /share/busybox sort |
+			/share/busybox xargs -n 1000 /share/busybox sha256sum >/share/'"$2"'
+			exit 42'
+}
+
+@test "memory: the image server is what takes too much: it is killed, and the application reads on" {
+	cp "$(command -v busybox)" "$share"
+	chmod 777 "$share"
+	run -42 sums user want
+	for who in user root; do
+		run sums $who got --mem=32M
+		cmp "$share/want" "$share/got" || fail "$output"
+		# Slurm takes it for the application's.
+		assert_match "$output" 'oom-kill event|oom_kill'
+		assert_idle
+		assert_clean
+		rm "$share/got"
+	done
+}

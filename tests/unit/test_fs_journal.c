@@ -120,6 +120,25 @@ static void slots_do_not_overlap(void **state)
 	}
 }
 
+static void tells_once_of_a_request_that_stays(void **state)
+{
+	(void)state;
+	struct ch_journal *j = ch_journal_new(2, 10000);
+
+	assert_false(ch_journal_is_stuck(j));
+	arrive(j, 0, 5, 40);
+	assert_false(ch_journal_is_stuck(j));
+	assert_true(ch_journal_is_stuck(j));
+	assert_false(ch_journal_is_stuck(j));
+	arrive(j, 1, 6, 40);
+	assert_false(ch_journal_is_stuck(j));
+	assert_true(ch_journal_is_stuck(j));
+	ch_journal_clear(j, 0);
+	arrive(j, 0, 7, 40);
+	ch_journal_clear(j, 1);
+	assert_false(ch_journal_is_stuck(j));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -130,6 +149,7 @@ int main(void)
 		cmocka_unit_test(gives_up_after_ten_kills),
 		cmocka_unit_test(does_not_believe_impossible_lengths),
 		cmocka_unit_test(slots_do_not_overlap),
+		cmocka_unit_test(tells_once_of_a_request_that_stays),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
