@@ -6,7 +6,8 @@ doc_optgen_SOURCES = %D%/optgen.c cli/check_options.c cli/check_options.h
 doc_optgen_CPPFLAGS = $(AM_CPPFLAGS) -iquote $(top_srcdir)
 doc_optgen_LDADD = libchprobe.la libchrt.la
 
-dist_doc_DATA += %D%/ADMIN.md %D%/ARCHITECTURE.md %D%/COMPATIBILITY.md
+dist_doc_DATA += %D%/ADMIN.md %D%/ARCHITECTURE.md %D%/COMPATIBILITY.md %D%/IMAGE-SERVER.md \
+	%D%/SCALING.md
 
 # In the tarball, too; made again by each build, since optgen is at hand.
 dist_man_MANS = %D%/ch-check.1 %D%/ch-run.1
