@@ -67,7 +67,15 @@ if JSON
 fuzz_targets += %D%/fuzz/fuzz_config
 endif
 if SERVER
-fuzz_targets += %D%/fuzz/fuzz_squash
+# A whole image, and its parts.
+fuzz_targets += \
+	%D%/fuzz/fuzz_blocks \
+	%D%/fuzz/fuzz_dir \
+	%D%/fuzz/fuzz_fragment \
+	%D%/fuzz/fuzz_inode \
+	%D%/fuzz/fuzz_squash \
+	%D%/fuzz/fuzz_unpack \
+	%D%/fuzz/fuzz_xattr
 endif
 
 lint_tests = \
@@ -103,6 +111,7 @@ LDADD = %D%/libtest.la $(WRAP_LDFLAGS) $(CMOCKA_LIBS)
 %C%_unit_test_doomed_LDADD = libchkeeper.la $(LDADD)
 %C%_unit_test_keeper_policy_LDADD = libchkeeper.la $(LDADD)
 if SERVER
+%C%_libtest_la_SOURCES += %D%/fuzz/image.c %D%/fuzz/image.h
 %C%_libtest_la_LIBADD += libchfs.la
 endif
 if JSON
