@@ -171,5 +171,5 @@ dist-list:
 	@for file in $(DISTFILES); do echo "$$file"; done | sed 's,^$(srcdir)/,,'
 
 # Folders are taken whole: new files in them need no mention.
-EXTRA_DIST += .shellcheckrc %D%/lint/lib.sh %D%/fuzz/corpus \
+EXTRA_DIST += .shellcheckrc %D%/lint/lib.sh %D%/fuzz/corpus %D%/fuzz/seeds \
 	%D%/bench %D%/e2e %D%/lib %D%/long %D%/slurm %D%/variants

@@ -30,13 +30,10 @@ static uint8_t *guarded(void)
 
 /* The sanitizer does not see what the decompressors' libraries do: to buffers that end
  * where they must not go on. */
-static void unpack(unsigned compressor, const uint8_t *data, size_t size, size_t max)
+static void unpack(struct ch_unpacker *unpacker, const uint8_t *data, size_t size, size_t max)
 {
-	static struct ch_unpacker *unpackers[COMPRESSORS + 1];
 	static uint8_t *in_end, *out_end;
 
-	if (!unpackers[compressor] && !(unpackers[compressor] = ch_unpacker_new(compressor)))
-		return;
 	if (!in_end) {
 		in_end = guarded();
 		out_end = guarded();
@@ -44,7 +41,7 @@ static void unpack(unsigned compressor, const uint8_t *data, size_t size, size_t
 	if (size == 0 || size > max)
 		return;
 	memcpy(in_end - size, data, size);
-	if (ch_unpack(unpackers[compressor], in_end - size, size, out_end - max, max) > (long)max)
+	if (ch_unpack(unpacker, in_end - size, size, out_end - max, max) > (long)max)
 		abort();
 }
 
@@ -82,7 +79,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fuzz_take(&data, &size, how, sizeof(how));
 	if (fuzz_image_empty(&f, how[0] % COMPRESSORS + 1, how[1] % LOGS + LOG_MIN) < 0)
 		return 0;
-	unpack(f.squash.compressor, data, size, f.squash.block_size);
+	unpack(f.squash.unpacker, data, size, f.squash.block_size);
 	if (how[2] % 2)
 		read_metadata(&f, data, size);
 	else

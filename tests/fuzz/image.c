@@ -146,9 +146,9 @@ static void read_part(struct fuzz_image *f, const struct ch_inode *inode, uint64
 
 static void read_file(struct fuzz_image *f, const struct ch_inode *inode)
 {
-	read_part(f, inode, 0, sizeof(buffer));
-	if (inode->size > sizeof(buffer))
-		read_part(f, inode, inode->size - sizeof(buffer), sizeof(buffer));
+	read_part(f, inode, 0, PART);
+	if (inode->size > PART)
+		read_part(f, inode, inode->size - PART, PART);
 	read_part(f, inode, inode->size / 2, 1);
 }
 
