@@ -242,7 +242,7 @@ hit() {
 		"${3/#\//"$tmp/"}" "$report" "$prefix/libexec/ch-keeper" >"$tmp/keeper"
 	chmod 755 "$tmp/keeper"
 	via=(env "CH_KEEPER=$tmp/keeper")
-	# It is waited for.
+	# The time that is spent on waiting for it.
 	[[ "$1 $2" != "keeper STOP" ]] || via+=(CH_START_TIMEOUT=1)
 	[[ $3 != /running ]] || more='until [ -s /mnt/report ]; do :; done'
 	args=(-b "$tmp:/mnt" -b /etc:/new "$image" -- sh -c "touch /mnt/running; $more
@@ -253,7 +253,7 @@ hit() {
 		refused "${4%% *}" "${4#* }" "${args[@]}"
 	fi || fail "$*" || return
 	await 10 test -s "$report" || fail "$*: nobody was hit" || return
-	# ch-run has told who else is not waited for; nobody wakes a keeper.
+	# Nobody but us wakes a keeper.
 	[[ $2 != STOP ]] || kill -CONT "$(<"$report")" 2>/dev/null || true
 	assert_nothing_left || fail "$*"
 }

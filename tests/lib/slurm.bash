@@ -32,7 +32,8 @@
 #                            $node n2, at the same time; fails unless both succeed
 #   compiled NAME            print the path of the program tests/lib/NAME.c, or of the plugin
 #                            "contain", made on first use
-#   node_processes           "NODE: process PID CMDLINE" of all but the slurmds
+#   node_processes           "NODE: process PID CMDLINE" of all but the slurmds; "n?" of image
+#                            servers that have left the node's namespaces
 #   pids_of NAME             process ids of programs of ours on the nodes
 #   missing FILE...          print those that are not there: for wait_until_empty
 #
@@ -313,19 +314,32 @@ assert_idle()
 }
 
 # All processes in the network namespace of a node but its slurmd. Whatever a job does, it
-# cannot leave that. Zombies have no namespaces.
+# cannot leave that; but image servers do, who have left all that could tell the node: so
+# those of our installation count. Zombies have no namespaces, and no program.
 node_processes()
 {
-	local node pid net cmdline
+	local node pid net
 
-	for node in $(node_names); do
-		pid=$(node_pid "$node")
-		net=$(readlink "/proc/$pid/ns/net")
-		find /proc/[0-9]*/ns/net -maxdepth 0 -lname "*${net//[^0-9]/}*" 2>/dev/null |
-			cut -d/ -f3 | grep -vx "$pid" | while read -r pid; do
-			{ cmdline=$(tr '\0' ' ' <"/proc/$pid/cmdline"); } 2>/dev/null || continue
-			printf '%s: process %s %s\n' "$node" "$pid" "$cmdline"
+	{
+		for node in $(node_names); do
+			pid=$(node_pid "$node")
+			net=$(readlink "/proc/$pid/ns/net")
+			find /proc/[0-9]*/ns/net -maxdepth 0 -lname "*${net//[^0-9]/}*" 2>/dev/null |
+				cut -d/ -f3 | grep -vx "$pid" | sed "s/^/$node: process /"
 		done
+		find -L /proc/[0-9]*/exe -maxdepth 0 -samefile "$prefix/libexec/ch-server" 2>/dev/null |
+			cut -d/ -f3 | sed 's/^/n?: process /'
+	} | sort -u -k3,3 | with_cmdlines
+}
+
+# Lines that end in a process id, with its command line
+with_cmdlines()
+{
+	local line cmdline
+
+	while read -r line; do
+		{ cmdline=$(tr '\0' ' ' <"/proc/${line##* }/cmdline"); } 2>/dev/null || continue
+		printf '%s %s\n' "$line" "$cmdline"
 	done
 }
 

@@ -47,7 +47,7 @@ hitting() {
 	local when=$3 timeout=5 whose='who=user; [ "$(id -u)" != 0 ] || who=root'
 
 	[[ $when != /* ]] || when="$share$when.\$who"
-	[[ "$1 $2" != "keeper STOP" ]] || timeout=1	# it is waited for
+	[[ "$1 $2" != "keeper STOP" ]] || timeout=1	# spent on waiting for it
 	chmod 777 "$share"	# of root inside, too
 	rm -f "$share"/{hit,running,over}.*
 	printf '%s\n' '#!/bin/sh' "$whose" \
