@@ -113,11 +113,17 @@ static int behind(bool worker, int (*fn)(void))
 	return status;
 }
 
-/* With an address sanitizer there are no filters. */
-static void need_filters(void)
+/* Its reports need files, and its allocator tricks. */
+static bool has_filters(void)
 {
-	if (WIFEXITED(behind(true, make_socket)))
-		skip();
+	return !WIFEXITED(behind(true, make_socket));
+}
+
+static void with_an_address_sanitizer_there_are_no_filters(void **state)
+{
+	(void)state;
+	for (int worker = 0; worker <= 1; worker++)
+		assert_int_equal(behind(worker, read_at), 0);
 }
 
 static void what_nobody_needs_is_deadly(void **state)
@@ -129,7 +135,6 @@ static void what_nobody_needs_is_deadly(void **state)
 	};
 
 	(void)state;
-	need_filters();
 	for (size_t i = 0; i < ARRAY_SIZE(calls); i++) {
 		for (int worker = 0; worker <= 1; worker++) {
 			int status = behind(worker, calls[i]);
@@ -143,7 +148,6 @@ static void what_nobody_needs_is_deadly(void **state)
 static void what_is_unknown_is_refused_and_what_is_needed_works(void **state)
 {
 	(void)state;
-	need_filters();
 	for (int worker = 0; worker <= 1; worker++) {
 		assert_int_equal(behind(worker, unknown), 0);
 		assert_int_equal(behind(worker, open_file), 0);
@@ -158,6 +162,11 @@ int main(void)
 		cmocka_unit_test(what_nobody_needs_is_deadly),
 		cmocka_unit_test(what_is_unknown_is_refused_and_what_is_needed_works),
 	};
+	const struct CMUnitTest without[] = {
+		cmocka_unit_test(with_an_address_sanitizer_there_are_no_filters),
+	};
 
+	if (!has_filters())
+		return cmocka_run_group_tests_name("without filters", without, NULL, NULL);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
