@@ -59,13 +59,15 @@ readonly eater=(tail /dev/zero)
 	done
 }
 
-# What an application of little memory reads of an image: in $share/$2. It is not of the image,
-# since pages of programs would be read again and again.
+# What an application of little memory reads of an image, in random order, so that the server
+# needs much: in $share/$2. It is not of the image, since pages of programs would be read again
+# and again.
 sums() {	# WHO NAME OPTION...
 	"$1" srun -n1 "${@:3}" --ch-image="$(image debian)" --ch-bind="$share:/share" \
 		/share/busybox sh -c 'cd /usr
-			/share/busybox find . -xdev -type f | /share/busybox sort |
-			/share/busybox xargs -n 1000 /share/busybox sha256sum >/share/'"$2"'
+			/share/busybox find . -xdev -type f | /share/busybox shuf |
+			/share/busybox xargs -n 1000 /share/busybox sha256sum |
+			/share/busybox sort >/share/'"$2"'
 			exit 42'
 }
 
@@ -74,7 +76,7 @@ sums() {	# WHO NAME OPTION...
 	chmod 777 "$share"
 	run -42 sums user want
 	for who in user root; do
-		run sums $who got --mem=32M
+		run sums $who got --mem=24M
 		cmp "$share/want" "$share/got" || fail "$output"
 		# Slurm takes it for the application's.
 		assert_match "$output" 'oom-kill event|oom_kill'
