@@ -271,11 +271,15 @@ status_of() {	# PID FIELD
 	((SECONDS - begin < 20)) || fail "took $((SECONDS - begin)) s"
 }
 
-@test "security: limits of the job are the keeper's; the server's, too" {
-	with=(bash -c 'ulimit -S -c 0 -n 333; exec "$@"' -)
+@test "security: limits of the job are the keeper's; the server's, too, if its own are not lower" {
+	with=(bash -c 'ulimit -S -c 0 -n 333 -s 4096; exec "$@"' -)
 	start
 	for pid in $ours; do
 		assert_match "$(<"/proc/$pid/limits")" 'Max core file size  *0 '
-		assert_match "$(<"/proc/$pid/limits")" 'Max open files  *333 '
+		assert_match "$(<"/proc/$pid/limits")" 'Max stack size  *4194304 '
+	done
+	assert_match "$(<"/proc/$keeper/limits")" 'Max open files  *333 '
+	for pid in $servers; do
+		assert_match "$(<"/proc/$pid/limits")" 'Max open files  *32 '
 	done
 }
