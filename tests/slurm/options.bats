@@ -353,7 +353,7 @@ named_image() {
 @test "defaults: command line before #SBATCH before CH_SPANK_IMAGE before default_image" {
 	for i in line script variable default; do named_image $i; done
 	printf '%s\n' '#!/bin/sh' "#SBATCH --ch-image=$share/script -o $share/out" \
-		'srun /opt/bin/only-in-image' "srun --ch-image=$share/line /opt/bin/only-in-image" >"$share/job"
+		'srun /opt/bin/only-in-image' "srun -Q --ch-image=$share/line /opt/bin/only-in-image" >"$share/job"
 	plugstack required "default_image=$share/default"
 
 	batch "$share/job"
