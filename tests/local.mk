@@ -41,6 +41,7 @@ unit_tests_fs = \
 	%D%/unit/test_fs_journal \
 	%D%/unit/test_fs_meta \
 	%D%/unit/test_fs_node \
+	%D%/unit/test_fs_push \
 	%D%/unit/test_fs_turns
 
 # Those that need the JSON library.

@@ -45,6 +45,7 @@ struct part {
 struct ch_reader {
 	struct ch_data *data; /* borrowed */
 	uint64_t node;	      /* of the file */
+	uint64_t size;	      /* of the file */
 	unsigned n;	      /* parts */
 	struct iovec iov[PARTS_MAX];
 	struct part parts[PARTS_MAX];
@@ -197,6 +198,7 @@ long ch_data_get(struct ch_reader *r, const struct ch_inode *inode, uint64_t off
 	else if (size > inode->size - off)
 		size = (size_t)(inode->size - off);
 	r->node = ch_node_id(r->data->image->root, inode->ref);
+	r->size = inode->size;
 	if (get(r, inode, off, size) < 0) {
 		ch_data_done(r);
 		return -EIO;
@@ -209,15 +211,21 @@ long ch_data_get(struct ch_reader *r, const struct ch_inode *inode, uint64_t off
 /* Is the block to be kept until the rest of it is with the kernel? */
 static bool push(struct ch_reader *r, const struct part *part)
 {
+	if (!part->pushable)
+		return false;
+
+	/* A damaged image may have more in a block than in the file. */
+	uint64_t end = r->size - part->begin;
 	const struct ch_push_block b = {
 		.node = r->node,
 		.off = part->begin,
 		.block = part->block,
 		.from = part->off,
 		.to = part->off + part->len,
+		.end = end < part->block.len ? (size_t)end : part->block.len,
 	};
 
-	return part->pushable && ch_push_offer(r->data->push, &b);
+	return ch_push_offer(r->data->push, &b);
 }
 
 void ch_data_done(struct ch_reader *r)

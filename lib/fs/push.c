@@ -101,7 +101,7 @@ void ch_push_run(struct ch_push *p)
 	for (;;) {
 		struct ch_push_block b = next(p);
 
-		store(p->fuse, &b, b.to, b.block.len); /* more often read on than back */
+		store(p->fuse, &b, b.to, b.end); /* more often read on than back */
 		store(p->fuse, &b, 0, b.from);
 		ch_blocks_put(p->blocks, &b.block, b.block.len);
 	}

@@ -22,13 +22,15 @@ struct ch_push;
 /* Pinned blocks that wait here at most, with the one being stored. */
 #define CH_PUSH_PINS 5
 
-/* A block of a file, of which the part [FROM, TO) is with the kernel already. */
+/* A block of a file, of which the part [FROM, TO) is with the kernel already. What is behind
+ * END is not the file's: storing it would make the file longer. TO <= END <= the block. */
 struct ch_push_block {
 	uint64_t node;
 	uint64_t off; /* in the file */
 	struct ch_pinned block;
 	size_t from;
 	size_t to;
+	size_t end;
 };
 
 /* Borrows both. NULL: no memory. */
