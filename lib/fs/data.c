@@ -55,7 +55,7 @@ struct ch_reader {
 static int out_of_memory(struct ch_data *d, struct ch_err *err)
 {
 	ch_data_free(d);
-	return ch_err_set(err, -ENOMEM, "out of memory");
+	return ch_err_nomem(err);
 }
 
 int ch_data_new(const struct ch_squash *image, unsigned readers, int fuse_fd,
@@ -103,7 +103,7 @@ int ch_reader_new(struct ch_data *data, struct ch_reader **ret_reader, struct ch
 	struct ch_reader *r = malloc(sizeof(*r) + data->image->block_size);
 
 	if (!r)
-		return ch_err_set(err, -ENOMEM, "out of memory");
+		return ch_err_nomem(err);
 	r->data = data;
 	r->n = 0;
 	*ret_reader = r;
@@ -186,28 +186,6 @@ static int get(struct ch_reader *r, const struct ch_inode *inode, uint64_t off, 
 	return 0;
 }
 
-long ch_data_get(struct ch_reader *r, const struct ch_inode *inode, uint64_t off, size_t size,
-		 const struct iovec **ret_parts, unsigned *ret_n)
-{
-	if (!S_ISREG(inode->mode))
-		return -EINVAL;
-	if (size > CH_DATA_MAX)
-		size = CH_DATA_MAX;
-	if (off >= inode->size)
-		size = 0;
-	else if (size > inode->size - off)
-		size = (size_t)(inode->size - off);
-	r->node = ch_node_id(r->data->image->root, inode->ref);
-	r->size = inode->size;
-	if (get(r, inode, off, size) < 0) {
-		ch_data_done(r);
-		return -EIO;
-	}
-	*ret_parts = r->iov;
-	*ret_n = r->n;
-	return (long)size;
-}
-
 /* Is the block to be kept until the rest of it is with the kernel? */
 static bool push(struct ch_reader *r, const struct part *part)
 {
@@ -228,12 +206,40 @@ static bool push(struct ch_reader *r, const struct part *part)
 	return ch_push_offer(r->data->push, &b);
 }
 
-void ch_data_done(struct ch_reader *r)
+/* IS_GIVEN: the kernel has got the parts. */
+static void release(struct ch_reader *r, bool is_given)
 {
 	while (r->n) {
 		const struct part *part = &r->parts[--r->n];
 
-		if (part->len && !push(r, part))
-			ch_blocks_put(r->data->blocks, &part->block, part->len);
+		if (part->len && !(is_given && push(r, part)))
+			ch_blocks_put(r->data->blocks, &part->block, is_given ? part->len : 0);
 	}
+}
+
+long ch_data_get(struct ch_reader *r, const struct ch_inode *inode, uint64_t off, size_t size,
+		 const struct iovec **ret_parts, unsigned *ret_n)
+{
+	if (!S_ISREG(inode->mode))
+		return -EINVAL;
+	if (size > CH_DATA_MAX)
+		size = CH_DATA_MAX;
+	if (off >= inode->size)
+		size = 0;
+	else if (size > inode->size - off)
+		size = (size_t)(inode->size - off);
+	r->node = ch_node_id(r->data->image->root, inode->ref);
+	r->size = inode->size;
+	if (get(r, inode, off, size) < 0) {
+		release(r, false);
+		return -EIO;
+	}
+	*ret_parts = r->iov;
+	*ret_n = r->n;
+	return (long)size;
+}
+
+void ch_data_done(struct ch_reader *r)
+{
+	release(r, true);
 }

@@ -445,7 +445,7 @@ int ch_ops_new(const struct ch_squash *image, int fuse_fd, unsigned threads, uin
 	char mount[32];
 
 	if (!ops)
-		return ch_err_set(err, -ENOMEM, "out of memory");
+		return ch_err_nomem(err);
 	ops->image = image;
 	ops->uid = uid;
 	ops->gid = gid;
@@ -456,7 +456,7 @@ int ch_ops_new(const struct ch_squash *image, int fuse_fd, unsigned threads, uin
 	int rc = ch_data_new(image, threads, fuse_fd, &ops->data, err);
 
 	if (rc == 0 && !(ops->ends = ch_dir_ends_new()))
-		rc = ch_err_set(err, -ENOMEM, "out of memory");
+		rc = ch_err_nomem(err);
 	if (rc == 0) {
 		ops->session = fuse_session_new(&args, &operations, sizeof(operations), ops);
 		if (!ops->session || fuse_session_mount(ops->session, mount) != 0)
@@ -492,7 +492,7 @@ int ch_ops_thread_new(struct ch_ops *ops, struct ch_ops_thread **ret_thread, str
 	struct ch_ops_thread *t = malloc(sizeof(*t));
 
 	if (!t)
-		return ch_err_set(err, -ENOMEM, "out of memory");
+		return ch_err_nomem(err);
 	t->ops = ops;
 	t->reader = NULL;
 

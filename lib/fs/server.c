@@ -107,7 +107,7 @@ static int begin(const struct ch_server_start *start, struct ch_worker *w, struc
 		return rc;
 	w->journal = ch_journal_new(count_threads(start->threads), CH_OPS_REQUEST_SIZE);
 	if (!w->journal)
-		return ch_err_set(err, -ENOMEM, "out of memory");
+		return ch_err_nomem(err);
 	return ch_supervise(w, err);
 }
 

@@ -167,7 +167,7 @@ int ch_squash_open(int fd, uint64_t offset, uint64_t limit, struct ch_squash *re
 	image.unpacker = ch_unpacker_new(image.compressor);
 	image.ahead = ch_ahead_new(fd);
 	if (!image.meta || !image.unpacker || !image.ahead)
-		return ch_err_set(err, -ENOMEM, "out of memory");
+		return ch_err_nomem(err);
 	if (ch_inode_read(&image, image.root, &root) < 0)
 		return ch_err_set(err, -EPROTO, "damaged: cannot read the root inode");
 	if (!S_ISDIR(root.mode))

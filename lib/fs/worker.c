@@ -55,13 +55,14 @@ static void *serve(void *arg)
 		ch_turns_wait(&t->shared->turns);
 
 		ssize_t n = read(w->fuse, buf, size);
+		int code = errno;
 
 		ch_turns_work(&t->shared->turns);
 		if (n > 0)
 			ch_ops_process(t->ops, buf, (size_t)n);
-		else if (n == 0 || errno == ENODEV)
+		else if (n == 0 || code == ENODEV)
 			_exit(CH_WORKER_GONE);
-		else if (errno != EINTR && errno != EAGAIN && errno != ENOENT)
+		else if (code != EINTR && code != EAGAIN && code != ENOENT)
 			_exit(EXIT_FAILURE); /* ENOENT: the request was withdrawn */
 	}
 	return NULL;
@@ -117,7 +118,7 @@ static int start_session(struct ch_ops_thread *ops, const struct ch_worker *w, s
 	ch_auto(mem) void *copy = malloc(w->init_len);
 
 	if (!copy)
-		return ch_err_set(err, -ENOMEM, "out of memory");
+		return ch_err_nomem(err);
 	memcpy(copy, w->init, w->init_len);
 	ch_ops_process(ops, copy, w->init_len);
 	return 0;
