@@ -52,6 +52,9 @@ unit_tests_json = \
 # Those that need libseccomp.
 unit_tests_seccomp = %D%/unit/test_fakeroot
 
+# Those of ch-image.
+unit_tests_image = %D%/unit/test_hash
+
 # Parsers of foreign data: fuzz/fuzz_X.c, replaying fuzz/corpus/X/.
 fuzz_targets = \
 	%D%/fuzz/fuzz_bind \
@@ -115,6 +118,9 @@ if SERVER
 %C%_libtest_la_SOURCES += %D%/fuzz/image.c %D%/fuzz/image.h
 %C%_libtest_la_LIBADD += libchfs.la
 endif
+if IMAGE
+%C%_libtest_la_LIBADD += libchhash.la
+endif
 if JSON
 %C%_libtest_la_LIBADD += libchoci.la libchjson.la
 endif
@@ -137,6 +143,9 @@ check_PROGRAMS += $(unit_tests_json)
 endif
 if SECCOMP
 check_PROGRAMS += $(unit_tests_seccomp)
+endif
+if IMAGE
+check_PROGRAMS += $(unit_tests_image)
 endif
 endif
 endif
