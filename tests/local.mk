@@ -47,7 +47,8 @@ unit_tests_fs = \
 # Those that need the JSON library.
 unit_tests_json = \
 	%D%/unit/test_command \
-	%D%/unit/test_oci_config
+	%D%/unit/test_oci_config \
+	%D%/unit/test_oci_meta
 
 # Those that need libseccomp.
 unit_tests_seccomp = %D%/unit/test_fakeroot

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 if JSON
 noinst_LTLIBRARIES += libchoci.la
-libchoci_la_SOURCES = %D%/config.c %D%/config.h
+libchoci_la_SOURCES = \
+	%D%/config.c %D%/config.h \
+	%D%/meta.c %D%/meta.h
+libchoci_la_LIBADD = libchjsonout.la
 endif
