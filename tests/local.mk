@@ -40,6 +40,7 @@ unit_tests_fs = \
 	%D%/unit/test_fs_confine \
 	%D%/unit/test_fs_journal \
 	%D%/unit/test_fs_meta \
+	%D%/unit/test_fs_near \
 	%D%/unit/test_fs_node \
 	%D%/unit/test_fs_push \
 	%D%/unit/test_fs_turns

@@ -32,7 +32,8 @@
 		__NR_clock_nanosleep, __NR_nanosleep, __NR_ppoll, __NR_close, __NR_getpid,         \
 		__NR_gettid, __NR_getrandom, __NR_sched_yield, __NR_rt_sigreturn,                  \
 		__NR_rt_sigprocmask, __NR_rt_sigaction, __NR_restart_syscall, __NR_tgkill,         \
-		__NR_fadvise64, __NR_exit, __NR_exit_group, CALLS_THREAD CALL_POLL
+		__NR_fadvise64, __NR_sched_getaffinity, __NR_sched_setaffinity, __NR_exit,         \
+		__NR_exit_group, CALLS_THREAD CALL_POLL
 
 /* A new thread calls these, perhaps when the filter is there already, and dies if it
  * cannot. */
@@ -67,7 +68,6 @@ static const int supervisor_calls[] = {
 	__NR_getppid,
 	__NR_set_tid_address,
 	__NR_getuid, /* libfuse, for an option that is off */
-	__NR_sched_getaffinity,
 	__NR_prctl,
 	__NR_seccomp,
 	__NR_prlimit64,

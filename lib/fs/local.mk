@@ -12,6 +12,7 @@ libchfs_la_SOURCES = \
 	%D%/inode.c %D%/inode.h \
 	%D%/journal.c %D%/journal.h \
 	%D%/meta.c %D%/meta.h \
+	%D%/near.c %D%/near.h \
 	%D%/node.h \
 	%D%/note.c %D%/note.h \
 	%D%/ops.c %D%/ops.h \

@@ -14,6 +14,7 @@
 #include "base/err.h"
 #include "fs/confine.h"
 #include "fs/journal.h"
+#include "fs/near.h"
 #include "fs/note.h"
 #include "fs/ops.h"
 #include "fs/push.h"
@@ -45,8 +46,11 @@ static void *serve(void *arg)
 	const struct ch_worker *w = t->worker;
 	size_t size;
 	void *buf = ch_journal_buffer(w->journal, t->slot, &size);
+	const struct fuse_in_header *in = buf; /* a read is never shorter */
+	struct ch_near near;
 
 	ch_watchdog_start();
+	ch_near_start(&near);
 	pthread_mutex_lock(&t->shared->gate);
 	pthread_mutex_unlock(&t->shared->gate);
 	for (;;) {
@@ -58,12 +62,14 @@ static void *serve(void *arg)
 		int code = errno;
 
 		ch_turns_work(&t->shared->turns);
-		if (n > 0)
+		if (n > 0) {
+			ch_near_follow(&near, (pid_t)in->pid);
 			ch_ops_process(t->ops, buf, (size_t)n);
-		else if (n == 0 || code == ENODEV)
+		} else if (n == 0 || code == ENODEV) {
 			_exit(CH_WORKER_GONE);
-		else if (code != EINTR && code != EAGAIN && code != ENOENT)
+		} else if (code != EINTR && code != EAGAIN && code != ENOENT) {
 			_exit(EXIT_FAILURE); /* ENOENT: the request was withdrawn */
+		}
 	}
 	return NULL;
 }

@@ -19,7 +19,8 @@ struct ch_seccomp_list {
 
 /* A call that is in several lists is treated by the first of them. */
 struct ch_seccomp_policy {
-	struct ch_seccomp_list allow;  /* frequent ones first; clone(2) only without CLONE_NEW* */
+	struct ch_seccomp_list allow;  /* frequent ones first; clone(2) only without CLONE_NEW*,
+					* sched_setaffinity(2) only of the calling thread */
 	struct ch_seccomp_list refuse; /* EPERM */
 	struct ch_seccomp_list kill;   /* end the process by SIGSYS */
 	int tgkill_pid;		       /* if not 0, tgkill(2) only to threads of this process */

@@ -272,8 +272,8 @@ def leave(function, *args):
 
 
 class Client:
-    def __init__(self, user):
-        self.user = user
+    def __init__(self, user, cpu=None):
+        self.user, self.cpu = user, cpu
 
     def measure(self, mount, jobs, inside):
         """Start all JOBS at once on the mount; with INSIDE, that is their root."""
@@ -297,6 +297,8 @@ class Client:
         for fd, to in ((null, 0), (null, 1), (errors.fileno(), 2)):
             os.dup2(fd, to)
         self.enter(mount, inside)
+        if self.cpu is not None:
+            os.sched_setaffinity(0, {self.cpu})
         begin = time.perf_counter()
         pids = [start() for start in jobs]
         statuses = [os.waitpid(pid, 0)[1] for pid in pids]

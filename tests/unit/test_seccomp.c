@@ -237,6 +237,28 @@ static void tgkill_can_be_for_one_process_only(void **state)
 	assert_true(is_exit(filtered_by(&p, call_tgkill_self), EPERM));
 }
 
+/* Nothing is at the address: what is let through is EFAULT. */
+static int call_setaffinity_self(void)
+{
+	return syscall(__NR_sched_setaffinity, 0, sizeof(cpu_set_t), NULL) == -1 ? errno : 0;
+}
+
+static int call_setaffinity_parent(void)
+{
+	return syscall(__NR_sched_setaffinity, parent, sizeof(cpu_set_t), NULL) == -1 ? errno : 0;
+}
+
+static void affinity_can_be_set_for_oneself_only(void **state)
+{
+	(void)state;
+	static const int calls[] = { __NR_sched_setaffinity, __NR_exit_group };
+	const struct ch_seccomp_policy p = { .allow = { calls, ARRAY_SIZE(calls) } };
+
+	parent = getpid();
+	assert_true(is_exit(filtered_by(&p, call_setaffinity_self), EFAULT));
+	assert_true(is_exit(filtered_by(&p, call_setaffinity_parent), EPERM));
+}
+
 static pthread_barrier_t before, after;
 
 static void *other_thread(void *arg)
@@ -301,6 +323,7 @@ int main(void)
 		cmocka_unit_test(clone_makes_processes_but_no_namespaces),
 		cmocka_unit_test(foreign_calls_kill),
 		cmocka_unit_test(tgkill_can_be_for_one_process_only),
+		cmocka_unit_test(affinity_can_be_set_for_oneself_only),
 		cmocka_unit_test(can_apply_to_all_threads),
 		cmocka_unit_test(says_when_the_lists_are_too_long),
 	};
