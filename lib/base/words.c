@@ -38,37 +38,48 @@ void ch_words_join(struct ch_words *words, const struct ch_words *from)
 	words->bad |= from->bad;
 }
 
-/* The item of NAME, or NULL. */
-static char **find(const struct ch_words *words, const char *name)
+/* The item of the name that has LEN bytes at NAME, or NULL. */
+static char **find(const struct ch_words *words, const char *name, size_t len)
 {
-	size_t len = strlen(name);
-
 	for (size_t i = 0; i < words->n; i++)
 		if (strncmp(words->v[i], name, len) == 0 && words->v[i][len] == '=')
 			return &words->v[i];
 	return NULL;
 }
 
-void ch_words_set(struct ch_words *words, const char *name, const char *value)
+/* PAIR is the list's from now on; NULL makes it bad. */
+static void put(struct ch_words *words, char *pair)
 {
-	char **old = find(words, name);
-	char *text;
+	char **old = pair ? find(words, pair, strcspn(pair, "=")) : NULL;
 
-	if (asprintf(&text, "%s=%s", name, value) < 0)
-		text = NULL;
-	if (!old || !text) {
-		ch_words_give(words, text);
+	if (!old) {
+		ch_words_give(words, pair);
 		return;
 	}
 	free(*old);
-	*old = text;
+	*old = pair;
+}
+
+void ch_words_set(struct ch_words *words, const char *name, const char *value)
+{
+	char *pair;
+
+	put(words, asprintf(&pair, "%s=%s", name, value) < 0 ? NULL : pair);
+}
+
+void ch_words_put(struct ch_words *words, const struct ch_words *from)
+{
+	for (size_t i = 0; i < from->n; i++)
+		put(words, strdup(from->v[i]));
+	words->bad |= from->bad;
 }
 
 const char *ch_words_get(const struct ch_words *words, const char *name)
 {
-	char **item = find(words, name);
+	size_t len = strlen(name);
+	char **item = find(words, name, len);
 
-	return item ? *item + strlen(name) + 1 : NULL;
+	return item ? *item + len + 1 : NULL;
 }
 
 void ch_words_done(struct ch_words *words)

@@ -27,6 +27,9 @@ void ch_words_join(struct ch_words *words, const struct ch_words *from);
 /* Variable NAME is VALUE now: in the place of the old one, or at the end. */
 void ch_words_set(struct ch_words *words, const char *name, const char *value);
 
+/* The same for all of FROM, which are NAME=VALUE. */
+void ch_words_put(struct ch_words *words, const struct ch_words *from);
+
 /* The value of NAME, borrowed, until the list changes; NULL if there is none. */
 const char *ch_words_get(const struct ch_words *words, const char *name);
 

@@ -36,7 +36,9 @@ static void ch_auto_tables(struct tables *t)
 	free(t->shorts);
 }
 
-static int make_tables(const struct ch_opt *table, struct tables *ret, struct ch_err *err)
+/* MODE: how getopt(3) is told what to do with operands. */
+static int make_tables(const struct ch_opt *table, const char *mode, struct tables *ret,
+		       struct ch_err *err)
 {
 	ch_auto(buf) struct ch_buf shorts = CH_BUF_INIT(512);
 	size_t rows = 0, n = 0;
@@ -44,7 +46,7 @@ static int make_tables(const struct ch_opt *table, struct tables *ret, struct ch
 	while (table[rows].name)
 		rows++;
 	ret->longs = calloc(rows + 1, sizeof(*ret->longs));
-	ch_buf_adds(&shorts, ":");
+	ch_buf_addf(&shorts, "%s:", mode);
 	for (size_t i = 0; ret->longs && i < rows; i++) {
 		if (!(table[i].where & CH_OPT_RUN))
 			continue;
@@ -87,11 +89,11 @@ static int complain(int c, char **argv, struct ch_err *err)
 	return ch_err_set(err, -EINVAL, "unknown or ambiguous option '%s'; see --help", word);
 }
 
-int ch_opt_parse(const struct ch_opt *table, int argc, char **argv, void *target, int *ret_first,
-		 struct ch_err *err)
+static int parse(const struct ch_opt *table, const char *mode, int argc, char **argv, void *target,
+		 int *ret_first, struct ch_err *err)
 {
 	ch_auto(tables) struct tables t = { 0 };
-	int rc = make_tables(table, &t, err);
+	int rc = make_tables(table, mode, &t, err);
 	int c;
 
 	if (rc < 0 || !t.shorts)
@@ -109,6 +111,18 @@ int ch_opt_parse(const struct ch_opt *table, int argc, char **argv, void *target
 	}
 	*ret_first = optind;
 	return 0;
+}
+
+int ch_opt_parse(const struct ch_opt *table, int argc, char **argv, void *target, int *ret_first,
+		 struct ch_err *err)
+{
+	return parse(table, "", argc, argv, target, ret_first, err);
+}
+
+int ch_opt_parse_front(const struct ch_opt *table, int argc, char **argv, void *target,
+		       int *ret_first, struct ch_err *err)
+{
+	return parse(table, "+", argc, argv, target, ret_first, err);
 }
 
 static int take_list(const struct ch_opt *opt, const char *list, void *target, struct ch_err *err)

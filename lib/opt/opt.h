@@ -46,6 +46,10 @@ struct ch_opt {
 int ch_opt_parse(const struct ch_opt *table, int argc, char **argv, void *target, int *ret_first,
 		 struct ch_err *err);
 
+/* The same for a program with sub-commands: the first operand ends the options. */
+int ch_opt_parse_front(const struct ch_opt *table, int argc, char **argv, void *target,
+		       int *ret_first, struct ch_err *err);
+
 /* Take the VALUE that Slurm forwards for OPT into TARGET: a list is split, a flag must be
  * yes or no, and an empty value is refused, or one of more than 128 KiB. */
 int ch_opt_take(const struct ch_opt *opt, const char *value, void *target, struct ch_err *err);

@@ -5,6 +5,19 @@ libchsys_la_SOURCES = \
 	%D%/mnt.c %D%/mnt.h \
 	%D%/mountinfo.c %D%/mountinfo.h \
 	%D%/msg.c %D%/msg.h \
+	%D%/rmtree.c %D%/rmtree.h \
 	%D%/seccomp.c %D%/seccomp.h \
 	%D%/syslog.c %D%/syslog.h \
 	%D%/userns.c %D%/userns.h
+
+# Trees of files, for ch-image.
+if IMAGE
+noinst_LTLIBRARIES += libchtree.la
+libchtree_la_SOURCES = \
+	%D%/threads.c %D%/threads.h \
+	%D%/tree.h %D%/tree_copy.c %D%/tree_data.c %D%/tree_meta.c %D%/tree_own.h \
+	%D%/tree_scan.c \
+	%D%/within.c %D%/within.h
+libchtree_la_CFLAGS = $(AM_CFLAGS) -pthread
+libchtree_la_LIBADD = -lpthread
+endif

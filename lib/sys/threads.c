@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sys/threads.h"
+
+#include <pthread.h>
+#include <sched.h>
+
+enum { THREADS_MAX = 8 };
+
+struct work {
+	void (*fn)(void *data);
+	void *data;
+};
+
+static void *start(void *data)
+{
+	const struct work *work = data;
+
+	work->fn(work->data);
+	return NULL;
+}
+
+static size_t count(size_t n, size_t each)
+{
+	cpu_set_t cpus;
+	size_t most = sched_getaffinity(0, sizeof(cpus), &cpus) == 0 ? (size_t)CPU_COUNT(&cpus) : 1;
+
+	if (most > THREADS_MAX)
+		most = THREADS_MAX;
+	return n / each < most ? n / each : most;
+}
+
+void ch_threads_run(size_t n, size_t each, void (*work)(void *data), void *data)
+{
+	struct work shared = { work, data };
+	size_t wanted = count(n, each), started = 0;
+	pthread_t threads[THREADS_MAX];
+
+	/* The caller is one of them. */
+	while (started + 1 < wanted && pthread_create(&threads[started], NULL, start, &shared) == 0)
+		started++;
+	work(data);
+	while (started > 0)
+		pthread_join(threads[--started], NULL);
+}
