@@ -25,12 +25,13 @@
 #include "rt/command.h"
 #include "rt/enter.h"
 #include "rt/env.h"
+#include "rt/environ.h"
+#include "rt/exec.h"
 #include "rt/plan.h"
+#include "rt/start.h"
 #include "rt/storage.h"
 #include "rt/version.h"
 #include "run.h"
-#include "run_env.h"
-#include "run_exec.h"
 #include "run_log.h"
 
 /* Exit codes before the command is executed. */
@@ -111,12 +112,12 @@ static int change_env(struct run *run, const struct ch_entry *entry, struct ch_e
 	if (!getenv("PATH"))
 		ch_log(CH_WARN, "PATH is not set");
 	if (rc == 0 && !is_host)
-		rc = ch_env_path(&ch_run_env, err);
+		rc = ch_env_path(&ch_environ, err);
 	if (rc == 0)
-		rc = ch_env_ops_apply(&run->set.env, &ch_run_env, entry->meta,
+		rc = ch_env_ops_apply(&run->set.env, &ch_environ, entry->meta,
 				      entry->answer.meta_len, NULL, err);
 	if (rc == 0)
-		rc = ch_env_running(&ch_run_env, err);
+		rc = ch_env_running(&ch_environ, err);
 	return rc;
 }
 
@@ -164,7 +165,7 @@ static int execute(struct run *run, struct ch_err *err)
 		rc = ch_fakeroot_install(err);
 	if (rc < 0)
 		return report_inside(err, EXIT_MISC);
-	ch_run_exec(run->argv, err);
+	ch_exec(run->argv, err);
 	return report_inside(err, EXIT_EXEC);
 }
 
@@ -300,7 +301,7 @@ static int run_it(struct run *run, int argc, char **argv, struct ch_err *err)
 			   "known");
 		return report(err, EXIT_USAGE_);
 	}
-	if (ch_run_timeout(run, err) < 0)
+	if (ch_start_timeout(&run->start_s, err) < 0)
 		return report(err, EXIT_USAGE_);
 	if (ch_run_request(run, argv[first], err) < 0)
 		return report(err, EXIT_MISC);

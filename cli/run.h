@@ -24,9 +24,6 @@ struct run {
 /* Fill RUN's request from its settings, for the IMAGE of the command line. */
 int ch_run_request(struct run *run, const char *image, struct ch_err *err);
 
-/* How long a start may take, as CH_START_TIMEOUT says. */
-int ch_run_timeout(struct run *run, struct ch_err *err);
-
 /* The keeper's program. */
 const char *ch_run_keeper(void);
 

@@ -13,8 +13,6 @@
 #include "rt/storage.h"
 #include "run.h"
 
-enum { START_S = 60, START_MAX_S = 86400 };
-
 static int add_home(struct run *run, struct ch_err *err)
 {
 	if (run->set.home != CH_HOME_YES)
@@ -31,24 +29,6 @@ static int add_tmp(struct run *run, struct ch_err *err)
 	if (run->set.private_tmp)
 		return 0;
 	return ch_text_copy(tmp && tmp[0] == '/' ? tmp : "/tmp", &run->req.tmp, err);
-}
-
-int ch_run_timeout(struct run *run, struct ch_err *err)
-{
-	const char *text = getenv("CH_START_TIMEOUT");
-	char *end;
-
-	run->start_s = START_S;
-	if (!text || !text[0])
-		return 0;
-	errno = 0;
-	run->start_s = strtol(text, &end, 10);
-	if (errno || *end || run->start_s < 1 || run->start_s > START_MAX_S)
-		return ch_err_set(
-			err, -EINVAL,
-			"CH_START_TIMEOUT: '%.80s' is not a number of seconds from 1 to %d", text,
-			START_MAX_S);
-	return 0;
 }
 
 /* Names are looked for in storage, paths are not. */

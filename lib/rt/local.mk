@@ -7,6 +7,8 @@ libchrt_la_SOURCES = \
 	%D%/command.c %D%/command.h \
 	%D%/enter.c %D%/enter.h \
 	%D%/env.c %D%/env.h \
+	%D%/environ.c %D%/environ.h \
+	%D%/exec.c %D%/exec.h \
 	%D%/hear.c %D%/hear.h \
 	%D%/image.c %D%/image.h \
 	%D%/join.c %D%/join.h \
@@ -17,6 +19,7 @@ libchrt_la_SOURCES = \
 	%D%/settings.c %D%/settings.h \
 	%D%/sif.c %D%/sif.h \
 	%D%/spawn.c %D%/spawn.h \
+	%D%/start.c %D%/start.h \
 	%D%/storage.c %D%/storage.h \
 	%D%/version.c %D%/version.h
 libchrt_la_LIBADD = libchopt.la libchsys.la libchbase.la

@@ -62,9 +62,7 @@ static int not_a_directory(int dir, const char *name, struct ch_err *why)
 	return ch_err_set(why, -code, "%s", strerrordesc_np(code));
 }
 
-/* Open the directory NAME below DIR, and look whether it is the user's alone. Returns the
- * descriptor, -ENOENT, or another error, with WHY. */
-static int open_own(int dir, const char *name, struct ch_err *why)
+int ch_storage_open_own(int dir, const char *name, struct ch_err *why)
 {
 	ch_auto(fd) int fd = openat(dir, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	struct stat st;
@@ -92,9 +90,9 @@ static void open_store(struct store *s)
 	/* A slash at the end would make the kernel follow a link. */
 	while (n > 1 && s->path[n - 1] == '/')
 		s->path[--n] = '\0';
-	rc = s->top = open_own(AT_FDCWD, s->path, &s->why);
+	rc = s->top = ch_storage_open_own(AT_FDCWD, s->path, &s->why);
 	if (rc >= 0) {
-		rc = s->img = open_own(s->top, "img", &s->why);
+		rc = s->img = ch_storage_open_own(s->top, "img", &s->why);
 		if (rc < 0 && rc != -ENOENT)
 			ch_err_in(&s->why, "its directory img");
 	}

@@ -23,6 +23,10 @@ bool ch_storage_may_name(const char *image);
  * none. */
 int ch_storage_default(char **ret_path, struct ch_err *err);
 
+/* Open the directory NAME below DIR (O_PATH), which must be one, and the user's alone. Returns
+ * the descriptor (the caller's), -ENOENT without WHY, or another error, with WHY: "it ...". */
+int ch_storage_open_own(int dir, const char *name, struct ch_err *why);
+
 /* Can PATH be the user's storage? What is not there can. Errors say what is wrong with it. */
 int ch_storage_check(const char *path, struct ch_err *err);
 
