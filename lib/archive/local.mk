@@ -1,1 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
+if IMAGE
+noinst_LTLIBRARIES += libcharchive.la
+libcharchive_la_SOURCES = \
+	%D%/member.c %D%/member.h \
+	%D%/unpack.c %D%/unpack.h
+libcharchive_la_CPPFLAGS = $(AM_CPPFLAGS) $(ARCHIVE_CFLAGS)
+libcharchive_la_LIBADD = $(ARCHIVE_LIBS)
+endif

@@ -3,6 +3,7 @@ if JSON
 noinst_LTLIBRARIES += libchoci.la
 libchoci_la_SOURCES = \
 	%D%/config.c %D%/config.h \
-	%D%/meta.c %D%/meta.h
+	%D%/meta.c %D%/meta.h \
+	%D%/ref.c %D%/ref.h
 libchoci_la_LIBADD = libchjsonout.la
 endif

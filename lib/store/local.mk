@@ -1,1 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
+if IMAGE
+noinst_LTLIBRARIES += libchstore.la
+libchstore_la_SOURCES = \
+	%D%/about.c %D%/about.h \
+	%D%/draft.c %D%/draft.h \
+	%D%/images.c \
+	%D%/inner.h \
+	%D%/lock.c \
+	%D%/store.c %D%/store.h \
+	%D%/trash.c
+endif

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/draft.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/err.h"
+#include "inner.h"
+#include "oci/ref.h"
+#include "sys/rmtree.h"
+
+/* Find a name in tmp. Only who has the lock on FILE makes such, so that looking is enough. */
+static int find_place(struct ch_draft *draft, struct ch_err *err)
+{
+	char place[NAME_MAX + 1];
+	struct stat st;
+	unsigned n = 0;
+
+	do
+		ch_store_place(draft->file, CH_STORE_DRAFT_MARK, n++, place);
+	while (fstatat(draft->store->tmp, place, &st, AT_SYMLINK_NOFOLLOW) == 0);
+	draft->place = strdup(place);
+	if (!draft->place || asprintf(&draft->path, "%s/tmp/%s", draft->store->path, place) < 0) {
+		draft->path = NULL;
+		return ch_err_nomem(err);
+	}
+	return 0;
+}
+
+/* Let the owner do everything: to move a directory, one must be able to change it. */
+static int make_movable(int root)
+{
+	struct stat st;
+
+	if (fstat(root, &st) < 0)
+		return -1;
+	return (st.st_mode & S_IRWXU) == S_IRWXU ? 0 : fchmod(root, (st.st_mode & 07777) | S_IRWXU);
+}
+
+/* Move the image there is into the draft, if there is one, and nobody reads it. */
+static int take_image(struct ch_draft *draft, struct ch_err *err)
+{
+	const struct ch_store *store = draft->store;
+	ch_auto(fd) int root = openat(store->img, draft->file,
+				      O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	/* The lock is held until the image is back: see ch_store_read. */
+	if (root < 0 || flock(root, LOCK_EX | LOCK_NB) < 0)
+		return 0;
+	if (make_movable(root) < 0 ||
+	    renameat(store->img, draft->file, store->tmp, draft->place) < 0)
+		return ch_err_sys(err, "take image '%s' from storage '%s'", draft->file,
+				  store->path);
+	draft->root = ch_take_fd(&root);
+	draft->is_taken = true;
+	return 0;
+}
+
+static int make_empty(struct ch_draft *draft, struct ch_err *err)
+{
+	int tmp = draft->store->tmp;
+
+	if (mkdirat(tmp, draft->place, 0700) < 0)
+		return ch_err_sys(err, "make '%s'", draft->path);
+	draft->root = openat(tmp, draft->place, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	/* By others, it is protected by storage. */
+	if (draft->root < 0 || fchmod(draft->root, 0755) < 0)
+		return ch_err_sys(err, "open '%s'", draft->path);
+	return 0;
+}
+
+int ch_draft_new(struct ch_store *store, const struct ch_ref *ref, enum ch_draft_from from,
+		 struct ch_draft *ret_draft, struct ch_err *err)
+{
+	ch_auto(draft) struct ch_draft draft = CH_DRAFT_INIT;
+
+	draft.store = store;
+	draft.file = strdup(ref->file);
+	if (!draft.file)
+		return ch_err_nomem(err);
+	draft.lock = ch_store_lock_name(store, draft.file, err);
+	if (draft.lock < 0 || find_place(&draft, err) < 0)
+		return err->code;
+	if (from == CH_DRAFT_TAKE && take_image(&draft, err) < 0)
+		return err->code;
+	if (!draft.is_taken && make_empty(&draft, err) < 0)
+		return err->code;
+	*ret_draft = draft;
+	draft = CH_DRAFT_INIT;
+	return 0;
+}
+
+/* Exchange the draft with the image there is, which then is in tmp under the draft's name.
+ * Returns 1 if there was one. Where the file system cannot exchange (NFS), there is no image
+ * for a moment. */
+static int exchange(const struct ch_draft *draft)
+{
+	const struct ch_store *s = draft->store;
+
+	if (renameat2(s->tmp, draft->place, s->img, draft->file, RENAME_EXCHANGE) == 0)
+		return 1;
+	if (errno != ENOENT && errno != EINVAL)
+		return -1;
+	return renameat(s->tmp, draft->place, s->img, draft->file);
+}
+
+/* Where an exchange is not possible, what is there goes first. */
+static int make_room(const struct ch_draft *draft, struct ch_err *err)
+{
+	const struct ch_store *s = draft->store;
+
+	return ch_store_throw(s, s->img, draft->file, draft->file, err);
+}
+
+int ch_draft_commit(struct ch_draft *draft, struct ch_err *err)
+{
+	const struct ch_store *s = draft->store;
+	int rc;
+
+	if (make_movable(draft->root) < 0 || syncfs(draft->root) < 0)
+		return ch_err_sys(err, "write image '%s'", draft->path);
+	rc = exchange(draft);
+	if (rc < 0 && (errno == ENOTEMPTY || errno == EEXIST)) {
+		if (make_room(draft, err) < 0)
+			return err->code;
+		rc = exchange(draft);
+	}
+	if (rc < 0 || fsync(s->img) < 0)
+		return ch_err_sys(err, "move '%s' to '%s/img/%s'", draft->path, s->path,
+				  draft->file);
+
+	ch_auto(str) char *old = ch_take(draft->place);
+
+	if (draft->is_taken)
+		(void)flock(draft->root, LOCK_UN);
+	return rc == 1 ? ch_store_throw(s, s->tmp, old, draft->file, err) : 0;
+}
+
+void ch_draft_done(struct ch_draft *draft)
+{
+	struct ch_err err;
+
+	/* What cannot be removed now, who opens storage next tries again, and says so. */
+	if (draft->place && draft->root >= 0)
+		(void)ch_rmtree(draft->store->tmp, draft->place, &err);
+	ch_close(&draft->root);
+	if (draft->store)
+		ch_store_unlock_name(draft->store, draft->file, &draft->lock);
+	free(draft->place);
+	free(draft->path);
+	free(draft->file);
+	*draft = CH_DRAFT_INIT;
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* inner.h - what the files of this folder share
+ *
+ * In tmp are:
+ *
+ *	NAME~N	an image in the making, as long as the lock on NAME is held
+ *	NAME=N	to be removed, as soon as nobody reads it
+ *
+ * with the least N that makes it unique. Neither mark can be in the name of an image. */
+#ifndef CH_STORE_INNER_H
+#define CH_STORE_INNER_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct ch_err;
+
+#define CH_STORE_DRAFT_MARK '~'
+#define CH_STORE_TRASH_MARK '='
+
+struct ch_store {
+	char *path; /* owned; absolute */
+	bool no_lock;
+	void (*note)(void *data, const char *line);
+	void *note_data;
+	int top, img, tmp, locks; /* owned; open directories */
+	int lock;		  /* owned; -1: no_lock */
+};
+
+/* ---- lock.c ---------------------------------------------------------------------------- */
+
+void ch_store_note(const struct ch_store *store, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* flock(2) FD by HOW (LOCK_SH, LOCK_EX). While somebody else has it, this waits, and notes
+ * "waiting: " and WHY. */
+int ch_store_flock(const struct ch_store *store, int fd, int how, const char *why,
+		   struct ch_err *err);
+
+/* Lock the name FILE of an image; waits. Returns a descriptor (the caller's), which is the lock:
+ * closing it unlocks; or a negative errno. With no_lock nobody waits, and it may be that
+ * somebody else has the lock, too. */
+int ch_store_lock_name(const struct ch_store *store, const char *file, struct ch_err *err);
+
+/* The same, without waiting. Returns -EWOULDBLOCK (no error is set) if somebody has it. */
+int ch_store_try_name(const struct ch_store *store, const char *file, struct ch_err *err);
+
+/* Unlock; the lock's file goes, too. *LOCK may be -1. */
+void ch_store_unlock_name(const struct ch_store *store, const char *file, int *lock);
+
+/* ---- trash.c --------------------------------------------------------------------------- */
+
+/* The name of FILE in tmp with MARK and number N, in a buffer of the caller's. */
+const char *ch_store_place(const char *file, char mark, unsigned n, char out[NAME_MAX + 1]);
+
+/* Move NAME of the directory DIR to tmp, to be removed, as the trash of FILE, and remove it
+ * unless somebody reads it. */
+int ch_store_throw(const struct ch_store *store, int dir, const char *name, const char *file,
+		   struct ch_err *err);
+
+/* Remove what dead processes have left in tmp, and note which images that were. */
+int ch_store_sweep(const struct ch_store *store, struct ch_err *err);
+
+#endif

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* trash.c - what is in tmp of storage: making names there, and removing it */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/err.h"
+#include "inner.h"
+#include "oci/ref.h"
+#include "sys/mnt.h"
+#include "sys/rmtree.h"
+
+const char *ch_store_place(const char *file, char mark, unsigned n, char out[NAME_MAX + 1])
+{
+	snprintf(out, NAME_MAX + 1, "%s%c%u", file, mark, n);
+	return out;
+}
+
+/* Does somebody read PLACE? Then it has the lock of ch_store_read. */
+static bool is_read(const struct ch_store *store, const char *place)
+{
+	ch_auto(fd) int fd = openat(store->tmp, place,
+				    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+
+	return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+}
+
+static int discard(const struct ch_store *store, const char *place, struct ch_err *err)
+{
+	if (is_read(store, place))
+		return 0; /* who opens storage later on removes it */
+	if (ch_rmtree(store->tmp, place, err) < 0)
+		return ch_err_in(err, "storage '%s/tmp'", store->path);
+	return 0;
+}
+
+/* A directory gets another "..": for that, its owner needs the right to write. */
+static void make_movable(int dir, const char *name)
+{
+	ch_auto(fd) int fd = openat(dir, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	char path[CH_FD_PATH_MAX];
+	struct stat st;
+
+	if (fd >= 0 && fstat(fd, &st) == 0 && (st.st_mode & S_IRWXU) != S_IRWXU)
+		(void)chmod(ch_fd_path(fd, path), (st.st_mode & 07777) | S_IRWXU);
+}
+
+int ch_store_throw(const struct ch_store *store, int dir, const char *name, const char *file,
+		   struct ch_err *err)
+{
+	char place[NAME_MAX + 1];
+	struct stat st;
+
+	make_movable(dir, name);
+	for (unsigned n = 0;; n++) {
+		ch_store_place(file, CH_STORE_TRASH_MARK, n, place);
+		/* There is one trash of a name that does not go away for each of its readers, so
+		 * that this ends; and who has the lock on it makes them, alone. */
+		if (fstatat(store->tmp, place, &st, AT_SYMLINK_NOFOLLOW) == 0)
+			continue;
+		if (renameat(dir, name, store->tmp, place) == 0)
+			return discard(store, place, err);
+		if (errno != ENOTEMPTY && errno != EEXIST)
+			return ch_err_sys(err, "move '%s' to '%s/tmp'", name, store->path);
+	}
+}
+
+/* What is left over has a name that nobody has locked. */
+static int sweep_one(const struct ch_store *store, const char *place, struct ch_err *err)
+{
+	size_t n = strcspn(place, (char[]){ CH_STORE_DRAFT_MARK, CH_STORE_TRASH_MARK, '\0' });
+	char file[NAME_MAX + 1];
+	struct stat st;
+	int rc = 0;
+
+	snprintf(file, sizeof(file), "%.*s", (int)n, place);
+
+	int lock = ch_store_try_name(store, file, err);
+
+	if (lock < 0)
+		return lock == -EWOULDBLOCK ? 0 : lock;
+	/* Its maker may have finished while we came here. */
+	if (fstatat(store->tmp, place, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+		rc = discard(store, place, err);
+		if (rc == 0 && place[n] == CH_STORE_DRAFT_MARK) {
+			char text[NAME_MAX + 1];
+
+			snprintf(text, sizeof(text), "%s", file);
+			ch_ref_unescape(text);
+			ch_store_note(store, "dropped unfinished image '%s': its maker was killed",
+				      text);
+		}
+	}
+	ch_store_unlock_name(store, file, &lock);
+	return rc;
+}
+
+int ch_store_sweep(const struct ch_store *store, struct ch_err *err)
+{
+	int copy = openat(store->tmp, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	ch_auto(dir) DIR *stream = copy < 0 ? NULL : fdopendir(copy);
+	const struct dirent *entry;
+
+	if (!stream) {
+		ch_err_sys(err, "read '%s/tmp'", store->path);
+		ch_close(&copy);
+		return err->code;
+	}
+	while (errno = 0, (entry = readdir(stream)))
+		if (entry->d_name[0] != '.' && sweep_one(store, entry->d_name, err) < 0)
+			return err->code;
+	return errno ? ch_err_sys(err, "read '%s/tmp'", store->path) : 0;
+}
