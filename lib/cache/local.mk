@@ -1,1 +1,36 @@
 # SPDX-License-Identifier: Apache-2.0
+if IMAGE
+noinst_LTLIBRARIES += libchcache.la
+libchcache_la_SOURCES = \
+	%D%/blobs.c %D%/blobs.h \
+	%D%/branch.c \
+	%D%/cache.h \
+	%D%/checkout.c \
+	%D%/collect.c \
+	%D%/commit.c %D%/commit.h \
+	%D%/dirmeta.c %D%/dirmeta.h \
+	%D%/files.c %D%/files.h \
+	%D%/git.c %D%/git.h \
+	%D%/graph.c \
+	%D%/large.c %D%/large.h \
+	%D%/mark.c %D%/mark.h \
+	%D%/name.c %D%/name.h \
+	%D%/node.c %D%/node.h \
+	%D%/odb.c %D%/odb.h \
+	%D%/oid.c %D%/oid.h \
+	%D%/pack.c %D%/pack.h \
+	%D%/parallel.c %D%/parallel.h \
+	%D%/pieces.h \
+	%D%/refs.c %D%/refs.h \
+	%D%/repack.c %D%/repack.h \
+	%D%/repo.c %D%/repo.h \
+	%D%/statfile.c %D%/statfile.h \
+	%D%/temp.c %D%/temp.h \
+	%D%/usage.c %D%/usage.h \
+	%D%/verify.c \
+	%D%/walk.c %D%/walk.h \
+	%D%/write.c %D%/write.h
+libchcache_la_CPPFLAGS = $(AM_CPPFLAGS) $(GIT2_CFLAGS) $(CRYPTO_CFLAGS)
+libchcache_la_CFLAGS = $(AM_CFLAGS) -pthread
+libchcache_la_LIBADD = libchhash.la $(GIT2_LIBS) $(CRYPTO_LIBS) -lpthread
+endif
