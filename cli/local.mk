@@ -4,8 +4,6 @@ ch_run_SOURCES = \
 	%D%/ch-run.c \
 	%D%/run.h \
 	%D%/run_enter.c \
-	%D%/run_env.c %D%/run_env.h \
-	%D%/run_exec.c %D%/run_exec.h \
 	%D%/run_log.c %D%/run_log.h \
 	%D%/run_request.c
 ch_run_CPPFLAGS = $(AM_CPPFLAGS) $(BUILT_CPPFLAGS) -DKEEPER='"$(libexecdir)/ch-keeper"'
@@ -23,6 +21,24 @@ ch_check_CPPFLAGS = $(AM_CPPFLAGS) $(BUILT_CPPFLAGS) \
 ch_check_LDADD = libchprobe.la libchrt.la libchjsonout.la
 if PMIX
 ch_check_LDADD += libchpmix.la
+endif
+
+if IMAGE
+bin_PROGRAMS += ch-image
+ch_image_SOURCES = \
+	%D%/ch-image.c \
+	%D%/image.h \
+	%D%/image_build.c %D%/image_build.h \
+	%D%/image_build_options.c \
+	%D%/image_delete.c \
+	%D%/image_gestalt.c \
+	%D%/image_import.c \
+	%D%/image_list.c \
+	%D%/image_options.c %D%/image_options.h
+ch_image_CPPFLAGS = $(AM_CPPFLAGS) -DKEEPER='"$(libexecdir)/ch-keeper"'
+ch_image_LDADD = libchbuild.la libchbuildrun.la libchcopy.la libchdockerfile.la libchcache.la \
+	libchfakeroot.la libcharchive.la libchstore.la libchtree.la libchoci.la libchjson.la \
+	libchjsonout.la libchrt.la
 endif
 
 # What the programs can say of the others
@@ -66,6 +82,9 @@ reports = $(libexecdir)/sanitizer-reports
 AM_CPPFLAGS += -DREPORTS='"$(reports)"'
 ch_run_SOURCES += %D%/sanitize.c
 ch_check_SOURCES += %D%/sanitize.c
+if IMAGE
+ch_image_SOURCES += %D%/sanitize.c
+endif
 ch_keeper_SOURCES += %D%/sanitize.c
 if SERVER
 ch_server_SOURCES += %D%/sanitize.c
@@ -87,7 +106,8 @@ if SANITIZERS
 endif
 
 uninstall-local:
-	rm -f $(DESTDIR)$(bindir)/ch-checkns $(DESTDIR)$(bashcompdir)/ch-check
+	rm -f $(DESTDIR)$(bindir)/ch-checkns $(DESTDIR)$(bashcompdir)/ch-check \
+		$(DESTDIR)$(bashcompdir)/ch-image
 if SANITIZERS
 	rm -f $(DESTDIR)$(reports)
 endif

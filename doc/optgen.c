@@ -8,6 +8,8 @@
 #include <string.h>
 
 #include "cli/check_options.h"
+#include "cli/image_build.h"
+#include "cli/image_options.h"
 #include "opt/optdoc.h"
 #include "rt/settings.h"
 
@@ -73,13 +75,17 @@ static const struct {
 	{ "complete", complete },
 };
 
-/* By the names that man pages and tests use: "ch-run" is "run". */
+/* By the names that man pages and tests use: "ch-run" is "run"; "image-list" are those of
+ * "ch-image list" that are not for all sub-commands. */
 static const struct {
 	const char *name;
 	const struct ch_opt *table;
 	enum ch_opt_where where;
 } tables[] = {
 	{ "check", ch_check_options, CH_OPT_RUN },
+	{ "image", ch_image_options, CH_OPT_RUN },
+	{ "image-build", ch_image_build_options, CH_OPT_RUN },
+	{ "image-list", ch_image_list_options, CH_OPT_RUN },
 	{ "run", ch_options, CH_OPT_RUN },
 	{ "spank", ch_options, CH_OPT_SPANK },
 };
@@ -96,6 +102,9 @@ int main(int argc, char **argv)
 		forms[f].print(tables[t].table, tables[t].where, stdout);
 		return fflush(stdout) == 0 ? 0 : 1;
 	}
-	fputs("Usage: optgen man|help|list|complete check|run|spank\n", stderr);
+	fputs("Usage: optgen man|help|list|complete TABLE; TABLE is one of:", stderr);
+	for (size_t t = 0; t < TABLES; t++)
+		fprintf(stderr, " %s", tables[t].name);
+	fputs("\n", stderr);
 	return 64;
 }

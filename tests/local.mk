@@ -27,6 +27,7 @@ unit_tests = \
 	%D%/unit/test_probe_slurm \
 	%D%/unit/test_probe_stamp \
 	%D%/unit/test_request \
+	%D%/unit/test_rmtree \
 	%D%/unit/test_seccomp \
 	%D%/unit/test_settings \
 	%D%/unit/test_sif \
@@ -49,13 +50,31 @@ unit_tests_fs = \
 unit_tests_json = \
 	%D%/unit/test_command \
 	%D%/unit/test_oci_config \
-	%D%/unit/test_oci_meta
+	%D%/unit/test_oci_meta \
+	%D%/unit/test_ref
 
 # Those that need libseccomp.
 unit_tests_seccomp = %D%/unit/test_fakeroot
 
 # Those of ch-image.
-unit_tests_image = %D%/unit/test_hash
+unit_tests_image = \
+	%D%/unit/test_build_force \
+	%D%/unit/test_cache \
+	%D%/unit/test_cache_files \
+	%D%/unit/test_cache_upkeep \
+	%D%/unit/test_copy \
+	%D%/unit/test_copy_flags \
+	%D%/unit/test_copy_hash \
+	%D%/unit/test_dockerfile \
+	%D%/unit/test_dockerfile_errors \
+	%D%/unit/test_dockerfile_subst \
+	%D%/unit/test_dockerfile_tree \
+	%D%/unit/test_hash \
+	%D%/unit/test_ignore \
+	%D%/unit/test_mode \
+	%D%/unit/test_rsync \
+	%D%/unit/test_store \
+	%D%/unit/test_tree
 
 # Parsers of foreign data: fuzz/fuzz_X.c, replaying fuzz/corpus/X/.
 fuzz_targets = \
@@ -70,7 +89,17 @@ fuzz_targets = \
 	%D%/fuzz/fuzz_text
 
 if JSON
-fuzz_targets += %D%/fuzz/fuzz_config
+fuzz_targets += \
+	%D%/fuzz/fuzz_config \
+	%D%/fuzz/fuzz_ref
+endif
+if IMAGE
+fuzz_targets += \
+	%D%/fuzz/fuzz_cache \
+	%D%/fuzz/fuzz_dockerfile \
+	%D%/fuzz/fuzz_ignore \
+	%D%/fuzz/fuzz_mode \
+	%D%/fuzz/fuzz_unpack_tar
 endif
 if SERVER
 # A whole image, and its parts.
@@ -101,9 +130,11 @@ dist_check_SCRIPTS += $(lint_tests)
 
 # ---- how they are made ---------------------------------------------------------------
 
+EXTRA_PROGRAMS =
 # What every test program is linked with; all others name their own.
 check_LTLIBRARIES = %D%/libtest.la
-%C%_libtest_la_SOURCES = %D%/unit/torture.c %D%/unit/torture.h %D%/unit/unit.h
+%C%_libtest_la_SOURCES = %D%/unit/torture.c %D%/unit/torture.h \
+	%D%/unit/trees.c %D%/unit/trees.h %D%/unit/unit.h
 # In a library, the driver's main() is taken only by programs that have none.
 %C%_libtest_la_LIBADD = libchfakeroot.la libchrt.la libchprobe.la libchjsonout.la
 EXTRA_DIST += %D%/fuzz/driver.c
@@ -121,7 +152,15 @@ if SERVER
 %C%_libtest_la_LIBADD += libchfs.la
 endif
 if IMAGE
-%C%_libtest_la_LIBADD += libchhash.la
+%C%_libtest_la_LIBADD += libchcopy.la libchcache.la libchstore.la libchbuildrun.la \
+	libchdockerfile.la libcharchive.la libchtree.la libchhash.la
+%C%_libtest_la_SOURCES += %D%/unit/copying.c %D%/unit/copying.h
+# Made only when somebody asks for it.
+EXTRA_PROGRAMS += %D%/bench/cache_tool
+%C%_fuzz_fuzz_unpack_tar_LDADD = libcharchive.la $(LDADD)
+if UNIT
+%C%_libtest_la_SOURCES += %D%/unit/cache_trees.c %D%/unit/cache_trees.h
+endif
 endif
 if JSON
 %C%_libtest_la_LIBADD += libchoci.la libchjson.la
@@ -130,7 +169,7 @@ endif
 if FUZZING
 # libFuzzer brings main(): only "make fuzz" can run these.
 LDADD += $(FUZZ_LDFLAGS)
-EXTRA_PROGRAMS = $(fuzz_targets)
+EXTRA_PROGRAMS += $(fuzz_targets)
 CLEANFILES += $(fuzz_targets)
 else
 %C%_libtest_la_SOURCES += %D%/fuzz/driver.c

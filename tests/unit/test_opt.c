@@ -116,6 +116,21 @@ static void command_lines_are_parsed(void **state)
 	}
 }
 
+static void the_first_operand_may_end_the_options(void **state)
+{
+	(void)state;
+	char *argv[] = { (char[]){ "prog" }, (char[]){ "-f" }, (char[]){ "verb" }, (char[]){ "-x" },
+			 NULL };
+	ch_auto(buf) struct ch_buf buf = CH_BUF_INIT(1000);
+	struct ch_err err;
+	int first = 0;
+
+	assert_int_equal(ch_opt_parse_front(table, 4, argv, &buf, &first, &err), 0);
+
+	assert_string_equal(NOT_NULL(buf.data), "flag(yes) ");
+	assert_int_equal(first, 2);
+}
+
 static void faulty_command_lines_are_refused(void **state)
 {
 	(void)state;
@@ -303,6 +318,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(command_lines_are_parsed),
+		cmocka_unit_test(the_first_operand_may_end_the_options),
 		cmocka_unit_test(faulty_command_lines_are_refused),
 		cmocka_unit_test(values_of_slurm_are_taken),
 		cmocka_unit_test(a_value_that_is_too_long_is_refused),

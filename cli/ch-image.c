@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ch-image - make and manage container images, as an ordinary user
+ *
+ * Options may be in front of the sub-command, and behind it. What is printed on standard
+ * output was asked for; messages go to standard error. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "image.h"
+#include "image_build.h"
+#include "opt/optdoc.h"
+#include "rt/version.h"
+#include "store/store.h"
+
+enum { EXIT_NO = 1, EXIT_USAGE_ = 64 };
+
+static const struct ch_image_verb verbs[] = {
+	{ "build", "[CONTEXT]", "build an image by a Dockerfile", 0, 1, ch_image_build_options,
+	  sizeof(struct ch_image_build), ch_image_build, ch_image_build_done },
+	{ "delete", "GLOB...", "delete images from storage", 1, -1, NULL,
+	  sizeof(struct ch_image_common), ch_image_delete, NULL },
+	{ "gestalt", "SELECTOR", "say what this ch-image can do, and where", 1, 1, NULL,
+	  sizeof(struct ch_image_common), ch_image_gestalt, NULL },
+	{ "import", "PATH IMAGE", "copy a directory or tar archive into storage", 2, 2, NULL,
+	  sizeof(struct ch_image_common), ch_image_import, NULL },
+	{ "list", "[IMAGE]", "list images, or say more about one", 0, 1, ch_image_list_options,
+	  sizeof(struct ch_image_list), ch_image_list, NULL },
+	{ "reset", "", "delete everything from storage", 0, 0, NULL, sizeof(struct ch_image_common),
+	  ch_image_reset, NULL },
+};
+
+enum { VERBS = sizeof(verbs) / sizeof(verbs[0]) };
+
+/* ---- messages ----------------------------------------------------------------------------------
+ */
+
+/* DATA: the colours. */
+static void to_stderr(enum ch_level level, const char *line, void *data)
+{
+	const enum ch_color *color = data;
+	bool is_coloured = ch_color_is_wanted(*color, STDERR_FILENO);
+
+	if (level > CH_WARN)
+		fprintf(stderr, "%s\n", line);
+	else
+		fprintf(stderr, "%sch-image: %s: %s%s\n",
+			!is_coloured	    ? ""
+			: level == CH_ERROR ? CH_COLOR_RED
+					    : CH_COLOR_YELLOW,
+			level == CH_ERROR ? "error" : "warning", line,
+			is_coloured ? CH_COLOR_OFF : "");
+}
+
+static enum ch_level level_of(const struct ch_image_common *c)
+{
+	if (c->quiet > 1)
+		return CH_ERROR;
+	if (c->quiet == 1)
+		return CH_WARN;
+	return c->debug || c->verbose > 1 ? CH_DEBUG : CH_INFO;
+}
+
+/* Without a message, it was told already. */
+static int report(const struct ch_err *err, int code)
+{
+	if (err->msg[0])
+		ch_log(CH_ERROR, "%s (%s:%u %d)", err->msg, err->file, err->line, -err->code);
+	return code;
+}
+
+static int wrong_usage(struct ch_err *err)
+{
+	return report(err, EXIT_USAGE_);
+}
+
+/* ---- storage
+ * ------------------------------------------------------------------------------------- */
+
+static void note(void *data, const char *line)
+{
+	(void)data;
+	ch_log(CH_INFO, "%s", line);
+}
+
+int ch_image_storage(const struct ch_image_common *common, struct ch_store **ret_store,
+		     struct ch_err *err)
+{
+	ch_auto(str) char *path = NULL;
+
+	if (ch_store_path(common->storage, &path, err) < 0)
+		return err->code;
+
+	struct ch_store_options options = {
+		.path = path,
+		.no_lock = common->no_lock,
+		.note = note,
+	};
+
+	return ch_store_open(&options, ret_store, err);
+}
+
+int ch_image_reset(void *settings, int argc, char **argv, struct ch_err *err)
+{
+	const struct ch_image_common *common = settings;
+	ch_auto(str) char *path = NULL;
+
+	(void)argc;
+	(void)argv;
+	if (ch_store_path(common->storage, &path, err) < 0)
+		return err->code;
+	ch_log(CH_INFO, "deleting everything in storage '%s'", path);
+
+	struct ch_store_options options = {
+		.path = path,
+		.no_lock = common->no_lock,
+		.note = note,
+	};
+
+	return ch_store_reset(&options, err);
+}
+
+/* ---- help
+ * ------------------------------------------------------------------------------------------ */
+
+static void usage(FILE *out)
+{
+	fputs("Usage: ch-image [OPTION...] COMMAND [OPTION...] [ARG...]\n"
+	      "Make and manage container images, as an ordinary user.\n\n",
+	      out);
+	for (size_t i = 0; i < VERBS; i++)
+		fprintf(out, "  %-11s %-16s %s\n", verbs[i].name, verbs[i].operands,
+			verbs[i].summary);
+	fputs("\nOptions of all commands; those of one: ch-image COMMAND --help\n", out);
+	ch_opt_help(ch_image_options, CH_OPT_RUN, out);
+}
+
+static void usage_of(const struct ch_image_verb *verb)
+{
+	printf("Usage: ch-image %s [OPTION...] %s\n%c%s.\n\n", verb->name, verb->operands,
+	       verb->summary[0] - 'a' + 'A', verb->summary + 1);
+	if (verb->options) {
+		ch_opt_help(verb->options, CH_OPT_RUN, stdout);
+		putchar('\n');
+	}
+	ch_opt_help(ch_image_options, CH_OPT_RUN, stdout);
+}
+
+/* ---- sub-commands
+ * ----------------------------------------------------------------------------------- */
+
+/* How many of the first letters are the same? */
+static size_t common_letters(const char *a, const char *b)
+{
+	size_t n = 0;
+
+	while (a[n] && a[n] == b[n])
+		n++;
+	return n;
+}
+
+static const struct ch_image_verb *find_verb(const char *name, struct ch_err *err)
+{
+	const struct ch_image_verb *like = NULL;
+	size_t most = 0;
+
+	for (size_t i = 0; i < VERBS; i++) {
+		size_t n = common_letters(name, verbs[i].name);
+
+		if (strcmp(name, verbs[i].name) == 0)
+			return &verbs[i];
+		if (n > most) {
+			most = n;
+			like = &verbs[i];
+		}
+	}
+	if (like)
+		ch_err_set(err, -EINVAL, "'%s' is no command; '%s', perhaps? see --help", name,
+			   like->name);
+	else
+		ch_err_set(err, -EINVAL, "'%s' is no command; see --help", name);
+	return NULL;
+}
+
+static size_t rows(const struct ch_opt *table)
+{
+	size_t n = 0;
+
+	while (table && table[n].name)
+		n++;
+	return n;
+}
+
+/* The common options, and those of VERB, in one table. ret_table: malloc'ed. */
+static int join_tables(const struct ch_image_verb *verb, struct ch_opt **ret_table,
+		       struct ch_err *err)
+{
+	size_t n = rows(ch_image_options), m = rows(verb->options);
+	struct ch_opt *table = calloc(n + m + 1, sizeof(*table));
+
+	if (!table)
+		return ch_err_nomem(err);
+	memcpy(table, ch_image_options, n * sizeof(*table));
+	if (m > 0)
+		memcpy(table + n, verb->options, m * sizeof(*table));
+	*ret_table = table;
+	return 0;
+}
+
+static int check_operands(const struct ch_image_verb *verb, int n, struct ch_err *err)
+{
+	if (n >= verb->min && (n <= verb->max || verb->max < 0))
+		return 0;
+	return ch_err_set(err, -EINVAL, "%s: %s arguments; usage: ch-image %s [OPTION...] %s",
+			  verb->name, n < verb->min ? "too few" : "too many", verb->name,
+			  verb->operands);
+}
+
+/* ARGV begins with the sub-command's name; SETTINGS, with what was in front of it. */
+static int run_verb(const struct ch_image_verb *verb, void *settings, int argc, char **argv,
+		    struct ch_err *err)
+{
+	struct ch_image_common *common = settings;
+	ch_auto(mem) struct ch_opt *table = NULL;
+	int first;
+
+	common->is_later = true;
+	if (join_tables(verb, &table, err) < 0)
+		return report(err, EXIT_NO);
+	if (ch_opt_parse(table, argc, argv, settings, &first, err) < 0)
+		return wrong_usage(err);
+	ch_log_to(to_stderr, &common->color, level_of(common));
+	if (common->help) {
+		usage_of(verb);
+		return 0;
+	}
+	if (check_operands(verb, argc - first, err) < 0)
+		return wrong_usage(err);
+	if (verb->run(settings, argc - first, argv + first, err) < 0)
+		return report(err, EXIT_NO);
+	return 0;
+}
+
+static int dispatch(const struct ch_image_common *common, int argc, char **argv, struct ch_err *err)
+{
+	const struct ch_image_verb *verb = find_verb(argv[0], err);
+	ch_auto(mem) void *settings = verb ? calloc(1, verb->size) : NULL;
+	int code;
+
+	if (!verb)
+		return wrong_usage(err);
+	if (!settings) {
+		ch_err_nomem(err);
+		return report(err, EXIT_NO);
+	}
+	memcpy(settings, common, sizeof(*common));
+	code = run_verb(verb, settings, argc, argv, err);
+	if (verb->done)
+		verb->done(settings);
+	/* The sink looks at them. */
+	ch_log_to(NULL, NULL, CH_ERROR);
+	return code;
+}
+
+/* ---- main
+ * ------------------------------------------------------------------------------------------- */
+
+/* What asks for a line or two, and nothing else. Returns whether it was that. */
+static bool answer(const struct ch_image_common *common)
+{
+	if (common->help)
+		usage(stdout);
+	else if (common->version)
+		ch_version_print("ch-image");
+	return common->help || common->version || common->dependencies;
+}
+
+int main(int argc, char **argv)
+{
+	struct ch_image_common common = { 0 };
+	struct ch_err err;
+	int code = 0, first;
+
+	ch_log_to(to_stderr, &common.color, CH_INFO);
+	if (argc == 1) {
+		usage(stderr);
+		return EXIT_NO;
+	}
+	if (ch_image_defaults(&common, &err) < 0 ||
+	    ch_opt_parse_front(ch_image_options, argc, argv, &common, &first, &err) < 0)
+		return wrong_usage(&err);
+
+	bool is_answered = answer(&common);
+
+	if (!is_answered && first < argc)
+		code = dispatch(&common, argc - first, argv + first, &err);
+	else if (!is_answered && first == argc &&
+		 ch_err_set(&err, -EINVAL, "no command given; see --help") < 0)
+		code = wrong_usage(&err);
+	if (fflush(stdout) != 0 && code == 0) {
+		ch_err_sys(&err, "standard output");
+		return report(&err, EXIT_NO);
+	}
+	return code;
+}

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* image_build.c - ch-image build: an image by a Dockerfile */
+#include "image_build.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "dockerfile/dockerfile.h"
+#include "dockerfile/err.h"
+#include "image.h"
+#include "rt/start.h"
+#include "store/store.h"
+
+static void tell(const char *line, void *data)
+{
+	(void)data;
+	ch_log(CH_INFO, "%s", line);
+}
+
+static void warn(const char *line, void *data)
+{
+	(void)data;
+	ch_log(CH_WARN, "%s", line);
+}
+
+/* ---- the Dockerfile -------------------------------------------------------------------------- */
+
+/* What is to be built, found by the command line. */
+struct source {
+	char *context; /* absolute; NULL: none */
+	char *file;    /* "-": standard input */
+	char *ignore;  /* FILE.dockerignore */
+	struct ch_buf text;
+};
+
+static void source_done(struct source *s)
+{
+	free(s->context);
+	free(s->file);
+	free(s->ignore);
+	ch_buf_done(&s->text);
+}
+
+/* CONTEXT "-": the Dockerfile comes by standard input, and there is nothing to copy from. */
+static int find_file(const struct ch_image_build *set, const char *context, struct source *ret,
+		     struct ch_err *err)
+{
+	if (strcmp(context, "-") == 0) {
+		if (set->file)
+			return ch_err_set(err, -EINVAL,
+					  "--file: the Dockerfile is standard input already, by "
+					  "CONTEXT '-'");
+		ret->file = strdup("-");
+		return ret->file ? 0 : ch_err_nomem(err);
+	}
+	if (strstr(context, "://"))
+		return ch_err_set(err, -EINVAL,
+				  "context '%s': only a directory of this machine can be one",
+				  context);
+	ret->context = realpath(context, NULL);
+	if (!ret->context)
+		return ch_err_sys(err, "context '%s'", context);
+	if (set->file)
+		ret->file = strdup(set->file);
+	else if (strcmp(context, ".") == 0)
+		ret->file = strdup("Dockerfile");
+	else if (asprintf(&ret->file, "%s/Dockerfile",
+			  context[strspn(context, "/")] ? context : "") < 0)
+		ret->file = NULL;
+	return ret->file ? 0 : ch_err_nomem(err);
+}
+
+/* It need not exist. */
+static int name_ignore(struct source *s, struct ch_err *err)
+{
+	if (strcmp(s->file, "-") == 0 || asprintf(&s->ignore, "%s.dockerignore", s->file) >= 0)
+		return 0;
+	s->ignore = NULL;
+	return ch_err_nomem(err);
+}
+
+static int read_file(struct source *s, struct ch_err *err)
+{
+	bool is_stdin = strcmp(s->file, "-") == 0;
+	ch_auto(fd) int fd = is_stdin ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
+				      : open(s->file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	char part[65536];
+	ssize_t n;
+
+	if (fd < 0)
+		return ch_err_sys(err, "Dockerfile '%s'", s->file);
+	s->text = CH_BUF_INIT(CH_DF_MAX + 1);
+	while ((n = read(fd, part, sizeof(part))) > 0 && !ch_buf_bad(&s->text))
+		ch_buf_add(&s->text, part, (size_t)n);
+	if (n < 0)
+		return ch_err_sys(err, "Dockerfile '%s'", s->file);
+	if (ch_buf_bad(&s->text))
+		return ch_err_set(err, -EFBIG, "Dockerfile '%s' is longer than %zu bytes", s->file,
+				  CH_DF_MAX);
+	return 0;
+}
+
+static int find_source(const struct ch_image_build *set, const char *context, struct source *ret,
+		       struct ch_err *err)
+{
+	if (find_file(set, context, ret, err) < 0 || name_ignore(ret, err) < 0)
+		return err->code;
+	return read_file(ret, err);
+}
+
+/* An error with a place is told here: the line that it is about, and a caret below it, follow
+ * the message. */
+static int show(const struct ch_df_err *df_err, const char *file, struct ch_err *err)
+{
+	ch_auto(buf) struct ch_buf text = CH_BUF_INIT(4096);
+	char *rest;
+
+	if (df_err->pos.line == 0)
+		return ch_err_set(err, df_err->code, "%s", df_err->msg);
+	ch_df_err_show(df_err, file, &text);
+	if (!text.data)
+		return ch_err_set(err, df_err->code, "%s", df_err->msg);
+	rest = text.data + strcspn(text.data, "\n");
+	if (*rest)
+		*rest++ = '\0';
+	ch_log(CH_ERROR, "%s", text.data);
+	fprintf(stderr, "%s\n", rest);
+	return ch_err_set(err, df_err->code, "%s", "");
+}
+
+static int print_tree(const struct ch_dockerfile *df, struct ch_err *err)
+{
+	ch_auto(buf) struct ch_buf text = CH_BUF_INIT(16 * CH_DF_MAX);
+
+	ch_dockerfile_print(df, &text);
+	if (ch_buf_bad(&text))
+		return ch_err_nomem(err);
+	fwrite(text.data, 1, text.len, stdout);
+	return 0;
+}
+
+/* ---- build ------------------------------------------------------------------------------------
+ */
+
+static int open_cache(const struct ch_image_common *common, struct ch_store *store,
+		      struct ch_cache **ret_cache, struct ch_err *err)
+{
+	const struct ch_cache_options options = { .large = (uint64_t)common->cache_large << 20 };
+
+	if (common->cache == CH_IMAGE_CACHE_OFF)
+		return 0;
+
+	ch_auto(fd) int dir = open(ch_store_where(store), O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (dir < 0)
+		return ch_err_sys(err, "storage '%s'", ch_store_where(store));
+	return ch_cache_open(dir, &options, ret_cache, err);
+}
+
+static int read_force(const struct ch_image_build *set, struct ch_force *ret, struct ch_err *err)
+{
+	ret->no_detect = set->no_force_detect;
+	if (set->has_force && ch_force_set(ret, set->force, err) < 0)
+		return ch_err_in(err, "option --force");
+	for (size_t i = 0; i < set->force_cmds.n; i++)
+		if (ch_force_add(ret, set->force_cmds.v[i], err) < 0)
+			return ch_err_in(err, "option --force-cmd");
+	return 0;
+}
+
+static int run(const struct ch_image_build *set, const struct source *s,
+	       const struct ch_dockerfile *df, const char *tag, struct ch_err *err)
+{
+	ch_auto(store) struct ch_store *store = NULL;
+	ch_auto(cache) struct ch_cache *cache = NULL;
+	ch_auto(force) struct ch_force force = { 0 };
+	struct ch_df_err df_err = { 0 };
+	long start_s;
+
+	if (read_force(set, &force, err) < 0 || ch_start_timeout(&start_s, err) < 0 ||
+	    ch_image_storage(&set->common, &store, err) < 0 ||
+	    open_cache(&set->common, store, &cache, err) < 0)
+		return err->code;
+
+	const struct ch_build build = {
+		.df = df,
+		.file = s->file,
+		.context = s->context,
+		.ignore = s->ignore,
+		.tag = tag,
+		.target = set->target,
+		.args = set->args,
+		.binds = set->binds,
+		.force = force,
+		.secrets = set->secrets,
+		.n_secrets = set->n_secrets,
+		.dry_run = set->dry_run,
+		.keeper = KEEPER,
+		.start_s = (int)start_s,
+		.shelf = { .store = store,
+			   .cache = cache,
+			   .rebuild = set->common.cache == CH_IMAGE_CACHE_REBUILD,
+			   .tell = tell,
+			   .warn = warn },
+	};
+
+	return ch_build(&build, &df_err) < 0 ? show(&df_err, s->file, err) : 0;
+}
+
+static int build(const struct ch_image_build *set, const struct source *s, struct ch_err *err)
+{
+	ch_auto(dockerfile) struct ch_dockerfile df = { 0 };
+	ch_auto(str) char *tag = NULL;
+	struct ch_df_err df_err = { 0 };
+
+	if (ch_dockerfile_parse(s->text.data ? s->text.data : "", s->text.len, &df, &df_err) < 0)
+		return show(&df_err, s->file, err);
+	if (set->parse_only)
+		return print_tree(&df, err);
+	if (set->tag)
+		return run(set, s, &df, set->tag, err);
+	if (ch_build_tag(s->file, s->context, &tag, err) < 0)
+		return err->code;
+	ch_log(CH_INFO, "inferred image name: %s", tag);
+	return run(set, s, &df, tag, err);
+}
+
+int ch_image_build(void *settings, int argc, char **argv, struct ch_err *err)
+{
+	struct source s = { 0 };
+	int rc = find_source(settings, argc > 0 ? argv[0] : ".", &s, err);
+
+	if (rc == 0)
+		rc = build(settings, &s, err);
+	source_done(&s);
+	return rc;
+}

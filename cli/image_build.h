@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* image_build.h - options of ch-image build */
+#ifndef CH_CLI_IMAGE_BUILD_H
+#define CH_CLI_IMAGE_BUILD_H
+
+#include "build/build.h"
+#include "image_options.h"
+
+struct ch_image_build {
+	struct ch_image_common common;
+	const char *file, *tag, *target; /* borrowed from the command line */
+	struct ch_words args;
+	struct ch_binds binds;
+	bool has_force;
+	const char *force; /* NULL: it had no argument; borrowed */
+	struct ch_words force_cmds;
+	bool no_force_detect;
+	struct ch_build_secret *secrets; /* owned */
+	size_t n_secrets;
+	bool dry_run, parse_only;
+};
+
+extern const struct ch_opt ch_image_build_options[];
+
+/* Release what the options' setters have allocated. */
+void ch_image_build_done(void *settings);
+
+#endif

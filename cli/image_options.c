@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "image_options.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/text.h"
+
+#define FLAG(type, field)                                                                          \
+	static int set_##field(void *target, const char *value, struct ch_err *err)                \
+	{                                                                                          \
+		struct type *s = target;                                                           \
+                                                                                                   \
+		(void)value;                                                                       \
+		(void)err;                                                                         \
+		s->field = true;                                                                   \
+		return 0;                                                                          \
+	}
+
+/* ---- common ---------------------------------------------------------------------------------- */
+
+FLAG(ch_image_common, debug)
+FLAG(ch_image_common, dependencies)
+FLAG(ch_image_common, help)
+FLAG(ch_image_common, no_lock)
+FLAG(ch_image_common, version)
+
+#define CACHE(name, mode)                                                                          \
+	static int set_##name(void *target, const char *value, struct ch_err *err)                 \
+	{                                                                                          \
+		struct ch_image_common *s = target;                                                \
+                                                                                                   \
+		(void)value;                                                                       \
+		(void)err;                                                                         \
+		s->cache = mode;                                                                   \
+		return 0;                                                                          \
+	}
+CACHE(cache, CH_IMAGE_CACHE_ON)
+CACHE(no_cache, CH_IMAGE_CACHE_OFF)
+CACHE(rebuild, CH_IMAGE_CACHE_REBUILD)
+
+static int set_cache_large(void *target, const char *value, struct ch_err *err)
+{
+	struct ch_image_common *s = target;
+
+	return ch_text_u32(value, "SIZE", 0, UINT32_MAX, &s->cache_large, err);
+}
+
+static int set_color(void *target, const char *value, struct ch_err *err)
+{
+	struct ch_image_common *s = target;
+
+	return ch_color_parse(value, &s->color, err);
+}
+
+static int set_storage(void *target, const char *value, struct ch_err *err)
+{
+	struct ch_image_common *s = target;
+
+	if (!value[0])
+		return ch_err_set(err, -EINVAL, "DIR is empty");
+	s->storage = value;
+	return 0;
+}
+
+/* The first one behind the sub-command forgets those in front of it. */
+static void count_anew(struct ch_image_common *s)
+{
+	if (!s->is_later)
+		return;
+	s->is_later = false;
+	s->verbose = s->quiet = 0;
+}
+
+static int set_quiet(void *target, const char *value, struct ch_err *err)
+{
+	struct ch_image_common *s = target;
+
+	(void)value;
+	(void)err;
+	count_anew(s);
+	s->quiet++;
+	return 0;
+}
+
+static int set_verbose(void *target, const char *value, struct ch_err *err)
+{
+	struct ch_image_common *s = target;
+
+	(void)value;
+	(void)err;
+	count_anew(s);
+	s->verbose++;
+	return 0;
+}
+
+const struct ch_opt ch_image_options[] = {
+	{ "cache", 0, CH_OPT_RUN, CH_OPT_FLAG, NULL, "use the build cache (default)",
+	  "Use the build cache: what was built before is taken from it, and what is built goes "
+	  "into "
+	  "it. This is the default, unless $CH_IMAGE_CACHE says otherwise.",
+	  set_cache },
+	{ "cache-large", 0, CH_OPT_RUN, CH_OPT_VALUE, "SIZE",
+	  "keep files of SIZE MiB and more beside the cache",
+	  "Keep files of SIZE MiB and more outside the build cache's Git repository, as they are: "
+	  "they "
+	  "need more space, and less time. 0, the default unless $CH_IMAGE_CACHE_LARGE says "
+	  "otherwise: no files.",
+	  set_cache_large },
+	{ "color", 0, CH_OPT_RUN, CH_OPT_OPTIONAL, CH_COLOR_ARG,
+	  "colour errors and warnings (default auto: on a terminal)",
+	  "Print errors and warnings in colour: " CH_COLOR_RULES ".", set_color },
+	{ "debug", 0, CH_OPT_RUN, CH_OPT_FLAG, NULL, "print everything",
+	  "Print all messages there are. So does $CH_IMAGE_DEBUG, if it is set.", set_debug },
+	{ "dependencies", 0, CH_OPT_RUN, CH_OPT_FLAG, NULL, "print what is missing, and exit",
+	  "Print what ch-image needs and does not find, and exit. It needs no other programs: so "
+	  "nothing is printed, and the exit status is 0.",
+	  set_dependencies },
+	{ "help", 'h', CH_OPT_RUN, CH_OPT_FLAG, NULL, "print this help and exit",
+	  "Print help on standard output and exit: behind the sub-command, its own; else "
+	  "a summary.",
+	  set_help },
+	{ "no-cache", 0, CH_OPT_RUN, CH_OPT_FLAG, NULL, "do not use the build cache",
+	  "Do not use the build cache: nothing is taken from it, and nothing goes into it. To "
+	  "build "
+	  "everything again and have the new results in the cache, use --rebuild.",
+	  set_no_cache },
+	{ "no-lock", 0, CH_OPT_RUN, CH_OPT_FLAG, NULL, "do not lock storage",
+	  "Lock nothing in storage, and do not wait for others: for file systems without locks. "
+	  "Two "
+	  "that make the same image at the same time then destroy each other's work, and what "
+	  "killed "
+	  "ones have left is not removed.",
+	  set_no_lock },
+	{ "quiet", 'q', CH_OPT_RUN, CH_OPT_FLAG, NULL, "print less; may be repeated",
+	  "Print no messages but warnings and errors; given twice, nothing but errors. Behind the "
+	  "sub-command, -q and -v are counted anew.",
+	  set_quiet },
+	{ "rebuild", 0, CH_OPT_RUN, CH_OPT_FLAG, NULL, "execute all instructions but FROM",
+	  "Take base images from the build cache, but execute all other instructions again, and "
+	  "have "
+	  "the new results in the cache.",
+	  set_rebuild },
+	{ "storage", 's', CH_OPT_RUN, CH_OPT_VALUE, "DIR", "keep images in DIR",
+	  "Use the storage directory DIR. Default: $CH_IMAGE_STORAGE, which must be absolute, else "
+	  "/var/tmp/USER.ch. It is made if it is missing. It has to be a directory, not a link, of "
+	  "the "
+	  "user's, and not writable for others.",
+	  set_storage },
+	{ "verbose", 'v', CH_OPT_RUN, CH_OPT_FLAG, NULL, "print more; may be repeated",
+	  "Print more messages; may be repeated.", set_verbose },
+	{ "version", 'V', CH_OPT_RUN, CH_OPT_FLAG, NULL, "print the version and exit",
+	  "Print the version on standard output and exit.", set_version },
+	{ 0 },
+};
+
+int ch_image_defaults(struct ch_image_common *common, struct ch_err *err)
+{
+	static const char *const modes[] = {
+		[CH_IMAGE_CACHE_ON] = "enabled",
+		[CH_IMAGE_CACHE_OFF] = "disabled",
+		[CH_IMAGE_CACHE_REBUILD] = "rebuild",
+	};
+	const char *mode = getenv("CH_IMAGE_CACHE"), *large = getenv("CH_IMAGE_CACHE_LARGE");
+	unsigned i = 0;
+
+	if (getenv("CH_IMAGE_DEBUG"))
+		common->debug = true;
+	if (large && large[0] &&
+	    ch_text_u32(large, "CH_IMAGE_CACHE_LARGE", 0, UINT32_MAX, &common->cache_large, err) <
+		    0)
+		return err->code;
+	if (!mode || !mode[0])
+		return 0;
+	while (i < sizeof(modes) / sizeof(modes[0]) && strcmp(mode, modes[i]) != 0)
+		i++;
+	if (i == sizeof(modes) / sizeof(modes[0]))
+		return ch_err_set(err, -EINVAL,
+				  "CH_IMAGE_CACHE: '%s' is none of enabled, disabled, rebuild",
+				  mode);
+	common->cache = i;
+	return 0;
+}
+
+/* ---- list --------------------------------------------------------------------------------------
+ */
+
+FLAG(ch_image_list, json)
+FLAG(ch_image_list, is_long)
+
+const struct ch_opt ch_image_list_options[] = {
+	{ "json", 0, CH_OPT_RUN, CH_OPT_FLAG, NULL, "print one JSON document",
+	  "Print a JSON document: an array with an object for each image, with its name, "
+	  "architecture (null: it does not say), time of the last change (seconds since 1970), and "
+	  "with --long its size in bytes.",
+	  set_json },
+	{ "long", 'l', CH_OPT_RUN, CH_OPT_FLAG, NULL, "print size and age, too",
+	  "Print, in columns, name, architecture, size on the disk, and time of the last change.",
+	  set_is_long },
+	{ 0 },
+};

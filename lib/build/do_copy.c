@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* COPY and ADD. */
+#include "build/step.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/auto.h"
+#include "base/err.h"
+#include "build/copy.h"
+#include "dockerfile/ignore.h"
+#include "hash/hash.h"
+
+/* What the instruction says, expanded. */
+struct words {
+	struct ch_words paths; /* sources, then the destination */
+	struct ch_words texts; /* of here-documents, in their order */
+	char *chmod, *from, *checksum;
+	struct ch_ignore exclude;
+	struct ch_copy_source *sources;
+};
+
+static void words_done(struct words *w)
+{
+	ch_words_done(&w->paths);
+	ch_words_done(&w->texts);
+	free(w->chmod);
+	free(w->from);
+	free(w->checksum);
+	ch_ignore_done(&w->exclude);
+	free(w->sources);
+}
+
+static int expand_heredoc(struct ch_step *step, const struct ch_df_heredoc *doc,
+			  struct ch_words *texts)
+{
+	char *text = NULL;
+	int rc = 0;
+
+	if (doc->is_literal)
+		ch_words_add(texts, doc->body.text);
+	else
+		rc = ch_step_expand(step, &doc->body, &text);
+	if (rc == 0 && !doc->is_literal)
+		ch_words_give(texts, text);
+	return rc;
+}
+
+/* Words that stand for here-documents keep their names. */
+static int expand_paths(struct ch_step *step, struct words *w)
+{
+	const struct ch_df_instr *instr = step->instr;
+	int rc = 0;
+
+	for (size_t i = 0; i < instr->nwords && rc == 0; i++) {
+		const struct ch_df_heredoc *doc = ch_df_heredoc_of(instr, &instr->words[i]);
+		char *text = NULL;
+
+		if (doc) {
+			ch_words_add(&w->paths, doc->name);
+			rc = expand_heredoc(step, doc, &w->texts);
+			continue;
+		}
+		rc = ch_step_expand(step, &instr->words[i], &text);
+		if (rc == 0)
+			ch_words_give(&w->paths, text);
+	}
+	if (rc == 0 && (w->paths.bad || w->texts.bad))
+		rc = ch_step_nomem(step);
+	return rc;
+}
+
+static int expand_flags(struct ch_step *step, struct words *w)
+{
+	struct ch_err err;
+	int rc = ch_step_flag(step, "chmod", &w->chmod);
+
+	if (rc == 0)
+		rc = ch_step_flag(step, "from", &w->from);
+	if (rc == 0)
+		rc = ch_step_flag(step, "checksum", &w->checksum);
+	for (size_t i = 0; i < step->instr->nflags && rc == 0; i++) {
+		ch_auto(str) char *pattern = NULL;
+
+		if (strcmp(step->instr->flags[i].name, "exclude") != 0)
+			continue;
+		rc = ch_step_expand(step, &step->instr->flags[i].value, &pattern);
+		if (rc == 0 && pattern && ch_ignore_add(&w->exclude, pattern, &err) < 0)
+			rc = ch_step_fail(step, &err);
+	}
+	return rc;
+}
+
+/* Texts are in the order of the words that stand for them. */
+static int list_sources(struct ch_step *step, struct words *w)
+{
+	size_t n = w->paths.n - 1;
+	size_t doc = 0;
+
+	w->sources = calloc(n, sizeof(*w->sources));
+	if (!w->sources)
+		return ch_step_nomem(step);
+	for (size_t i = 0; i < n; i++) {
+		w->sources[i].path = w->paths.v[i];
+		if (strstr(w->paths.v[i], "://"))
+			return ch_df_fail(step->df, &step->instr->words[i], 0, step->err, -ENOTSUP,
+					  "'%s': sources have to be files of the context",
+					  w->paths.v[i]);
+		if (!ch_df_heredoc_of(step->instr, &step->instr->words[i]))
+			continue;
+		w->sources[i].text = w->texts.v[doc++];
+		w->sources[i].len = strlen(w->sources[i].text);
+	}
+	return 0;
+}
+
+static int expand(struct ch_step *step, struct words *w)
+{
+	int rc = expand_flags(step, w);
+
+	if (rc == 0)
+		rc = expand_paths(step, w);
+	return rc < 0 ? rc : list_sources(step, w);
+}
+
+static void note(void *data, const char *line)
+{
+	const struct ch_shelf *shelf = data;
+
+	shelf->warn(line, shelf->data);
+}
+
+/* The hash of the files is a part of the key if they are the context's. Those of stages and
+ * images are known by their state, and the step has begun. */
+int ch_step_copy(struct ch_step *step, const struct ch_copy_plan *plan,
+		 const struct ch_context *context)
+{
+	bool has_begun = context->is_image;
+	uint8_t hash[CH_SHA256_BYTES];
+	struct ch_err err;
+	int rc = 0;
+
+	if (!has_begun && step->job->build->shelf.cache) {
+		if (ch_copy_hash(plan, &step->job->hashes, hash, &err) < 0)
+			return ch_step_fail(step, &err);
+		ch_key_add(&step->key, hash, sizeof(hash));
+	}
+	if (!has_begun)
+		rc = ch_step_begin(step);
+	if (rc == 0)
+		rc = ch_step_ready(step);
+	if (rc != 0)
+		return rc < 0 ? rc : 0;
+	if (ch_copy_execute(plan, step->stage->draft.root, &err) < 0)
+		return ch_step_fail(step, &err);
+	return ch_step_end(step, true);
+}
+
+static int execute(struct ch_step *step, struct words *w, const struct ch_context *context)
+{
+	const struct ch_shelf *shelf = &step->job->build->shelf;
+	ch_auto(copy_plan) struct ch_copy_plan plan = { 0 };
+	const struct ch_copy_request request = {
+		.context = context,
+		.sources = w->sources,
+		.n_sources = w->paths.n - 1,
+		.dest = w->paths.v[w->paths.n - 1],
+		.workdir = step->stage->meta.cwd,
+		.chmod = w->chmod,
+		.exclude = w->exclude.n > 0 ? ch_context_by_rules : NULL,
+		.exclude_data = &w->exclude,
+		.parents = ch_df_flag_is_on(step->instr, "parents"),
+		.unpack = step->instr->kind == CH_DF_ADD,
+		.checksum = w->checksum,
+		.note = note,
+		.note_data = (void *)(uintptr_t)shelf,
+	};
+	struct ch_err err;
+
+	if (ch_copy_plan(&request, &plan, &err) < 0)
+		return ch_step_fail(step, &err);
+	return ch_step_copy(step, &plan, context);
+}
+
+/* From a stage or an image: its files are not needed to know whether the result is. */
+static int copy_from(struct ch_step *step, struct words *w)
+{
+	ch_auto(step_source) struct ch_step_source source = { 0 };
+	ch_auto(context) struct ch_context context = CH_CONTEXT_INIT;
+	struct ch_err err;
+	int rc = ch_step_source(step, w->from, &source);
+
+	if (rc == 0)
+		rc = ch_step_begin(step);
+	if (rc != 0 || step->job->build->dry_run)
+		return rc < 0 ? rc : 0;
+
+	int root = ch_step_source_open(step, &source);
+
+	if (root < 0)
+		return root;
+	if (ch_context_of_image(root, w->from, &context, &err) < 0)
+		return ch_step_fail(step, &err);
+	return execute(step, w, &context);
+}
+
+int ch_do_copy(struct ch_step *step)
+{
+	struct words w = { 0 };
+	int rc = expand(step, &w);
+
+	if (rc == 0 && w.from)
+		rc = copy_from(step, &w);
+	else if (rc == 0)
+		rc = execute(step, &w, &step->job->context);
+	words_done(&w);
+	return rc;
+}

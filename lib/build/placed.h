@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* placed.h - what is kept beside, and in, an image of storage for builds
+ *
+ *	stat/NAME	how its files looked when they were the same as a commit (cache.h)
+ *	at/NAME		which commit the finished image is: a link to "COMMIT INODE"
+ *
+ * and in the image /ch/metadata.json, and /ch/environment for ch-run --set-env. */
+#ifndef CH_BUILD_PLACED_H
+#define CH_BUILD_PLACED_H
+
+#include <stdbool.h>
+
+#include "cache/cache.h"
+
+struct ch_err;
+struct ch_oci_meta;
+struct ch_ref;
+struct ch_store;
+
+/* An image for the cache. */
+struct ch_placed {
+	struct ch_cache_image image; /* root and name are borrowed */
+	int dir;		     /* owned */
+};
+
+#define CH_PLACED_INIT ((struct ch_placed){ .dir = -1 })
+
+/* The image REF, whose files are in ROOT. */
+int ch_placed_open(struct ch_store *store, const struct ch_ref *ref, int root,
+		   struct ch_placed *ret_placed, struct ch_err *err);
+
+void ch_placed_done(struct ch_placed *placed);
+
+static inline void ch_auto_placed(struct ch_placed *placed)
+{
+	ch_placed_done(placed);
+}
+
+/* Note that the image REF, which is in storage with ROOT as its directory, is COMMIT. */
+int ch_placed_note(struct ch_store *store, const struct ch_ref *ref, int root,
+		   const struct ch_oid *commit, struct ch_err *err);
+
+/* Is it in storage, and COMMIT? In doubt, not. */
+bool ch_placed_is_at(struct ch_store *store, const struct ch_ref *ref, const struct ch_oid *commit);
+
+/* Metadata of the image in ROOT; without a file, empty. Errors: -EINVAL it cannot be read. */
+int ch_placed_meta(int root, struct ch_oci_meta *ret_meta, struct ch_err *err);
+
+/* Write it. */
+int ch_placed_write_meta(int root, const struct ch_oci_meta *meta, struct ch_err *err);
+
+#endif

@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "build/stage.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/err.h"
+#include "build/placed.h"
+#include "store/store.h"
+#include "sys/tree.h"
+
+#define ROOT_BRANCH "root"
+
+static void say(const struct ch_shelf *shelf, const char *line)
+{
+	shelf->tell(line, shelf->data);
+}
+
+/* ---- states of the cache ------------------------------------------------------------------- */
+
+static int key_state(const struct ch_cache_state *parent, const struct ch_key *key,
+		     struct ch_cache_state *ret, struct ch_err *err)
+{
+	const struct ch_cache_part part = { key->buf.data, key->buf.len };
+
+	if (ch_buf_bad(&key->buf))
+		return ch_err_nomem(err);
+	return ch_cache_state_make(parent, &part, 1, ret, err);
+}
+
+/* Be at COMMIT, with its state and its metadata. */
+static int go_to(struct ch_stage *stage, const struct ch_oid *commit, struct ch_err *err)
+{
+	ch_auto(cache_info) struct ch_cache_info info = { 0 };
+	int rc = ch_cache_read(stage->shelf->cache, commit, &info, err);
+
+	if (rc < 0)
+		return rc;
+	ch_oci_meta_done(&stage->meta);
+	stage->has_commit = true;
+	stage->commit = *commit;
+	stage->state = info.state;
+	if (!info.config || !*info.config)
+		return 0;
+	return ch_oci_meta_parse(info.config, strlen(info.config), &stage->meta, err);
+}
+
+/* A new commit in STAGE's place. IMAGE: NULL, the files are those of the last one. */
+static int commit(struct ch_stage *stage, const char *text, const struct ch_cache_image *image,
+		  const struct ch_cache_state *state, struct ch_err *err)
+{
+	ch_auto(str) char *config = NULL;
+	struct ch_oid made;
+	struct ch_cache_report report = { 0 };
+	int rc = ch_oci_meta_print(&stage->meta, &config, err);
+
+	if (rc < 0)
+		return rc;
+
+	const struct ch_cache_new what = {
+		.parent = stage->has_commit ? &stage->commit : NULL,
+		.image = image,
+		.state = state,
+		.message = text,
+		.config = config,
+	};
+
+	rc = ch_cache_commit(stage->shelf->cache, &what, &made, &report, err);
+	if (rc < 0)
+		return rc;
+	stage->has_commit = true;
+	stage->commit = made;
+	stage->state = *state;
+	if (report.devices || report.sockets)
+		stage->shelf->warn("device files and sockets are not kept in the cache",
+				   stage->shelf->data);
+	return 0;
+}
+
+/* The state that all others come from: nothing. */
+static int go_to_root(struct ch_stage *stage, struct ch_err *err)
+{
+	struct ch_cache *cache = stage->shelf->cache;
+	ch_auto(key) struct ch_key key = CH_KEY_INIT;
+	struct ch_cache_state state;
+	struct ch_oid found;
+
+	ch_key_text(&key, "ROOT");
+	if (key_state(NULL, &key, &state, err) < 0)
+		return err->code;
+
+	int rc = ch_cache_lookup(cache, &state, &found, err);
+
+	if (rc > 0)
+		return go_to(stage, &found, err);
+	if (rc == 0)
+		rc = commit(stage, "ROOT", NULL, &state, err);
+	return rc < 0 ? rc : ch_cache_branch_set(cache, ROOT_BRANCH, &stage->commit, err);
+}
+
+/* ---- begin ------------------------------------------------------------------------------------
+ */
+
+int ch_stage_from_scratch(struct ch_stage *stage, struct ch_err *err)
+{
+	return stage->shelf->cache ? go_to_root(stage, err) : 0;
+}
+
+/* An image that came into storage while there was no cache. Each time it is another one: what
+ * is in it, nobody knows. */
+static int adopt(struct ch_stage *stage, const struct ch_ref *base, int root, struct ch_err *err)
+{
+	ch_auto(key) struct ch_key key = CH_KEY_INIT;
+	ch_auto(str) char *text = NULL;
+	struct ch_cache_state state;
+	struct ch_placed placed = CH_PLACED_INIT;
+	uint8_t salt[16];
+	int rc = go_to_root(stage, err);
+
+	if (rc < 0)
+		return rc;
+	if (getrandom(salt, sizeof(salt), 0) != sizeof(salt) ||
+	    asprintf(&text, "IMPORT %s", base->text) < 0)
+		return ch_err_nomem(err);
+	ch_key_add(&key, salt, sizeof(salt));
+	rc = ch_placed_open(stage->shelf->store, base, root, &placed, err);
+	if (rc == 0)
+		rc = key_state(&stage->state, &key, &state, err);
+	if (rc == 0)
+		rc = ch_placed_meta(root, &stage->meta, err);
+	if (rc == 0)
+		rc = commit(stage, text, &placed.image, &state, err);
+	if (rc == 0)
+		rc = ch_cache_branch_set(stage->shelf->cache, base->text, &stage->commit, err);
+	if (rc == 0)
+		rc = ch_placed_note(stage->shelf->store, base, root, &stage->commit, err);
+	ch_placed_done(&placed);
+	return rc;
+}
+
+/* Is BASE in the cache? Then begin with that: 1, else 0. An image that is not what its branch
+ * says was imported, or made without the cache. */
+static int find_base(struct ch_stage *stage, const struct ch_ref *base, struct ch_err *err)
+{
+	const struct ch_shelf *shelf = stage->shelf;
+	struct ch_oid found;
+	int rc = ch_cache_branch_get(shelf->cache, base->text, &found, err);
+
+	if (rc <= 0)
+		return rc;
+	if (!ch_placed_is_at(shelf->store, base, &found) && ch_store_has(shelf->store, base))
+		return 0;
+	rc = go_to(stage, &found, err);
+	return rc < 0 ? rc : 1;
+}
+
+/* Two builds that begin with the same new image want one state of it. */
+static int find_or_adopt(struct ch_stage *stage, const struct ch_ref *base, struct ch_err *err)
+{
+	struct ch_store *store = stage->shelf->store;
+	int rc = find_base(stage, base, err);
+	int lock;
+
+	if (rc != 0)
+		return rc;
+	lock = ch_store_lock(store, base, err);
+	if (lock < 0)
+		return lock;
+	rc = find_base(stage, base, err);
+	if (rc == 0) {
+		ch_auto(fd) int root = ch_store_read(store, base, err);
+
+		rc = root < 0 ? root : adopt(stage, base, root, err);
+	}
+	ch_store_unlock(store, base, lock);
+	return rc;
+}
+
+int ch_stage_from_image(struct ch_stage *stage, const struct ch_ref *base, struct ch_err *err)
+{
+	if (stage->shelf->cache)
+		return find_or_adopt(stage, base, err);
+	stage->base = ch_store_read(stage->shelf->store, base, err);
+	return stage->base < 0 ? stage->base : ch_placed_meta(stage->base, &stage->meta, err);
+}
+
+int ch_stage_from_stage(struct ch_stage *stage, struct ch_stage *base, struct ch_err *err)
+{
+	if (stage->shelf->cache)
+		return go_to(stage, &base->commit, err);
+
+	ch_auto(str) char *text = NULL;
+	int rc = ch_stage_ready(base, err);
+
+	if (rc == 0)
+		rc = ch_oci_meta_print(&base->meta, &text, err);
+	if (rc == 0)
+		rc = ch_oci_meta_parse(text, strlen(text), &stage->meta, err);
+	if (rc < 0)
+		return rc;
+	stage->base = fcntl(base->draft.root, F_DUPFD_CLOEXEC, 3);
+	return stage->base < 0 ? ch_err_sys(err, "stage '%s'", base->ref.text) : 0;
+}
+
+/* ---- grow ---------------------------------------------------------------------------------- */
+
+int ch_stage_find(struct ch_stage *stage, const struct ch_key *key, struct ch_err *err)
+{
+	struct ch_cache *cache = stage->shelf->cache;
+	struct ch_oid found;
+
+	if (!cache)
+		return 0;
+
+	int rc = key_state(&stage->state, key, &stage->next, err);
+
+	if (rc < 0)
+		return rc;
+	if (!stage->shelf->rebuild && !stage->has_missed)
+		rc = ch_cache_lookup(cache, &stage->next, &found, err);
+	stage->has_missed |= rc == 0;
+	if (rc <= 0)
+		return rc;
+	rc = go_to(stage, &found, err);
+	return rc < 0 ? rc : 1;
+}
+
+static void left_out(void *data, const char *source, mode_t mode)
+{
+	const struct ch_shelf *shelf = data;
+	char line[512];
+
+	(void)mode;
+	snprintf(line, sizeof(line), "not copied: '%s'", source);
+	shelf->warn(line, shelf->data);
+}
+
+static int copy_base(struct ch_stage *stage, struct ch_err *err)
+{
+	if (stage->base < 0)
+		return 0;
+	say(stage->shelf, "copying image ...");
+	return ch_tree_copy_all(stage->base, stage->draft.root, CH_TREE_ALL, left_out,
+				(void *)(uintptr_t)stage->shelf, err);
+}
+
+static int check_out(struct ch_stage *stage, struct ch_err *err)
+{
+	struct ch_placed placed = CH_PLACED_INIT;
+	int rc = ch_placed_open(stage->shelf->store, &stage->ref, stage->draft.root, &placed, err);
+
+	say(stage->shelf, "copying image from cache ...");
+	if (rc == 0)
+		rc = ch_cache_checkout(stage->shelf->cache, &stage->commit, &placed.image, NULL,
+				       err);
+	ch_placed_done(&placed);
+	return rc;
+}
+
+int ch_stage_ready(struct ch_stage *stage, struct ch_err *err)
+{
+	if (stage->is_ready)
+		return 0;
+
+	int rc = ch_draft_new(stage->shelf->store, &stage->ref, CH_DRAFT_EMPTY, &stage->draft, err);
+
+	if (rc < 0)
+		return rc;
+	stage->is_ready = true;
+	return stage->shelf->cache ? check_out(stage, err) : copy_base(stage, err);
+}
+
+int ch_stage_keep(struct ch_stage *stage, const char *text, bool files, struct ch_err *err)
+{
+	struct ch_placed placed = CH_PLACED_INIT;
+
+	if (!stage->shelf->cache)
+		return 0;
+	if (!files)
+		return commit(stage, text, NULL, &stage->next, err);
+
+	int rc = ch_placed_open(stage->shelf->store, &stage->ref, stage->draft.root, &placed, err);
+
+	if (rc == 0)
+		rc = commit(stage, text, &placed.image, &stage->next, err);
+	ch_placed_done(&placed);
+	return rc;
+}
+
+/* ---- end ---------------------------------------------------------------------------------------
+ */
+
+int ch_stage_finish(struct ch_stage *stage, struct ch_err *err)
+{
+	const struct ch_shelf *shelf = stage->shelf;
+	int rc = 0;
+
+	if (stage->is_finished)
+		return 0;
+	if (shelf->cache)
+		rc = ch_cache_branch_set(shelf->cache, stage->ref.text, &stage->commit, err);
+	if (rc == 0 && !stage->is_ready &&
+	    ch_placed_is_at(shelf->store, &stage->ref, &stage->commit))
+		return 0;
+	if (rc == 0)
+		rc = ch_stage_ready(stage, err);
+	if (rc == 0)
+		rc = ch_placed_write_meta(stage->draft.root, &stage->meta, err);
+	if (rc == 0)
+		rc = ch_draft_commit(&stage->draft, err);
+	if (rc == 0 && shelf->cache)
+		rc = ch_placed_note(shelf->store, &stage->ref, stage->draft.root, &stage->commit,
+				    err);
+	stage->is_finished = rc == 0;
+	return rc;
+}
+
+void ch_stage_done(struct ch_stage *stage)
+{
+	ch_draft_done(&stage->draft);
+	ch_auto_fd(&stage->base);
+	ch_oci_meta_done(&stage->meta);
+	ch_ref_done(&stage->ref);
+	*stage = CH_STAGE_INIT;
+}

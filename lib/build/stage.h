@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* stage.h - a stage of a build: an image that grows, instruction by instruction
+ *
+ * With a build cache, a stage is a chain of states. As long as the cache has the next one, only
+ * that is noted; files are needed when it has not (ch_stage_ready), or at the end. Without,
+ * there are files from the beginning.
+ *
+ *	ch_stage_from_...	where it begins
+ *	ch_stage_find		is the state after the next instruction known?
+ *	ch_stage_ready		no: get the files, and execute it
+ *	ch_stage_keep		and note what came of it
+ *	ch_stage_finish		make it an image of storage */
+#ifndef CH_BUILD_STAGE_H
+#define CH_BUILD_STAGE_H
+
+#include <stdbool.h>
+
+#include "build/key.h"
+#include "cache/cache.h"
+#include "oci/meta.h"
+#include "oci/ref.h"
+#include "store/draft.h"
+
+struct ch_err;
+struct ch_store;
+
+/* Where images and states are kept; for all stages. Borrowed. */
+struct ch_shelf {
+	struct ch_store *store;
+	struct ch_cache *cache; /* NULL: none */
+	bool rebuild;		/* do not look for states, but for those of base images */
+	/* Say a line to the user; a warning. */
+	void (*tell)(const char *line, void *data);
+	void (*warn)(const char *line, void *data);
+	void *data;
+};
+
+struct ch_stage {
+	const struct ch_shelf *shelf; /* borrowed */
+	struct ch_ref ref;	      /* the image it becomes */
+	struct ch_oci_meta meta;      /* as of now; for instructions to change */
+
+	/* private */
+	bool has_commit;
+	struct ch_oid commit;
+	struct ch_cache_state state;
+	struct ch_cache_state next; /* after the instruction that was looked for */
+	struct ch_draft draft;
+	int base;	 /* owned; without a cache: files to begin with, or -1: none */
+	bool has_missed; /* nothing behind an instruction that was not known is looked for */
+	bool is_ready, is_finished;
+};
+
+#define CH_STAGE_INIT ((struct ch_stage){ .draft = CH_DRAFT_INIT, .base = -1 })
+
+/* Begin with nothing. */
+int ch_stage_from_scratch(struct ch_stage *stage, struct ch_err *err);
+
+/* Begin with the image BASE of storage. Returns 1 if it was in the cache, else 0.
+ * Errors: -ENOENT there is no such image. */
+int ch_stage_from_image(struct ch_stage *stage, const struct ch_ref *base, struct ch_err *err);
+
+/* Begin with what BASE is by now. */
+int ch_stage_from_stage(struct ch_stage *stage, struct ch_stage *base, struct ch_err *err);
+
+/* Is the state known that an instruction with KEY makes of this one? Then it is ours now.
+ * Returns 1, 0, or a negative errno. */
+int ch_stage_find(struct ch_stage *stage, const struct ch_key *key, struct ch_err *err);
+
+/* Have the files. They are in stage->draft.root, and at stage->draft.path. */
+int ch_stage_ready(struct ch_stage *stage, struct ch_err *err);
+
+/* The instruction that ch_stage_find did not know was executed. TEXT: how it is shown. FILES:
+ * has it changed files, or only metadata? */
+int ch_stage_keep(struct ch_stage *stage, const char *text, bool files, struct ch_err *err);
+
+/* Make it an image. Its files stay where they are, for other stages (stage->draft.root). */
+int ch_stage_finish(struct ch_stage *stage, struct ch_err *err);
+
+void ch_stage_done(struct ch_stage *stage);
+
+#endif

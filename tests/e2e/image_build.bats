@@ -1,0 +1,395 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# ch-image build: instructions, stages, the build cache
+# shellcheck disable=SC2016,SC2154 # shells inside; variables of common.bash and bats
+
+load ../lib/common
+load ../lib/run
+
+setup()
+{
+	ch_setup
+	setup_images
+	store=$tmp/store
+	ctx=$tmp/ctx
+	via=(env "CH_IMAGE_STORAGE=$store")
+	mkdir "$ctx"
+	img -q import "$dir" tiny
+	own "$ctx"
+}
+
+teardown()
+{
+	if [[ -d $store/bucache ]]; then
+		run as_test git -C "$store/bucache" fsck --full --strict
+		[[ $status == 0 ]] || fail "git fsck: $output"
+	fi
+	ch_teardown
+}
+
+# img ARGS...: ch-image, as CH_TEST_AS says, in the context, by bats' run
+img()
+{
+	run --separate-stderr as_test timeout -k 5 60 "${via[@]}" env -C "$ctx" ch-image "$@"
+}
+
+# df NAME: a Dockerfile in the context, from stdin
+df()
+{
+	cat >"$ctx/$1"
+	own "$ctx/$1"
+}
+
+# put NAME TEXT: a file of the context
+put()
+{
+	as_test bash -c 'mkdir -p "$(dirname "$1")"; printf "%s\n" "$2" >"$1"' put "$ctx/$1" "$2"
+}
+
+# builds LINES ARGS...: the build succeeds, and these are its lines on stderr; "..." is any
+builds()
+{
+	local want=$1
+
+	shift
+	img build "$@"
+	[[ $status == 0 ]] || fail "status: $status" "stdout: $output" "stderr: $stderr"
+	# bats takes blanks off the beginning
+	[[ $stderr == "${want#"${want%%[! ]*}"}" ]] || fail "stderr: $stderr" "wanted: $want"
+}
+
+# fails REGEX ARGS...: the build fails, and says so
+fails()
+{
+	local regex=$1
+
+	shift
+	img build "$@"
+	[[ $status == 1 && $stderr =~ $regex ]] ||
+		fail "status: $status" "stdout: $output" "stderr: $stderr" "wanted: $regex"
+}
+
+# in_image NAME COMMANDS: what they print, in the image
+in_image()
+{
+	ch "$1" -- sh -c "$2"
+}
+
+# ---- the build cache ---------------------------------------------------------------------------
+
+@test "cache: a Dockerfile twice, and one that differs in its last line" {
+	df a.df <<-'END'
+		FROM tiny
+		RUN echo foo
+		RUN echo bar
+	END
+	sed 's/bar/qux/' "$ctx/a.df" | df c.df
+	builds '  1. FROM tiny
+  2. RUN.S echo foo
+copying image from cache ...
+  3. RUN.S echo bar
+grown in 3 instructions: foo' -t foo -f a.df .
+	assert_equal "$output" $'foo\nbar'
+	builds '  1* FROM tiny
+  2* RUN.S echo foo
+  3* RUN.S echo bar
+grown in 3 instructions: foo' -t foo -f a.df .
+	assert_equal "$output" ''
+	builds '  1* FROM tiny
+  2* RUN.S echo foo
+  3. RUN.S echo qux
+copying image from cache ...
+grown in 3 instructions: c' -t c -f c.df .
+	assert_equal "$output" qux
+	assert_equal "$(as_test git -C "$store/bucache" log --format=%s refs/heads/c | tr '\n' ,)" \
+		'RUN.S echo qux,RUN.S echo foo,IMPORT tiny,ROOT,'
+}
+
+@test "cache: a state that is known is an image again when it was deleted" {
+	printf 'FROM tiny\nRUN echo x >/x\n' | df Dockerfile
+	img build -t one .
+	img delete one
+	builds '  1* FROM tiny
+  2* RUN.S echo x >/x
+copying image from cache ...
+grown in 2 instructions: one' -t one .
+	assert_equal "$(in_image one 'cat /x')" x
+}
+
+@test "cache: contents of copied files count, their times do not" {
+	put file one
+	printf 'FROM tiny\nCOPY file /f\n' | df Dockerfile
+	img build -t one .
+	as_test touch -d '2001-01-01' "$ctx/file"
+	img build -t one .
+	[[ $stderr == *'2* COPY'* ]]
+	# The same size, and the same time.
+	put file two
+	as_test touch -d '2001-01-01' "$ctx/file"
+	img build -t one .
+	[[ $stderr == *'2. COPY'* ]]
+	assert_equal "$(in_image one 'cat /f')" two
+}
+
+@test "cache: a base image that was imported anew is another one" {
+	printf 'FROM tiny\nRUN cat /new || true\n' | df Dockerfile
+	img build -t one .
+	copy_image "$tmp/new"
+	as_test bash -c 'echo new >"$1/new"' - "$tmp/new"
+	img import "$tmp/new" tiny
+	builds '  1. FROM tiny
+  2. RUN.S cat /new || true
+copying image from cache ...
+grown in 2 instructions: one' -t one .
+	assert_equal "$output" new
+}
+
+@test "cache: none, and rebuild" {
+	printf 'FROM tiny\nRUN echo $$ >/x; echo ran\n' | df Dockerfile
+	builds '  1. FROM tiny
+  2. RUN.S echo $$ >/x; echo ran
+copying image ...
+grown in 2 instructions: one' --no-cache -t one .
+	[[ ! -e $store/bucache ]]
+	img build -t one .
+	img build --rebuild -t one .
+	[[ $status == 0 && $output == ran && $stderr == *'1* FROM tiny'*'2. RUN.S'* ]]
+	img build -t one .
+	[[ $status == 0 && ! $output && $stderr == *'2* RUN.S'* ]]
+}
+
+@test "cache: how root is emulated is a part of the key" {
+	printf 'FROM tiny\nRUN chown 5:5 /etc/passwd\n' | df Dockerfile
+	img build -t one .
+	((status == 0))
+	[[ $CH_TEST_AS == root ]] || fails 'RUN: the command exited with status 1' --force=none -t one .
+}
+
+# ---- instructions ---------------------------------------------------------------------------
+
+@test "instructions: metadata" {
+	df Dockerfile <<-'END'
+		FROM tiny
+		ENV A=1 B="two words"
+		ENV OLD old form
+		LABEL org.x=y
+		WORKDIR /new/place
+		WORKDIR below
+		RUN pwd; echo "$A $B $OLD $HOME"; id -u
+		SHELL ["/bin/sh", "-e", "-c"]
+		RUN false; echo not reached || true
+	END
+	fails 'Dockerfile:9:1: RUN: the command exited with status 1.*
+  RUN false; echo not reached .. true
+  \^' -t one .
+	assert_equal "$output" $'/new/place/below\n1 two words old form /root\n0'
+	# A failure leaves no image; what was done before is in the cache.
+	img list
+	assert_equal "$output" 'tiny (amd64)'
+	df Dockerfile <<-'END'
+		FROM tiny
+		USER nobody
+		EXPOSE 80 443/udp
+		VOLUME /v
+		STOPSIGNAL SIGINT
+		HEALTHCHECK --interval=5s CMD true
+		MAINTAINER me
+		ENTRYPOINT ["/bin/echo", "entry"]
+		CMD ["cmd"]
+	END
+	img build -t one .
+	((status == 0))
+	as_test python3 - "$store/img/one/ch/metadata.json" <<-'END'
+		import json, sys
+		doc = json.load(open(sys.argv[1]))
+		assert doc["user"] == "nobody" and doc["ports"] == ["80", "443/udp"], doc
+		assert doc["volumes"] == ["/v"] and doc["stopsignal"] == "SIGINT", doc
+		assert doc["health"] == "true" and doc["healthopts"] == {"interval": "5s"}, doc
+		assert doc["labels"] == {"maintainer": "me"}, doc
+		assert doc["entrypoint"] == ["/bin/echo", "entry"] and doc["cmd"] == ["cmd"], doc
+	END
+	inside 'entry cmd' one
+	# Another ENTRYPOINT: the base's CMD was not for it.
+	printf 'FROM one\nENTRYPOINT ["/bin/echo", "two"]\n' | df Dockerfile
+	img build -t two .
+	inside two two
+}
+
+@test "instructions: ARG, --build-arg, and what is not set" {
+	df Dockerfile <<-'END'
+		ARG base=none
+		FROM ${base}
+		ARG a=default
+		ARG b
+		RUN echo "$a ${b-unset} $TARGETARCH"
+		ENV c=$nothing
+	END
+	img build --build-arg base=tiny --build-arg b=given -t one .
+	((status == 0))
+	[[ $output == 'default given '* ]]
+	[[ $stderr =~ warning:\ Dockerfile:6:[0-9]+:\ variable\ \'nothing\'\ is\ not\ set ]]
+	fails "image 'none' is not in storage" -t one .
+	fails "'Dockerfile' has no ARG 'z'" --build-arg base=tiny --build-arg z=1 -t one .
+	# Proxies are there without ARG, and are no reason to build anew.
+	printf 'FROM tiny\nRUN echo "$http_proxy"\n' | df Dockerfile
+	via+=(http_proxy=one)
+	img build -t one .
+	assert_equal "$output" one
+	via+=(http_proxy=two)
+	img build -t one .
+	assert_equal "$output" ''
+}
+
+@test "instructions: here-documents and exec form" {
+	df Dockerfile <<-'END'
+		FROM tiny
+		ENV who=me
+		COPY <<-one <<'two' /d/
+			hello $who
+		one
+		hello $who
+		two
+		RUN <<EOF
+		cat /d/one
+		cat /d/two
+		EOF
+		RUN ["/bin/echo", "$who", "'"]
+	END
+	img build -t one .
+	((status == 0))
+	assert_equal "$output" $'hello me\nhello $who\n$who \''
+}
+
+@test "instructions: ONBUILD" {
+	printf 'FROM tiny\nONBUILD RUN echo triggered $x\nENV x=1\n' | df Dockerfile
+	img build -t base .
+	assert_equal "$output" ''
+	printf 'FROM base\n' | df Dockerfile
+	img build -t one .
+	assert_equal "$output" 'triggered 1'
+	printf 'FROM one\n' | df Dockerfile
+	img build -t two .
+	assert_equal "$output" ''
+}
+
+@test "instructions: RUN --mount" {
+	put file context
+	df Dockerfile <<-'END'
+		FROM tiny AS first
+		RUN mkdir /made; echo stage >/made/file
+		FROM tiny
+		RUN --mount=type=bind,target=/m,source=file cat /m
+		RUN --mount=type=bind,from=first,source=/made,target=/m cat /m/file
+		RUN --mount=type=cache,target=/c cat /c/n; echo more >>/c/n
+		RUN --mount=type=secret,id=s cat /run/secrets/s; echo
+		RUN --mount=type=tmpfs,target=/t echo x >/t/x
+		RUN ls -d /m /c /t /run/secrets 2>/dev/null; true
+	END
+	via+=(s=hidden-words)
+	img build --secret id=s -t one .
+	((status == 0))
+	assert_equal "$output" $'context\nstage\nhidden-words'
+	run ! as_test grep -rqs hidden-words "$store/img" "$store/stat" "$store/at"
+	img build --rebuild --secret id=s -t one .
+	assert_equal "$output" $'context\nstage\nmore\nhidden-words'
+}
+
+@test "instructions: a compiler that is bound" {
+	as_test mkdir -p "$tmp/vendor/bin"
+	as_test bash -c 'printf "#!/bin/sh\necho compiled\n" >"$1"; chmod 755 "$1"' - "$tmp/vendor/bin/cc"
+	printf 'FROM tiny\nRUN /opt/vendor/bin/cc hello.c\n' | df Dockerfile
+	img build --bind "$tmp/vendor:/opt/vendor" -t one .
+	((status == 0))
+	assert_equal "$output" compiled
+	[[ ! -e $store/img/one/opt/vendor ]]
+}
+
+# ---- stages ------------------------------------------------------------------------------------
+
+@test "stages: copies between them, and those that nobody needs" {
+	df Dockerfile <<-'END'
+		FROM tiny AS made
+		RUN echo made >/made
+		FROM tiny AS unneeded
+		RUN echo not run; false
+		FROM made AS next
+		RUN echo next >>/made
+		FROM scratch
+		COPY --from=next /made /made
+		COPY --from=tiny /bin/busybox /bin/sh
+	END
+	img build -t one .
+	((status == 0))
+	[[ $stderr != *unneeded* ]]
+	assert_equal "$(in_image one 'while read -r x; do echo $x; done </made' | tr '\n' ,)" made,next,
+	img build -t one .
+	[[ $stderr != *'. '[A-Z]* ]]
+	img build --target made -t two .
+	((status == 0))
+	assert_equal "$(in_image two 'cat /made')" made
+	fails "has no stage 'other'" --target other -t two .
+}
+
+# ---- the command line -----------------------------------------------------------------------
+
+@test "names: of Dockerfile, context, and stdin" {
+	printf 'FROM tiny\n' | df Dockerfile
+	printf 'FROM tiny\n' | df 'Dockerfile.@FOO.bar'
+	printf 'FROM tiny\n' | df 'baz.@QUX.dockerfile'
+	img build .
+	[[ $status == 0 && $stderr == *'grown in 1 instruction: ctx' ]]
+	img build -f 'Dockerfile.@FOO.bar' .
+	[[ $stderr == *'grown in 1 instruction: foo.bar' ]]
+	img build -f 'baz.@QUX.dockerfile'
+	[[ $stderr == *'grown in 1 instruction: baz.qux' ]]
+	run --separate-stderr as_test "${via[@]}" bash -c 'echo "FROM tiny" | ch-image build -t three -'
+	[[ $status == 0 && $stderr == *'grown in 1 instruction: three' ]]
+}
+
+@test "errors have a place, a line and a caret" {
+	printf 'FROM tiny\nCOPI a b\n' | df Dockerfile
+	fails "^ch-image: error: Dockerfile:2:1: unknown instruction 'COPI'.*
+  COPI a b
+  \^" -t one .
+	printf 'FROM tiny\nENV a=${b:?none}\n' | df Dockerfile
+	fails 'Dockerfile:2:[0-9]+: .*none' -t one .
+	printf 'FROM tiny\nCOPY nothing /\n' | df Dockerfile
+	fails "Dockerfile:2:1: source 'nothing'" -t one .
+	as_test ln -s /etc "$ctx/out"
+	printf 'FROM tiny\nCOPY out/passwd /\n' | df Dockerfile
+	fails 'Dockerfile:2:1: .*out' -t one .
+	fails 'nowhere' -f nowhere .
+	fails "context 'https://x/y'" https://x/y
+	printf 'FROM one\n' | df Dockerfile
+	fails 'cannot be its own base' -t one .
+	img build --parse-only .
+	[[ $status == 0 && $output == *FROM* && ! $stderr ]]
+}
+
+@test "dry run: nothing is executed, nothing is made" {
+	printf 'FROM tiny\nRUN echo x\nWORKDIR /new\n' | df Dockerfile
+	builds '  1. FROM tiny
+  2. RUN.S echo x
+  3. WORKDIR /new
+would be grown in 3 instructions: one' --dry-run -t one .
+	assert_equal "$output" ''
+	img list
+	assert_equal "$output" 'tiny (amd64)'
+}
+
+@test "two builds at a time, and one that is killed" {
+	printf 'FROM tiny\nARG n\nRUN echo $n >/n; sleep 0.5\n' | df Dockerfile
+	as_test "${via[@]}" env -C "$ctx" bash -c '
+		for n in 1 2 3; do ch-image -q build --build-arg n=$n -t "image$n" . & pids+=($!); done
+		for pid in "${pids[@]}"; do wait $pid || exit 1; done'
+	for n in 1 2 3; do assert_equal "$(in_image "image$n" 'cat /n')" $n; done
+	printf 'FROM tiny\nRUN echo begun >/b; sleep 100\n' | df Dockerfile
+	as_test "${via[@]}" env -C "$ctx" setsid ch-image -q build -t killed . &
+	await 10 test -e "$store/tmp/killed~0/b"
+	as_test pkill -KILL -x ch-image
+	wait || true
+	await 10 bash -c '! pgrep -x sleep'
+	img list
+	[[ $status == 0 && $output != *killed* ]]
+	assert_equal "$(as_test ls "$store/tmp")" ''
+}

@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "oci/ref.h"
+#include "store/draft.h"
+#include "sys/rmtree.h"
+#include "unit.h"
+
+static char place[] = "/tmp/test_store.XXXXXX";
+static char path[PATH_MAX];
+static struct ch_buf notes = CH_BUF_INIT(65536);
+
+static void note(void *data, const char *line)
+{
+	ch_buf_addf(data, "%s\n", line);
+}
+
+static const struct ch_store_options options = {
+	.path = path,
+	.note = note,
+	.note_data = &notes,
+};
+
+static int set_up_all(void **state)
+{
+	(void)state;
+	return mkdtemp(place) ? 0 : -1;
+}
+
+static int tear_down_all(void **state)
+{
+	(void)state;
+	return rmdir(place);
+}
+
+static int set_up(void **state)
+{
+	(void)state;
+	snprintf(path, sizeof(path), "%s/store", place);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	ch_auto(fd) int top = open(place, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct ch_err err;
+
+	ch_buf_done(&notes);
+	notes = CH_BUF_INIT(65536);
+	return ch_rmtree(top, "store", &err);
+}
+
+static struct ch_store *open_it(void)
+{
+	struct ch_store *store = NULL;
+	struct ch_err err;
+
+	if (ch_store_open(&options, &store, &err) < 0)
+		fail_msg("%s", err.msg);
+	return NOT_NULL(store);
+}
+
+static int open_fails(const char *reason)
+{
+	ch_auto(store) struct ch_store *store = NULL;
+	struct ch_err err = { 0 };
+	int rc = ch_store_open(&options, &store, &err);
+
+	if (rc == 0 || !strstr(err.msg, reason))
+		fail_msg("%d: %s", rc, err.msg);
+	return rc;
+}
+
+static void put(int dir, const char *name, const char *text)
+{
+	ch_auto(fd) int fd = openat(dir, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+
+	assert_true(fd >= 0);
+	assert_true(dprintf(fd, "%s", text) >= 0);
+}
+
+static bool has(int dir, const char *name)
+{
+	struct stat st;
+
+	return fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static struct ch_ref parse(const char *text)
+{
+	struct ch_ref ref = { 0 };
+	struct ch_err err;
+
+	assert_int_equal(ch_ref_parse(text, &ref, &err), 0);
+	return ref;
+}
+
+/* Make the image NAME, with a file FILE. */
+static void make(struct ch_store *store, const char *name, const char *file)
+{
+	ch_auto(ref) struct ch_ref ref = parse(name);
+	ch_auto(draft) struct ch_draft draft = CH_DRAFT_INIT;
+	struct ch_err err;
+
+	assert_int_equal(ch_draft_new(store, &ref, CH_DRAFT_EMPTY, &draft, &err), 0);
+	put(draft.root, file, "");
+	if (ch_draft_commit(&draft, &err) < 0)
+		fail_msg("%s", err.msg);
+	assert_true(has(draft.root, file));
+}
+
+static size_t count(const struct ch_store *store, const char *name)
+{
+	ch_auto(store_names) struct ch_store_names names = { 0 };
+	struct ch_err err;
+	size_t n = 0;
+
+	assert_int_equal(ch_store_list(store, &names, &err), 0);
+	for (size_t i = 0; i < names.n; i++)
+		n += !name || strcmp(names.list[i], name) == 0;
+	return n;
+}
+
+/* How many entries has the directory NAME of storage? */
+static size_t entries(const char *name)
+{
+	char dir[PATH_MAX + 16];
+	size_t n = 0;
+
+	snprintf(dir, sizeof(dir), "%s/%s", path, name);
+
+	ch_auto(dir) DIR *stream = opendir(dir);
+	const struct dirent *e;
+
+	while ((e = readdir(NOT_NULL(stream))))
+		n += e->d_name[0] != '.';
+	return n;
+}
+
+/* ---- opening ------------------------------------------------------------------------------- */
+
+static void is_made_private_and_opened_again(void **state)
+{
+	(void)state;
+	struct stat st;
+
+	for (int i = 0; i < 2; i++) {
+		ch_auto(store) struct ch_store *store = open_it();
+
+		assert_int_equal(count(store, NULL), 0);
+	}
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0700);
+}
+
+static void what_is_not_ours_is_left_alone(void **state)
+{
+	(void)state;
+
+	assert_int_equal(mkdir(path, 0700), 0);
+
+	ch_auto(fd) int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	put(fd, "version", "7\n");
+	assert_int_equal(open_fails("Charliecloud's ch-image (version 7)"), -EEXIST);
+	put(fd, "version", "charlie storage 99\n");
+	assert_int_equal(open_fails("of version 99"), -EPROTO);
+	put(fd, "version", "something\n");
+	assert_int_equal(open_fails("is not storage of ch-image"), -EEXIST);
+	assert_int_equal(unlinkat(fd, "version", 0), 0);
+	put(fd, "file", "");
+	assert_int_equal(open_fails("is not storage of ch-image"), -EEXIST);
+	assert_int_equal(entries(""), 1);
+	/* What a killed maker leaves is no obstacle. */
+	assert_int_equal(unlinkat(fd, "file", 0), 0);
+	put(fd, "version.new", "char");
+	ch_store_close(open_it());
+}
+
+static void what_others_can_change_is_refused(void **state)
+{
+	(void)state;
+	char target[PATH_MAX + 8];
+
+	assert_int_equal(mkdir(path, 0700), 0);
+	assert_int_equal(chmod(path, 0770), 0);
+	assert_int_equal(open_fails("others may write to it"), -EPERM);
+	assert_int_equal(chmod(path, 0700), 0);
+	ch_store_close(open_it());
+	snprintf(target, sizeof(target), "%s/img", path);
+	assert_int_equal(chmod(target, 0777), 0);
+	assert_int_equal(open_fails("img: others may write to it"), -EPERM);
+	assert_int_equal(chmod(target, 0700), 0);
+	snprintf(target, sizeof(target), "%s.real", path);
+	assert_int_equal(rename(path, target), 0);
+	assert_int_equal(symlink(target, path), 0);
+	assert_int_equal(open_fails("it is a symbolic link"), -ENOTDIR);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(rename(target, path), 0);
+}
+
+static void reset_begins_anew(void **state)
+{
+	(void)state;
+	struct ch_err err;
+	struct ch_store *store = open_it();
+
+	make(store, "a", "file");
+	ch_auto(fd) int fd = ch_store_dir(store, "bucache", &err);
+
+	put(fd, "object", "");
+	ch_store_close(store);
+	assert_int_equal(ch_store_reset(&options, &err), 0);
+	store = open_it();
+	assert_int_equal(count(store, NULL), 0);
+	assert_false(has(fd, "object"));
+	ch_store_close(store);
+}
+
+/* ---- images ------------------------------------------------------------------------------- */
+
+static void images_are_made_replaced_and_deleted(void **state)
+{
+	(void)state;
+	ch_auto(store) struct ch_store *store = open_it();
+	ch_auto(ref) struct ch_ref ref = parse("h:80/a/b:c");
+	struct ch_err err;
+
+	make(store, "b", "one");
+	make(store, "h:80/a/b:c", "one");
+	assert_int_equal(count(store, NULL), 2);
+	assert_int_equal(count(store, "h:80/a/b:c"), 1);
+
+	ch_auto(fd) int fd = ch_store_read(store, &ref, &err);
+
+	make(store, "h:80/a/b:c", "two");
+	assert_int_equal(count(store, NULL), 2);
+	/* Who reads keeps what it has. */
+	assert_true(has(fd, "one"));
+	assert_int_equal(entries("tmp"), 1);
+	ch_close(&fd);
+	fd = ch_store_read(store, &ref, &err);
+	assert_true(has(fd, "two") && !has(fd, "one"));
+	ch_close(&fd);
+
+	assert_int_equal(ch_store_delete(store, &ref, &err), 0);
+	assert_int_equal(ch_store_delete(store, &ref, &err), -ENOENT);
+	assert_int_equal(ch_store_read(store, &ref, &err), -ENOENT);
+	assert_int_equal(count(store, NULL), 1);
+	assert_int_equal(entries("locks"), 0);
+
+	/* The next one removes what was read. */
+	ch_store_close(ch_take(store));
+	store = open_it();
+	assert_int_equal(entries("tmp"), 0);
+}
+
+static void what_is_not_committed_goes(void **state)
+{
+	(void)state;
+	ch_auto(store) struct ch_store *store = open_it();
+	ch_auto(ref) struct ch_ref ref = parse("a");
+	struct ch_err err;
+
+	{
+		ch_auto(draft) struct ch_draft draft = CH_DRAFT_INIT;
+
+		assert_int_equal(ch_draft_new(store, &ref, CH_DRAFT_EMPTY, &draft, &err), 0);
+		put(draft.root, "file", "");
+		assert_int_equal(mkdirat(draft.root, "dir", 0), 0);
+		assert_int_equal(entries("tmp"), 1);
+	}
+	assert_int_equal(entries("tmp"), 0);
+	assert_int_equal(count(store, NULL), 0);
+}
+
+static void an_image_can_be_taken_unless_it_is_read(void **state)
+{
+	(void)state;
+	ch_auto(store) struct ch_store *store = open_it();
+	ch_auto(ref) struct ch_ref ref = parse("a");
+	struct ch_err err;
+
+	make(store, "a", "one");
+	for (int is_read = 0; is_read < 2; is_read++) {
+		ch_auto(fd) int fd = is_read ? ch_store_read(store, &ref, &err) : -1;
+		ch_auto(draft) struct ch_draft draft = CH_DRAFT_INIT;
+
+		assert_int_equal(ch_draft_new(store, &ref, CH_DRAFT_TAKE, &draft, &err), 0);
+		assert_int_equal(draft.is_taken, !is_read);
+		assert_int_equal(has(draft.root, "one"), !is_read);
+		assert_int_equal(ch_draft_commit(&draft, &err), 0);
+		assert_int_equal(count(store, NULL), 1);
+	}
+}
+
+/* ---- other processes ------------------------------------------------------------------------- */
+
+/* A process that makes image "a", tells so by SIGSTOP, and goes on when it is continued. */
+static pid_t make_elsewhere(void)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0) {
+		struct ch_store *store = open_it();
+		struct ch_ref ref = parse("a");
+		struct ch_draft draft = CH_DRAFT_INIT;
+		struct ch_err err;
+		int rc = ch_draft_new(store, &ref, CH_DRAFT_EMPTY, &draft, &err);
+
+		put(draft.root, "elsewhere", "");
+		raise(SIGSTOP);
+		_exit(rc < 0 || ch_draft_commit(&draft, &err) < 0);
+	}
+	assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
+	assert_true(WIFSTOPPED(status));
+	return pid;
+}
+
+static void the_dead_are_cleared_away(void **state)
+{
+	(void)state;
+	pid_t pid = make_elsewhere();
+
+	/* As long as it lives, nobody touches what it makes. */
+	ch_store_close(open_it());
+	assert_int_equal(entries("tmp"), 1);
+	assert_null(notes.data);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	ch_store_close(open_it());
+	assert_int_equal(entries("tmp"), 0);
+	assert_int_equal(entries("locks"), 0);
+	assert_string_equal(NOT_NULL(notes.data),
+			    "dropped unfinished image 'a': its maker was killed\n");
+}
+
+static void the_same_image_waits_and_others_do_not(void **state)
+{
+	(void)state;
+	ch_auto(store) struct ch_store *store = open_it();
+	ch_auto(ref) struct ch_ref ref = parse("a");
+	pid_t pid = make_elsewhere();
+	char wanted[80];
+	int status;
+
+	make(store, "b", "file");
+	assert_null(notes.data);
+
+	pid_t helper = fork();
+
+	if (helper == 0) {
+		usleep(50000);
+		kill(pid, SIGCONT);
+		_exit(0);
+	}
+	make(store, "a", "here");
+	snprintf(wanted, sizeof(wanted),
+		 "waiting: image 'a' is being made or deleted by process %d\n", (int)pid);
+	assert_string_equal(NOT_NULL(notes.data), wanted);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	waitpid(helper, NULL, 0);
+
+	struct ch_err err;
+	ch_auto(fd) int fd = ch_store_read(store, &ref, &err);
+
+	assert_true(has(fd, "here") && !has(fd, "elsewhere"));
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		TEST(is_made_private_and_opened_again),	       TEST(what_is_not_ours_is_left_alone),
+		TEST(what_others_can_change_is_refused),       TEST(reset_begins_anew),
+		TEST(images_are_made_replaced_and_deleted),    TEST(what_is_not_committed_goes),
+		TEST(an_image_can_be_taken_unless_it_is_read), TEST(the_dead_are_cleared_away),
+		TEST(the_same_image_waits_and_others_do_not),
+	};
+
+	return cmocka_run_group_tests(tests, set_up_all, tear_down_all);
+}
