@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "image.h"
 #include "image_build.h"
+#include "image_cache.h"
 #include "opt/optdoc.h"
 #include "rt/version.h"
 #include "store/store.h"
@@ -22,6 +23,9 @@ enum { EXIT_NO = 1, EXIT_USAGE_ = 64 };
 static const struct ch_image_verb verbs[] = {
 	{ "build", "[CONTEXT]", "build an image by a Dockerfile", 0, 1, ch_image_build_options,
 	  sizeof(struct ch_image_build), ch_image_build, ch_image_build_done },
+	{ "build-cache", "", "look at the build cache, and keep it in order", 0, 0,
+	  ch_image_build_cache_options, sizeof(struct ch_image_build_cache), ch_image_build_cache,
+	  NULL },
 	{ "delete", "GLOB...", "delete images from storage", 1, -1, NULL,
 	  sizeof(struct ch_image_common), ch_image_delete, NULL },
 	{ "gestalt", "SELECTOR", "say what this ch-image can do, and where", 1, 1, NULL,
@@ -32,6 +36,8 @@ static const struct ch_image_verb verbs[] = {
 	  sizeof(struct ch_image_list), ch_image_list, NULL },
 	{ "reset", "", "delete everything from storage", 0, 0, NULL, sizeof(struct ch_image_common),
 	  ch_image_reset, NULL },
+	{ "undelete", "IMAGE", "bring back a deleted image from the build cache", 1, 1, NULL,
+	  sizeof(struct ch_image_common), ch_image_undelete, NULL },
 };
 
 enum { VERBS = sizeof(verbs) / sizeof(verbs[0]) };

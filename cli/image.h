@@ -29,10 +29,12 @@ int ch_image_storage(const struct ch_image_common *common, struct ch_store **ret
 		     struct ch_err *err);
 
 int ch_image_build(void *settings, int argc, char **argv, struct ch_err *err);
+int ch_image_build_cache(void *settings, int argc, char **argv, struct ch_err *err);
 int ch_image_delete(void *settings, int argc, char **argv, struct ch_err *err);
 int ch_image_gestalt(void *settings, int argc, char **argv, struct ch_err *err);
 int ch_image_import(void *settings, int argc, char **argv, struct ch_err *err);
 int ch_image_list(void *settings, int argc, char **argv, struct ch_err *err);
 int ch_image_reset(void *settings, int argc, char **argv, struct ch_err *err);
+int ch_image_undelete(void *settings, int argc, char **argv, struct ch_err *err);
 
 #endif

@@ -18,20 +18,9 @@
 #include "dockerfile/dockerfile.h"
 #include "dockerfile/err.h"
 #include "image.h"
+#include "image_cache.h"
 #include "rt/start.h"
 #include "store/store.h"
-
-static void tell(const char *line, void *data)
-{
-	(void)data;
-	ch_log(CH_INFO, "%s", line);
-}
-
-static void warn(const char *line, void *data)
-{
-	(void)data;
-	ch_log(CH_WARN, "%s", line);
-}
 
 /* ---- the Dockerfile -------------------------------------------------------------------------- */
 
@@ -152,21 +141,6 @@ static int print_tree(const struct ch_dockerfile *df, struct ch_err *err)
 /* ---- build ------------------------------------------------------------------------------------
  */
 
-static int open_cache(const struct ch_image_common *common, struct ch_store *store,
-		      struct ch_cache **ret_cache, struct ch_err *err)
-{
-	const struct ch_cache_options options = { .large = (uint64_t)common->cache_large << 20 };
-
-	if (common->cache == CH_IMAGE_CACHE_OFF)
-		return 0;
-
-	ch_auto(fd) int dir = open(ch_store_where(store), O_PATH | O_DIRECTORY | O_CLOEXEC);
-
-	if (dir < 0)
-		return ch_err_sys(err, "storage '%s'", ch_store_where(store));
-	return ch_cache_open(dir, &options, ret_cache, err);
-}
-
 static int read_force(const struct ch_image_build *set, struct ch_force *ret, struct ch_err *err)
 {
 	ret->no_detect = set->no_force_detect;
@@ -189,7 +163,7 @@ static int run(const struct ch_image_build *set, const struct source *s,
 
 	if (read_force(set, &force, err) < 0 || ch_start_timeout(&start_s, err) < 0 ||
 	    ch_image_storage(&set->common, &store, err) < 0 ||
-	    open_cache(&set->common, store, &cache, err) < 0)
+	    ch_image_cache(&set->common, store, &cache, err) < 0)
 		return err->code;
 
 	const struct ch_build build = {
@@ -207,14 +181,12 @@ static int run(const struct ch_image_build *set, const struct source *s,
 		.dry_run = set->dry_run,
 		.keeper = KEEPER,
 		.start_s = (int)start_s,
-		.shelf = { .store = store,
-			   .cache = cache,
-			   .rebuild = set->common.cache == CH_IMAGE_CACHE_REBUILD,
-			   .tell = tell,
-			   .warn = warn },
+		.shelf = ch_image_shelf(&set->common, store, cache),
 	};
 
-	return ch_build(&build, &df_err) < 0 ? show(&df_err, s->file, err) : 0;
+	if (ch_build(&build, &df_err) < 0)
+		return show(&df_err, s->file, err);
+	return cache && !set->dry_run ? ch_cache_tidy(cache, 0, err) : 0;
 }
 
 static int build(const struct ch_image_build *set, const struct source *s, struct ch_err *err)

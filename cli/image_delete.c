@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "image.h"
+#include "image_cache.h"
 #include "oci/ref.h"
 #include "store/store.h"
 
@@ -28,18 +29,25 @@ static bool is_stage(const char *pattern, const char *name)
 	return image && fnmatch(pattern, image, 0) == 0;
 }
 
-static int delete_one(struct ch_store *store, const char *name, struct ch_err *err)
+/* What it was stays in the cache (NULL: there is none), for undelete. */
+static int delete_one(struct ch_store *store, struct ch_cache *cache, const char *name,
+		      struct ch_err *err)
 {
 	ch_auto(ref) struct ch_ref ref = { 0 };
 
 	if (ch_ref_parse(name, &ref, err) < 0)
 		return err->code;
 	ch_log(CH_INFO, "deleting image: %s", ref.text);
-	return ch_store_delete(store, &ref, err);
+	if (ch_store_delete(store, &ref, err) < 0)
+		return err->code;
+	if (cache && ch_cache_branch_delete(cache, ref.text, err) < 0)
+		return err->code;
+	return 0;
 }
 
 /* Delete what GLOB means. Returns how many that were, or an error. */
-static int delete_glob(struct ch_store *store, const char *glob, struct ch_err *err)
+static int delete_glob(struct ch_store *store, struct ch_cache *cache, const char *glob,
+		       struct ch_err *err)
 {
 	ch_auto(store_names) struct ch_store_names names = { 0 };
 	ch_auto(str) char *pattern = NULL;
@@ -52,7 +60,7 @@ static int delete_glob(struct ch_store *store, const char *glob, struct ch_err *
 		if (fnmatch(pattern, names.list[i], 0) != 0 && !is_stage(pattern, names.list[i]))
 			continue;
 		/* Somebody may have been faster. */
-		if (delete_one(store, names.list[i], err) < 0 && err->code != -ENOENT)
+		if (delete_one(store, cache, names.list[i], err) < 0 && err->code != -ENOENT)
 			return err->code;
 		n++;
 	}
@@ -62,12 +70,14 @@ static int delete_glob(struct ch_store *store, const char *glob, struct ch_err *
 int ch_image_delete(void *settings, int argc, char **argv, struct ch_err *err)
 {
 	ch_auto(store) struct ch_store *store = NULL;
+	ch_auto(cache) struct ch_cache *cache = NULL;
 	int missing = 0;
 
-	if (ch_image_storage(settings, &store, err) < 0)
+	if (ch_image_storage(settings, &store, err) < 0 ||
+	    ch_image_cache(settings, store, &cache, err) < 0)
 		return err->code;
 	for (int i = 0; i < argc; i++) {
-		int n = delete_glob(store, argv[i], err);
+		int n = delete_glob(store, cache, argv[i], err);
 
 		if (n < 0)
 			return n;

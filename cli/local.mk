@@ -29,12 +29,16 @@ ch_image_SOURCES = \
 	%D%/ch-image.c \
 	%D%/image.h \
 	%D%/image_build.c %D%/image_build.h \
+	%D%/image_build_cache.c \
 	%D%/image_build_options.c \
+	%D%/image_cache.c %D%/image_cache.h \
+	%D%/image_cache_options.c \
 	%D%/image_delete.c \
 	%D%/image_gestalt.c \
 	%D%/image_import.c \
 	%D%/image_list.c \
-	%D%/image_options.c %D%/image_options.h
+	%D%/image_options.c %D%/image_options.h \
+	%D%/image_undelete.c
 ch_image_CPPFLAGS = $(AM_CPPFLAGS) -DKEEPER='"$(libexecdir)/ch-keeper"'
 ch_image_LDADD = libchbuild.la libchbuildrun.la libchcopy.la libchdockerfile.la libchcache.la \
 	libchfakeroot.la libcharchive.la libchstore.la libchtree.la libchoci.la libchjson.la \

@@ -2,7 +2,8 @@
 # Documents; man pages and shell completion, whose options come from the table in lib/rt.
 noinst_PROGRAMS += doc/optgen
 doc_optgen_SOURCES = %D%/optgen.c cli/check_options.c cli/check_options.h \
-	cli/image_build.h cli/image_build_options.c cli/image_options.c cli/image_options.h
+	cli/image_build.h cli/image_build_options.c cli/image_cache.h cli/image_cache_options.c \
+	cli/image_options.c cli/image_options.h
 # cli/*_options.c are among the sources of those programs, too: made apart.
 doc_optgen_CPPFLAGS = $(AM_CPPFLAGS) -iquote $(top_srcdir)
 doc_optgen_LDADD = libchprobe.la libchrt.la

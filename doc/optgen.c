@@ -9,6 +9,7 @@
 
 #include "cli/check_options.h"
 #include "cli/image_build.h"
+#include "cli/image_cache.h"
 #include "cli/image_options.h"
 #include "opt/optdoc.h"
 #include "rt/settings.h"
@@ -85,6 +86,7 @@ static const struct {
 	{ "check", ch_check_options, CH_OPT_RUN },
 	{ "image", ch_image_options, CH_OPT_RUN },
 	{ "image-build", ch_image_build_options, CH_OPT_RUN },
+	{ "image-build-cache", ch_image_build_cache_options, CH_OPT_RUN },
 	{ "image-list", ch_image_list_options, CH_OPT_RUN },
 	{ "run", ch_options, CH_OPT_RUN },
 	{ "spank", ch_options, CH_OPT_SPANK },

@@ -207,6 +207,11 @@ int ch_stage_from_stage(struct ch_stage *stage, struct ch_stage *base, struct ch
 	return stage->base < 0 ? ch_err_sys(err, "stage '%s'", base->ref.text) : 0;
 }
 
+int ch_stage_from_commit(struct ch_stage *stage, const struct ch_oid *commit, struct ch_err *err)
+{
+	return go_to(stage, commit, err);
+}
+
 /* ---- grow ---------------------------------------------------------------------------------- */
 
 int ch_stage_find(struct ch_stage *stage, const struct ch_key *key, struct ch_err *err)

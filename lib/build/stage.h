@@ -63,6 +63,9 @@ int ch_stage_from_image(struct ch_stage *stage, const struct ch_ref *base, struc
 /* Begin with what BASE is by now. */
 int ch_stage_from_stage(struct ch_stage *stage, struct ch_stage *base, struct ch_err *err);
 
+/* Begin with, and be, what COMMIT of the cache is. */
+int ch_stage_from_commit(struct ch_stage *stage, const struct ch_oid *commit, struct ch_err *err);
+
 /* Is the state known that an instruction with KEY makes of this one? Then it is ours now.
  * Returns 1, 0, or a negative errno. */
 int ch_stage_find(struct ch_stage *stage, const struct ch_key *key, struct ch_err *err);
@@ -78,5 +81,10 @@ int ch_stage_keep(struct ch_stage *stage, const char *text, bool files, struct c
 int ch_stage_finish(struct ch_stage *stage, struct ch_err *err);
 
 void ch_stage_done(struct ch_stage *stage);
+
+static inline void ch_auto_stage(struct ch_stage *stage)
+{
+	ch_stage_done(stage);
+}
 
 #endif

@@ -165,6 +165,48 @@ grown in 2 instructions: one' --no-cache -t one .
 	[[ $CH_TEST_AS == root ]] || fails 'RUN: the command exited with status 1' --force=none -t one .
 }
 
+@test "cache: the tree, deleted images, garbage" {
+	printf 'FROM tiny\nRUN echo foo >/f\nRUN echo bar\n' | df a.df
+	printf 'FROM tiny\nRUN echo foo >/f\nRUN echo qux\n' | df c.df
+	img build -t a -f a.df .
+	img build -t c -f c.df .
+	img build-cache --tree
+	((status == 0))
+	assert_equal "${output%files: *}" '*  (c) RUN.S echo qux
+| *  (a) RUN.S echo bar
+|/
+*  RUN.S echo foo >/f
+*  (tiny) IMPORT tiny
+*  (HEAD -> root) ROOT
+
+named images:       4
+state IDs:          5
+large files:        0
+commits:            5
+'
+	img undelete a
+	[[ $status == 1 && $stderr == *"image 'a' exists"* ]]
+	img delete a
+	run_ch a -- true
+	((status != 0))
+	img undelete a
+	((status == 0))
+	inside foo a -- cat /f
+	img undelete a-b
+	[[ $status == 1 && $stderr == *"'a-b' is not in the build cache"* ]]
+	img delete a
+	img build-cache --gc --verify
+	[[ $status == 0 && $stderr == '1 states removed'* ]]
+	img undelete a
+	((status == 1))
+	img build-cache --dot=tree
+	((status == 0))
+	[[ $(<"$ctx/tree.dot") == 'digraph '* ]]
+	img build-cache --reset
+	[[ $status == 0 && $output == *'named images:       0'* ]]
+	inside foo c -- cat /f
+}
+
 # ---- instructions ---------------------------------------------------------------------------
 
 @test "instructions: metadata" {

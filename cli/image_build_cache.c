@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* image_build_cache.c - ch-image build-cache: what is in it, and its upkeep */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "image.h"
+#include "image_cache.h"
+#include "store/store.h"
+
+#define DOT_FILE "build-cache.dot"
+
+/* ---- upkeep ---------------------------------------------------------------------------------- */
+
+static int collect(struct ch_cache *cache, struct ch_err *err)
+{
+	const struct ch_cache_gc everything = { .drop_deleted = true };
+	struct ch_cache_gained gained = { 0 };
+	int rc = ch_cache_collect(cache, &everything, &gained, err);
+
+	if (rc < 0)
+		return rc;
+	ch_log(CH_INFO, "%" PRIu64 " states removed; %" PRIu64 " MiB of %" PRIu64 " MiB are left",
+	       gained.states, gained.after >> 20, gained.before >> 20);
+	return 0;
+}
+
+static void tell_fault(const char *line, void *data)
+{
+	(void)data;
+	ch_log(CH_ERROR, "%s", line);
+}
+
+static int verify(struct ch_cache *cache, struct ch_err *err)
+{
+	long n = ch_cache_verify(cache, tell_fault, NULL, err);
+
+	if (n > 0)
+		return ch_err_set(err, -EBADMSG,
+				  "the build cache is damaged: %ld faults; what is left can be "
+				  "removed by build-cache --reset",
+				  n);
+	return n < 0 ? (int)n : 0;
+}
+
+/* ---- trees ----------------------------------------------------------------------------------- */
+
+static int print_tree(struct ch_cache *cache, bool verbose, struct ch_err *err)
+{
+	ch_auto(str) char *text = NULL;
+	int rc = ch_cache_tree(cache, verbose, &text, err);
+
+	if (rc == 0)
+		printf("%s\n", text);
+	return rc;
+}
+
+/* graphviz makes a picture of it, if it is there. */
+static void draw(const char *dot_file)
+{
+	ch_auto(str) char *pdf = strdup(dot_file);
+	char *argv[] = {
+		(char[]){ "dot" }, (char[]){ "-Tpdf" }, (char[]){ "-o" }, pdf, NULL, NULL
+	};
+	extern char **environ;
+	int status;
+	pid_t pid;
+
+	if (!pdf)
+		return;
+	memcpy(pdf + strlen(pdf) - strlen("dot"), "pdf", strlen("pdf"));
+	argv[4] = strdup(dot_file);
+	if (argv[4] && posix_spawnp(&pid, "dot", NULL, NULL, argv, environ) == 0 &&
+	    waitpid(pid, &status, 0) == pid && status == 0)
+		ch_log(CH_INFO, "wrote: %s", pdf);
+	else
+		ch_log(CH_INFO, "no PDF: dot(1) of graphviz cannot be run");
+	free(argv[4]);
+}
+
+static int write_dot(struct ch_cache *cache, const char *path, struct ch_err *err)
+{
+	ch_auto(str) char *text = NULL;
+	ch_auto(str) char *name = NULL;
+	bool has_ending = path && strlen(path) > 4 && strcmp(path + strlen(path) - 4, ".dot") == 0;
+
+	if (ch_cache_dot(cache, &text, err) < 0)
+		return err->code;
+	if (asprintf(&name, "%s%s", path ? path : DOT_FILE, path && !has_ending ? ".dot" : "") <
+	    0) {
+		name = NULL;
+		return ch_err_nomem(err);
+	}
+
+	ch_auto(file) FILE *f = fopen(name, "we");
+
+	if (!f || fputs(text, f) < 0 || fflush(f) != 0)
+		return ch_err_sys(err, "write '%s'", name);
+	ch_log(CH_INFO, "wrote: %s", name);
+	draw(name);
+	return 0;
+}
+
+static int print_summary(struct ch_cache *cache, struct ch_err *err)
+{
+	struct ch_cache_stats stats;
+	int rc = ch_cache_stats(cache, &stats, err);
+
+	if (rc < 0)
+		return rc;
+	printf("named images:  %6" PRIu64 "\n"
+	       "state IDs:     %6" PRIu64 "\n"
+	       "large files:   %6" PRIu64 "\n"
+	       "commits:       %6" PRIu64 "\n"
+	       "files:         %6" PRIu64 "\n"
+	       "disk used:     %6" PRIu64 " MiB\n",
+	       stats.branches, stats.states, stats.large, stats.commits, stats.files,
+	       (stats.bytes + (1 << 20) - 1) >> 20);
+	return 0;
+}
+
+/* ---- all ------------------------------------------------------------------------------------ */
+
+static int reset(struct ch_store *store, struct ch_err *err)
+{
+	ch_auto(fd) int dir = open(ch_store_where(store), O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (dir < 0)
+		return ch_err_sys(err, "storage '%s'", ch_store_where(store));
+	return ch_cache_reset(dir, err);
+}
+
+int ch_image_build_cache(void *settings, int argc, char **argv, struct ch_err *err)
+{
+	struct ch_image_build_cache *s = settings;
+	ch_auto(store) struct ch_store *store = NULL;
+	ch_auto(cache) struct ch_cache *cache = NULL;
+	int rc = ch_image_storage(&s->common, &store, err);
+
+	(void)argc;
+	(void)argv;
+	if (rc == 0 && s->common.cache == CH_IMAGE_CACHE_OFF)
+		return ch_err_set(err, -EINVAL, "build-cache: the cache is off");
+	if (rc == 0 && s->reset)
+		rc = reset(store, err);
+	if (rc == 0)
+		rc = ch_image_cache(&s->common, store, &cache, err);
+	if (rc == 0 && s->gc)
+		rc = collect(cache, err);
+	if (rc == 0 && s->verify)
+		rc = verify(cache, err);
+	if (rc == 0 && s->tree)
+		rc = print_tree(cache, s->common.verbose > 0, err);
+	if (rc == 0 && s->is_dot)
+		rc = write_dot(cache, s->dot, err);
+	return rc < 0 ? rc : print_summary(cache, err);
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "image_cache.h"
+
+#include <fcntl.h>
+
+#include "base/auto.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "store/store.h"
+
+int ch_image_cache(const struct ch_image_common *common, struct ch_store *store,
+		   struct ch_cache **ret_cache, struct ch_err *err)
+{
+	const struct ch_cache_options options = { .large = (uint64_t)common->cache_large << 20 };
+
+	*ret_cache = NULL;
+	if (common->cache == CH_IMAGE_CACHE_OFF)
+		return 0;
+
+	ch_auto(fd) int dir = open(ch_store_where(store), O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (dir < 0)
+		return ch_err_sys(err, "storage '%s'", ch_store_where(store));
+	return ch_cache_open(dir, &options, ret_cache, err);
+}
+
+static void tell(const char *line, void *data)
+{
+	(void)data;
+	ch_log(CH_INFO, "%s", line);
+}
+
+static void warn(const char *line, void *data)
+{
+	(void)data;
+	ch_log(CH_WARN, "%s", line);
+}
+
+struct ch_shelf ch_image_shelf(const struct ch_image_common *common, struct ch_store *store,
+			       struct ch_cache *cache)
+{
+	return (struct ch_shelf){
+		.store = store,
+		.cache = cache,
+		.rebuild = common->cache == CH_IMAGE_CACHE_REBUILD,
+		.tell = tell,
+		.warn = warn,
+	};
+}
