@@ -24,15 +24,7 @@
 
 /* ---- the Dockerfile -------------------------------------------------------------------------- */
 
-/* What is to be built, found by the command line. */
-struct source {
-	char *context; /* absolute; NULL: none */
-	char *file;    /* "-": standard input */
-	char *ignore;  /* FILE.dockerignore */
-	struct ch_buf text;
-};
-
-static void source_done(struct source *s)
+static void source_done(struct ch_image_source *s)
 {
 	free(s->context);
 	free(s->file);
@@ -41,8 +33,8 @@ static void source_done(struct source *s)
 }
 
 /* CONTEXT "-": the Dockerfile comes by standard input, and there is nothing to copy from. */
-static int find_file(const struct ch_image_build *set, const char *context, struct source *ret,
-		     struct ch_err *err)
+static int find_file(const struct ch_image_build *set, const char *context,
+		     struct ch_image_source *ret, struct ch_err *err)
 {
 	if (strcmp(context, "-") == 0) {
 		if (set->file)
@@ -70,7 +62,7 @@ static int find_file(const struct ch_image_build *set, const char *context, stru
 }
 
 /* It need not exist. */
-static int name_ignore(struct source *s, struct ch_err *err)
+static int name_ignore(struct ch_image_source *s, struct ch_err *err)
 {
 	if (strcmp(s->file, "-") == 0 || asprintf(&s->ignore, "%s.dockerignore", s->file) >= 0)
 		return 0;
@@ -78,7 +70,7 @@ static int name_ignore(struct source *s, struct ch_err *err)
 	return ch_err_nomem(err);
 }
 
-static int read_file(struct source *s, struct ch_err *err)
+static int read_file(struct ch_image_source *s, struct ch_err *err)
 {
 	bool is_stdin = strcmp(s->file, "-") == 0;
 	ch_auto(fd) int fd = is_stdin ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
@@ -99,8 +91,8 @@ static int read_file(struct source *s, struct ch_err *err)
 	return 0;
 }
 
-static int find_source(const struct ch_image_build *set, const char *context, struct source *ret,
-		       struct ch_err *err)
+static int find_source(const struct ch_image_build *set, const char *context,
+		       struct ch_image_source *ret, struct ch_err *err)
 {
 	if (find_file(set, context, ret, err) < 0 || name_ignore(ret, err) < 0)
 		return err->code;
@@ -152,7 +144,7 @@ static int read_force(const struct ch_image_build *set, struct ch_force *ret, st
 	return 0;
 }
 
-static int run(const struct ch_image_build *set, const struct source *s,
+static int run(const struct ch_image_build *set, const struct ch_image_source *s,
 	       const struct ch_dockerfile *df, const char *tag, struct ch_err *err)
 {
 	ch_auto(store) struct ch_store *store = NULL;
@@ -189,27 +181,34 @@ static int run(const struct ch_image_build *set, const struct source *s,
 	return cache && !set->dry_run ? ch_cache_tidy(cache, 0, err) : 0;
 }
 
-static int build(const struct ch_image_build *set, const struct source *s, struct ch_err *err)
+int ch_image_build_source(const struct ch_image_build *set, const struct ch_image_source *source,
+			  const char *tag, struct ch_err *err)
 {
+	const char *text = source->text.data ? source->text.data : "";
 	ch_auto(dockerfile) struct ch_dockerfile df = { 0 };
-	ch_auto(str) char *tag = NULL;
 	struct ch_df_err df_err = { 0 };
 
-	if (ch_dockerfile_parse(s->text.data ? s->text.data : "", s->text.len, &df, &df_err) < 0)
-		return show(&df_err, s->file, err);
-	if (set->parse_only)
-		return print_tree(&df, err);
-	if (set->tag)
-		return run(set, s, &df, set->tag, err);
+	if (ch_dockerfile_parse(text, source->text.len, &df, &df_err) < 0)
+		return show(&df_err, source->file, err);
+	return set->parse_only ? print_tree(&df, err) : run(set, source, &df, tag, err);
+}
+
+static int build(const struct ch_image_build *set, const struct ch_image_source *s,
+		 struct ch_err *err)
+{
+	ch_auto(str) char *tag = NULL;
+
+	if (set->tag || set->parse_only)
+		return ch_image_build_source(set, s, set->tag, err);
 	if (ch_build_tag(s->file, s->context, &tag, err) < 0)
 		return err->code;
 	ch_log(CH_INFO, "inferred image name: %s", tag);
-	return run(set, s, &df, tag, err);
+	return ch_image_build_source(set, s, tag, err);
 }
 
 int ch_image_build(void *settings, int argc, char **argv, struct ch_err *err)
 {
-	struct source s = { 0 };
+	struct ch_image_source s = { 0 };
 	int rc = find_source(settings, argc > 0 ? argv[0] : ".", &s, err);
 
 	if (rc == 0)

@@ -3,6 +3,7 @@
 #ifndef CH_CLI_IMAGE_BUILD_H
 #define CH_CLI_IMAGE_BUILD_H
 
+#include "base/buf.h"
 #include "build/build.h"
 #include "image_options.h"
 
@@ -18,9 +19,24 @@ struct ch_image_build {
 	struct ch_build_secret *secrets; /* owned */
 	size_t n_secrets;
 	bool dry_run, parse_only;
+	struct ch_words cmds; /* of modify */
+	const char *shell;    /* of modify; NULL: /bin/sh */
 };
 
 extern const struct ch_opt ch_image_build_options[];
+extern const struct ch_opt ch_image_modify_options[];
+
+/* A Dockerfile, and where it is from. */
+struct ch_image_source {
+	char *context; /* absolute; NULL: none */
+	char *file;    /* for messages; "-": standard input */
+	char *ignore;  /* FILE.dockerignore, or NULL */
+	struct ch_buf text;
+};
+
+/* Build TAG by it. */
+int ch_image_build_source(const struct ch_image_build *set, const struct ch_image_source *source,
+			  const char *tag, struct ch_err *err);
 
 /* Release what the options' setters have allocated. */
 void ch_image_build_done(void *settings);

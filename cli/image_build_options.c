@@ -42,6 +42,14 @@ static int set_build_arg(void *target, const char *value, struct ch_err *err)
 	return s->args.bad ? ch_err_nomem(err) : 0;
 }
 
+static int set_command(void *target, const char *value, struct ch_err *err)
+{
+	struct ch_image_build *s = target;
+
+	ch_words_add(&s->cmds, value);
+	return s->cmds.bad ? ch_err_nomem(err) : 0;
+}
+
 static int set_dry_run(void *target, const char *value, struct ch_err *err)
 {
 	struct ch_image_build *s = target;
@@ -158,6 +166,15 @@ static int set_secret(void *target, const char *value, struct ch_err *err)
 	return 0;
 }
 
+static int set_shell(void *target, const char *value, struct ch_err *err)
+{
+	struct ch_image_build *s = target;
+
+	(void)err;
+	s->shell = value;
+	return 0;
+}
+
 static int set_tag(void *target, const char *value, struct ch_err *err)
 {
 	struct ch_image_build *s = target;
@@ -183,20 +200,57 @@ void ch_image_build_done(void *settings)
 	ch_words_done(&s->args);
 	ch_binds_done(&s->binds);
 	ch_words_done(&s->force_cmds);
+	ch_words_done(&s->cmds);
 	for (size_t i = 0; i < s->n_secrets; i++)
 		secret_done(&s->secrets[i]);
 	free(s->secrets);
 }
 
+/* What builds and modifications have in common */
+#define ROW_BIND                                                                                   \
+	{                                                                                          \
+		"bind", 'b', CH_OPT_RUN, CH_OPT_LIST, "SRC[:DST]",                                 \
+			"bind SRC of the host on DST for RUN (default: same path)",                \
+			"For RUN only, bind the file or directory SRC of the host on DST in the "  \
+			"image; without "                                                          \
+			"DST, "                                                                    \
+			"on the same path. A mount point that the image lacks is made, and is "    \
+			"gone afterwards. "                                                        \
+			"May "                                                                     \
+			"be repeated. Other instructions see files of the context only.",          \
+			set_bind                                                                   \
+	}
+#define ROW_FORCE                                                                                  \
+	{                                                                                          \
+		"force", 0, CH_OPT_RUN, CH_OPT_OPTIONAL, "MODE",                                   \
+			"emulate root by seccomp (default), fakeroot, or none",                    \
+			"How RUN has programs believe that they are root: seccomp, the default, "  \
+			"has the kernel "                                                          \
+			"say "                                                                     \
+			"yes to what only root may do, and do nothing; fakeroot installs and "     \
+			"uses fakeroot(1) in "                                                     \
+			"the image, for commands that seem to need it; none does nothing.",        \
+			set_force                                                                  \
+	}
+#define ROW_FORCE_CMD                                                                              \
+	{                                                                                          \
+		"force-cmd", 0, CH_OPT_RUN, CH_OPT_LIST, "CMD,ARG[,ARG...]",                       \
+			"add ARGs to the command CMD in RUN",                                      \
+			"In RUN instructions, put the arguments ARG behind each command CMD. May " \
+			"be repeated. "                                                            \
+			"Implies --force=seccomp.",                                                \
+			set_force_cmd                                                              \
+	}
+#define ROW_NO_FORCE_DETECT                                                                        \
+	{                                                                                          \
+		"no-force-detect", 0, CH_OPT_RUN, CH_OPT_FLAG, NULL,                               \
+			"give no advice about --force",                                            \
+			"Do not look whether --force would have helped a command that failed.",    \
+			set_no_force_detect                                                        \
+	}
+
 const struct ch_opt ch_image_build_options[] = {
-	{ "bind", 'b', CH_OPT_RUN, CH_OPT_LIST, "SRC[:DST]",
-	  "bind SRC of the host on DST for RUN (default: same path)",
-	  "For RUN only, bind the file or directory SRC of the host on DST in the image; without "
-	  "DST, "
-	  "on the same path. A mount point that the image lacks is made, and is gone afterwards. "
-	  "May "
-	  "be repeated. Other instructions see files of the context only.",
-	  set_bind },
+	ROW_BIND,
 	{ "build-arg", 0, CH_OPT_RUN, CH_OPT_LIST, "KEY[=VALUE]",
 	  "set KEY, which the Dockerfile has as ARG",
 	  "Set the variable KEY, which the Dockerfile must define by ARG, to VALUE; without VALUE, "
@@ -210,21 +264,9 @@ const struct ch_opt ch_image_build_options[] = {
 	  "build by DOCKERFILE (default: CONTEXT/Dockerfile)",
 	  "Build by the file DOCKERFILE instead of CONTEXT/Dockerfile; '-' is standard input.",
 	  set_file },
-	{ "force", 0, CH_OPT_RUN, CH_OPT_OPTIONAL, "MODE",
-	  "emulate root by seccomp (default), fakeroot, or none",
-	  "How RUN has programs believe that they are root: seccomp, the default, has the kernel "
-	  "say "
-	  "yes to what only root may do, and do nothing; fakeroot installs and uses fakeroot(1) in "
-	  "the image, for commands that seem to need it; none does nothing.",
-	  set_force },
-	{ "force-cmd", 0, CH_OPT_RUN, CH_OPT_LIST, "CMD,ARG[,ARG...]",
-	  "add ARGs to the command CMD in RUN",
-	  "In RUN instructions, put the arguments ARG behind each command CMD. May be repeated. "
-	  "Implies --force=seccomp.",
-	  set_force_cmd },
-	{ "no-force-detect", 0, CH_OPT_RUN, CH_OPT_FLAG, NULL, "give no advice about --force",
-	  "Do not look whether --force would have helped a command that failed.",
-	  set_no_force_detect },
+	ROW_FORCE,
+	ROW_FORCE_CMD,
+	ROW_NO_FORCE_DETECT,
 	{ "parse-only", 0, CH_OPT_RUN, CH_OPT_FLAG, NULL, "print the Dockerfile's tree, and stop",
 	  "Read the Dockerfile, print what was understood as a tree, and stop.", set_parse_only },
 	{ "secret", 0, CH_OPT_RUN, CH_OPT_LIST, "id=ID[,src=FILE|,env=VARIABLE]",
@@ -245,5 +287,24 @@ const struct ch_opt ch_image_build_options[] = {
 	  "last "
 	  "one.",
 	  set_target },
+	{ 0 },
+};
+
+const struct ch_opt ch_image_modify_options[] = {
+	ROW_BIND,
+	{ "command", 'c', CH_OPT_RUN, CH_OPT_LIST, "CMD", "run CMD by the shell; may be repeated",
+	  "Run CMD by the shell, in the image. May be repeated: each is an instruction, with a "
+	  "state in "
+	  "the build cache.",
+	  set_command },
+	ROW_FORCE,
+	ROW_FORCE_CMD,
+	ROW_NO_FORCE_DETECT,
+	{ "shell", 'S', CH_OPT_RUN, CH_OPT_VALUE, "SHELL",
+	  "run commands by SHELL (default: /bin/sh)",
+	  "Run commands, and scripts that do not say by what, by SHELL, a program in the image, "
+	  "instead "
+	  "of /bin/sh.",
+	  set_shell },
 	{ 0 },
 };

@@ -372,6 +372,21 @@ commits:            5
 	fails "has no stage 'other'" --target other -t two .
 }
 
+@test "modify: by commands, a script, and standard input" {
+	img modify -c "echo 'one \"x\"' >/f" -c 'echo two >>/f' tiny m
+	((status == 0))
+	inside $'one "x"\ntwo' m -- cat /f
+	printf '#!/bin/cat\nEND\nlast' | df script
+	img modify tiny m2 script
+	[[ $status == 0 && $output == $'#!/bin/cat\nEND\nlast' ]]
+	run --separate-stderr as_test "${via[@]}" bash -c 'echo "echo \$0; echo by \$1" | ch-image -q modify tiny m3'
+	[[ $status == 0 && $output == *'by'* ]]
+	img modify -c 'exit 4' tiny m4
+	[[ $status == 1 && $stderr == *'RUN: the command exited with status 4'* ]]
+	img modify tiny m5 nowhere
+	[[ $status == 1 && $stderr == *"script 'nowhere': No such file"* ]]
+}
+
 # ---- the command line -----------------------------------------------------------------------
 
 @test "names: of Dockerfile, context, and stdin" {

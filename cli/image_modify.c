@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* image_modify.c - ch-image modify: a build without a Dockerfile */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "dockerfile/dockerfile.h"
+#include "image.h"
+#include "image_build.h"
+#include "json/write.h"
+
+static const char *shell_of(const struct ch_image_build *set)
+{
+	return set->shell ? set->shell : "/bin/sh";
+}
+
+/* KEYWORD ["WORD", ...], which nothing in a word can end or change. */
+static int add_exec(struct ch_buf *out, const char *keyword, const char *const *words,
+		    struct ch_err *err)
+{
+	ch_auto(json_out) struct ch_json_out json = { .buf = CH_BUF_INIT(CH_DF_MAX) };
+
+	ch_json_open(&json, NULL, '[');
+	for (; *words; words++)
+		ch_json_put_text(&json, NULL, *words);
+	ch_json_close(&json, ']');
+	if (ch_buf_bad(&json.buf))
+		return ch_err_nomem(err);
+	ch_buf_addf(out, "%s %s\n", keyword, json.buf.data);
+	return 0;
+}
+
+static int read_script(const char *path, struct ch_buf *ret, struct ch_err *err)
+{
+	bool is_stdin = strcmp(path, "-") == 0;
+	ch_auto(fd) int fd = is_stdin ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
+				      : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	char part[16384];
+	ssize_t n;
+
+	if (fd < 0)
+		return ch_err_sys(err, "script '%s'", path);
+	while ((n = read(fd, part, sizeof(part))) > 0 && !ch_buf_bad(ret))
+		ch_buf_add(ret, part, (size_t)n);
+	if (n < 0)
+		return ch_err_sys(err, "script '%s'", path);
+	if (ch_buf_bad(ret))
+		return ch_err_set(err, -EFBIG, "script '%s' is longer than %zu bytes", path,
+				  CH_DF_MAX);
+	if (ret->len == 0 || memchr(ret->data, '\0', ret->len))
+		return ch_err_set(err, -EINVAL, "script '%s' is empty, or no text", path);
+	return 0;
+}
+
+/* A here-document whose end does not occur in it. */
+static int add_script(struct ch_buf *out, const char *path, struct ch_err *err)
+{
+	ch_auto(buf) struct ch_buf script = CH_BUF_INIT(CH_DF_MAX);
+	ch_auto(buf) struct ch_buf end = CH_BUF_INIT(CH_DF_MAX);
+
+	if (read_script(path, &script, err) < 0)
+		return err->code;
+	ch_buf_adds(&end, "END");
+	while (!ch_buf_bad(&end) && strstr(script.data, end.data))
+		ch_buf_adds(&end, "_");
+	if (ch_buf_bad(&end))
+		return ch_err_nomem(err);
+	ch_buf_addf(out, "RUN <<'%s'\n%s%s%s\n", end.data, script.data,
+		    script.data[script.len - 1] == '\n' ? "" : "\n", end.data);
+	return 0;
+}
+
+static int add_commands(struct ch_buf *out, const struct ch_image_build *set, struct ch_err *err)
+{
+	for (size_t i = 0; i < set->cmds.n; i++) {
+		const char *words[] = { shell_of(set), "-c", set->cmds.v[i], NULL };
+
+		if (add_exec(out, "RUN", words, err) < 0)
+			return err->code;
+	}
+	return 0;
+}
+
+static int write_dockerfile(const struct ch_image_build *set, const char *from, const char *script,
+			    struct ch_buf *out, struct ch_err *err)
+{
+	const char *shell[] = { shell_of(set), "-c", NULL };
+
+	if (!script && set->cmds.n == 0) {
+		if (isatty(STDIN_FILENO))
+			return ch_err_set(err, -EINVAL,
+					  "modify: nothing to do: give --command, or a SCRIPT");
+		script = "-";
+	}
+	ch_buf_addf(out, "FROM %s\n", from);
+	if ((set->shell && add_exec(out, "SHELL", shell, err) < 0) ||
+	    add_commands(out, set, err) < 0 || (script && add_script(out, script, err) < 0))
+		return err->code;
+	return ch_buf_bad(out) ? ch_err_nomem(err) : 0;
+}
+
+int ch_image_modify(void *settings, int argc, char **argv, struct ch_err *err)
+{
+	const struct ch_image_build *set = settings;
+	struct ch_image_source source = {
+		.file = (char[]){ "modify" },
+		.text = CH_BUF_INIT(2 * CH_DF_MAX),
+	};
+	int rc = write_dockerfile(set, argv[0], argc > 2 ? argv[2] : NULL, &source.text, err);
+
+	if (rc == 0)
+		rc = ch_image_build_source(set, &source, argv[1], err);
+	ch_buf_done(&source.text);
+	return rc;
+}
