@@ -4,11 +4,19 @@ EXTRA_DIST += \
 	%D%/check \
 	%D%/cluster \
 	%D%/deps \
-	%D%/examples \
+	%D%/examples/mpi-cma.c \
 	%D%/images \
 	%D%/lib \
 	%D%/packages \
 	%D%/quickstart
+
+# Dockerfiles that the documentation builds
+exampledir = $(docdir)/examples
+dist_example_DATA = %D%/examples/Dockerfile.debian_ch %D%/examples/Dockerfile.openmpi
+examplehellodir = $(exampledir)/hello
+dist_examplehello_DATA = %D%/examples/hello/Dockerfile %D%/examples/hello/hello.sh
+examplempihellodir = $(exampledir)/mpihello
+dist_examplempihello_DATA = %D%/examples/mpihello/Dockerfile %D%/examples/mpihello/mpihello.c
 
 # A build of its own, so that it has all flags and disturbs nothing.
 .PHONY: analyze

@@ -83,3 +83,16 @@ storage() {
 	CH_IMAGE_STORAGE=$share/s must_fail 1 --ch-image=foo/bar:tag
 	assert_match "$output" "charlie: n1: storage '$share/s' cannot be used: others may write to it"
 }
+
+@test "images: built by ch-image, run by its name, and as a SquashFS file" {
+	export CH_IMAGE_STORAGE=$share/b
+	printf 'FROM tiny\nENV greeting=hello\nRUN echo "$greeting from a build" >/built\n' >"$share/Dockerfile"
+	run -0 user ch-image -q import "$DIR" tiny
+	run -0 user ch-image -q build -t built "$share"
+	run -0 user srun -N2 -n2 --ch-image=built cat /built
+	assert_equal "$output" $'hello from a build\nhello from a build'
+	run -0 user mksquashfs "$CH_IMAGE_STORAGE/img/built" "$share/built.sqfs" -quiet -no-progress
+	run -0 user srun -N2 -n2 --ch-env=image --ch-image="$share/built.sqfs" \
+		sh -c 'echo "$greeting: $(cat /built)"'
+	assert_equal "$output" $'hello: hello from a build\nhello: hello from a build'
+}

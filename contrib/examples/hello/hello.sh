@@ -1,0 +1,4 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+. /etc/os-release
+echo "hello from $PRETTY_NAME, as $(id -un)"
