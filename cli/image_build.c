@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -181,6 +182,24 @@ static int run(const struct ch_image_build *set, const struct ch_image_source *s
 	return cache && !set->dry_run ? ch_cache_tidy(cache, 0, err) : 0;
 }
 
+/* Whoever interrupts a build wants nothing to be left: signals that end us wait until that is so.
+ * Between instructions, and while commands run, they are looked for. */
+static int run_to_end(const struct ch_image_build *set, const struct ch_image_source *s,
+		      const struct ch_dockerfile *df, const char *tag, struct ch_err *err)
+{
+	sigset_t ending, before;
+	int rc;
+
+	sigemptyset(&ending);
+	sigaddset(&ending, SIGINT);
+	sigaddset(&ending, SIGTERM);
+	sigaddset(&ending, SIGHUP);
+	sigprocmask(SIG_BLOCK, &ending, &before);
+	rc = run(set, s, df, tag, err);
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	return rc;
+}
+
 int ch_image_build_source(const struct ch_image_build *set, const struct ch_image_source *source,
 			  const char *tag, struct ch_err *err)
 {
@@ -190,7 +209,7 @@ int ch_image_build_source(const struct ch_image_build *set, const struct ch_imag
 
 	if (ch_dockerfile_parse(text, source->text.len, &df, &df_err) < 0)
 		return show(&df_err, source->file, err);
-	return set->parse_only ? print_tree(&df, err) : run(set, source, &df, tag, err);
+	return set->parse_only ? print_tree(&df, err) : run_to_end(set, source, &df, tag, err);
 }
 
 static int build(const struct ch_image_build *set, const struct ch_image_source *s,

@@ -43,7 +43,8 @@ struct ch_build {
 /* Build. Instructions and what they do are told to the shelf's tell.
  *
  * ERR: with the place in the Dockerfile, where there is one. Returns 0 or a negative errno:
- * -ECHILD a command has failed; -EINTR a signal came, and is delivered on return.
+ * -ECHILD a command has failed; -EINTR a signal came (SIGINT, SIGTERM, SIGHUP). For nothing to be
+ * left then, the caller has these blocked; it gets the signal when it unblocks them.
  * Context: no other threads. Not reentrant. */
 int ch_build(const struct ch_build *build, struct ch_df_err *err);
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -153,9 +154,23 @@ int ch_step_show(struct ch_step *step, char mark)
 	return 0;
 }
 
+/* Has the caller blocked a signal that is to end it, and is it here? */
+static bool is_interrupted(void)
+{
+	sigset_t pending;
+
+	return sigpending(&pending) == 0 &&
+	       (sigismember(&pending, SIGINT) == 1 || sigismember(&pending, SIGTERM) == 1 ||
+		sigismember(&pending, SIGHUP) == 1);
+}
+
 int ch_step_begin(struct ch_step *step)
 {
 	struct ch_err err;
+
+	if (is_interrupted())
+		return ch_df_fail_instr(step->df, step->instr, step->err, -EINTR, "interrupted");
+
 	int found = ch_stage_find(step->stage, &step->key, &err);
 
 	if (found < 0)

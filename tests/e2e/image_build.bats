@@ -440,7 +440,13 @@ would be grown in 3 instructions: one' --dry-run -t one .
 		for n in 1 2 3; do ch-image -q build --build-arg n=$n -t "image$n" . & pids+=($!); done
 		for pid in "${pids[@]}"; do wait $pid || exit 1; done'
 	for n in 1 2 3; do assert_equal "$(in_image "image$n" 'cat /n')" $n; done
+	# By a signal, at once and with nothing left; by SIGKILL, the next one clears up.
 	printf 'FROM tiny\nRUN echo begun >/b; sleep 100\n' | df Dockerfile
+	as_test "${via[@]}" env -C "$ctx" setsid ch-image -q build -t killed . &
+	await 10 test -e "$store/tmp/killed~0/b"
+	as_test pkill -TERM -x ch-image
+	run wait $!
+	assert_equal "$(as_test ls "$store/tmp")" ''
 	as_test "${via[@]}" env -C "$ctx" setsid ch-image -q build -t killed . &
 	await 10 test -e "$store/tmp/killed~0/b"
 	as_test pkill -KILL -x ch-image
