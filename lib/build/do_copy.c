@@ -125,13 +125,6 @@ static int expand(struct ch_step *step, struct words *w)
 	return rc < 0 ? rc : list_sources(step, w);
 }
 
-static void note(void *data, const char *line)
-{
-	const struct ch_shelf *shelf = data;
-
-	shelf->warn(line, shelf->data);
-}
-
 /* The hash of the files is a part of the key if they are the context's. Those of stages and
  * images are known by their state, and the step has begun. */
 int ch_step_copy(struct ch_step *step, const struct ch_copy_plan *plan,
@@ -174,7 +167,7 @@ static int execute(struct ch_step *step, struct words *w, const struct ch_contex
 		.parents = ch_df_flag_is_on(step->instr, "parents"),
 		.unpack = step->instr->kind == CH_DF_ADD,
 		.checksum = w->checksum,
-		.note = note,
+		.note = ch_step_warn,
 		.note_data = (void *)(uintptr_t)shelf,
 	};
 	struct ch_err err;

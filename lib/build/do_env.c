@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* ENV and LABEL. */
 #include "build/step.h"
 
 #include "base/auto.h"
 
-int ch_do_env(struct ch_step *step)
+static int set_pairs(struct ch_step *step, struct ch_words *list)
 {
 	ch_auto(words) struct ch_words pairs = { 0 };
 	int rc = ch_step_pairs(step, &pairs);
@@ -12,6 +13,16 @@ int ch_do_env(struct ch_step *step)
 		rc = ch_step_begin(step);
 	if (rc != 0)
 		return rc < 0 ? rc : 0;
-	ch_words_put(&step->stage->meta.env, &pairs);
+	ch_words_put(list, &pairs);
 	return ch_step_end(step, false);
+}
+
+int ch_do_env(struct ch_step *step)
+{
+	return set_pairs(step, &step->stage->meta.env);
+}
+
+int ch_do_label(struct ch_step *step)
+{
+	return set_pairs(step, &step->stage->meta.labels);
 }

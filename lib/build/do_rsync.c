@@ -7,13 +7,6 @@
 #include "base/err.h"
 #include "build/step.h"
 
-static void note(void *data, const char *line)
-{
-	const struct ch_shelf *shelf = data;
-
-	shelf->warn(line, shelf->data);
-}
-
 /* Options, sources and destination, in order. */
 static int expand(struct ch_step *step, struct ch_words *ret)
 {
@@ -45,7 +38,7 @@ int ch_do_rsync(struct ch_step *step)
 		.words = (const char *const *)words.v,
 		.n_words = words.n,
 		.workdir = step->stage->meta.cwd,
-		.note = note,
+		.note = ch_step_warn,
 		.note_data = (void *)(uintptr_t)shelf,
 	};
 

@@ -34,7 +34,6 @@ libchbuild_la_SOURCES = \
 	%D%/do_copy.c \
 	%D%/do_env.c \
 	%D%/do_from.c \
-	%D%/do_label.c \
 	%D%/do_rsync.c \
 	%D%/do_run.c \
 	%D%/do_settings.c \

@@ -250,6 +250,13 @@ int ch_step_source_open(struct ch_step *step, const struct ch_step_source *sourc
 	return root < 0 ? ch_step_fail(step, &err) : root;
 }
 
+void ch_step_warn(void *shelf, const char *line)
+{
+	const struct ch_shelf *s = shelf;
+
+	s->warn(line, s->data);
+}
+
 /* ---- dispatch ------------------------------------------------------------------------------- */
 
 static int (*const functions[])(struct ch_step *) = {

@@ -98,6 +98,9 @@ static inline void ch_auto_step_source(struct ch_step_source *source)
 	ch_ref_done(&source->ref);
 }
 
+/* For notes of copies: LINE is a warning. SHELF: struct ch_shelf. */
+void ch_step_warn(void *shelf, const char *line);
+
 /* Copy by PLAN from CONTEXT: begin (unless CONTEXT is an image: that was done before it was
  * opened), copy, and end. */
 int ch_step_copy(struct ch_step *step, const struct ch_copy_plan *plan,
