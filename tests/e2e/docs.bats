@@ -43,3 +43,12 @@ type_in()
 	((status == 0))
 	assert_match "$output" $'\nbin\n'
 }
+
+@test "docs: an image built by ch-image" {
+	cp -a "$(image tiny dir)" rootfs
+	chown "$(as_test id -u)" .
+	export CH_IMAGE_STORAGE=$tmp/storage
+	type_in "$(example run-build)"
+	((status == 0))
+	assert_equal "${lines[-1]}" hello
+}
