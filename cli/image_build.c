@@ -95,7 +95,7 @@ static int read_file(struct ch_image_source *s, struct ch_err *err)
 static int find_source(const struct ch_image_build *set, const char *context,
 		       struct ch_image_source *ret, struct ch_err *err)
 {
-	if (find_file(set, context, ret, err) < 0 || name_ignore(ret, err) < 0)
+	if (find_file(set, context, ret, err) < 0 || !ret->file || name_ignore(ret, err) < 0)
 		return err->code;
 	return read_file(ret, err);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/analyser.h"
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/text.h"
@@ -121,7 +122,7 @@ static int take_key(struct ch_build_secret *secret, const char *item, struct ch_
 		place = &secret->env;
 	else if (strcmp(item, "type=file") == 0 || strcmp(item, "type=env") == 0)
 		return 0;
-	if (!place || !value[1])
+	if (!place || !value || !value[1])
 		return ch_err_set(err, -EINVAL, "'%s' is none of id=ID, src=FILE, env=VARIABLE",
 				  item);
 	free(*place);
@@ -135,6 +136,7 @@ static void secret_done(struct ch_build_secret *secret)
 	free(secret->env);
 }
 
+CH_MOVES_BEGIN
 static int set_secret(void *target, const char *value, struct ch_err *err)
 {
 	struct ch_image_build *s = target;
@@ -165,6 +167,7 @@ static int set_secret(void *target, const char *value, struct ch_err *err)
 	s->secrets[s->n_secrets++] = secret;
 	return 0;
 }
+CH_MOVES_END
 
 static int set_shell(void *target, const char *value, struct ch_err *err)
 {

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 noinst_LTLIBRARIES += libchbase.la
 libchbase_la_SOURCES = \
+	%D%/analyser.h \
 	%D%/auto.h \
 	%D%/buf.c %D%/buf.h \
 	%D%/color.c %D%/color.h \

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/analyser.h"
+
 #define GROW 16
 
 void ch_words_give(struct ch_words *words, char *text)
@@ -38,6 +40,7 @@ void ch_words_join(struct ch_words *words, const struct ch_words *from)
 	words->bad |= from->bad;
 }
 
+CH_MOVES_BEGIN
 /* The item of the name that has LEN bytes at NAME, or NULL. */
 static char **find(const struct ch_words *words, const char *name, size_t len)
 {
@@ -59,6 +62,7 @@ static void put(struct ch_words *words, char *pair)
 	free(*old);
 	*old = pair;
 }
+CH_MOVES_END
 
 void ch_words_set(struct ch_words *words, const char *name, const char *value)
 {

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/analyser.h"
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/err.h"
@@ -123,6 +124,7 @@ static int do_triggers(struct ch_step *from)
 	return lines.n > 0 ? run_triggers(from, &lines) : 0;
 }
 
+CH_MOVES_BEGIN
 static int set_defaults(struct ch_step *step)
 {
 	struct ch_oci_meta *meta = &step->stage->meta;
@@ -133,6 +135,7 @@ static int set_defaults(struct ch_step *step)
 		meta->cwd = strdup("/");
 	return meta->arch && meta->cwd ? 0 : ch_step_nomem(step);
 }
+CH_MOVES_END
 
 int ch_do_from(struct ch_step *step)
 {

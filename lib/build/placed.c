@@ -172,7 +172,7 @@ int ch_placed_write_meta(int root, const struct ch_oci_meta *meta, struct ch_err
 
 	if (rc == 0)
 		rc = ch_oci_meta_environment(meta, &environment, err);
-	if (rc < 0)
+	if (rc != 0)
 		return rc;
 
 	ch_auto(fd) int dir = open_meta_dir(root);

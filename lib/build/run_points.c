@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/analyser.h"
 #include "base/auto.h"
 #include "base/err.h"
 #include "sys/mnt.h"
@@ -17,6 +18,7 @@ static bool is_same_time(const struct timespec *a, const struct timespec *b)
 	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
 }
 
+CH_MOVES_BEGIN
 /* Note that NAME was made in DIR, which is taken, and was as BEFORE says. */
 static int note(struct ch_run_points *points, int dir, const char *name, bool is_dir,
 		const struct stat *before, struct ch_err *err)
@@ -31,18 +33,19 @@ static int note(struct ch_run_points *points, int dir, const char *name, bool is
 	if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || fstat(fd, &after) < 0)
 		return ch_err_sys(err, "look at mount point '%s'", name);
 
-	char *copy = strdup(name);
-
-	if (!copy)
+	list[points->n] = (struct ch_run_point){ .dir = fd,
+						 .name = strdup(name),
+						 .is_dir = is_dir,
+						 .ino = st.st_ino,
+						 .before = before->st_mtim,
+						 .after = after.st_mtim };
+	if (!list[points->n].name)
 		return ch_err_nomem(err);
-	list[points->n++] = (struct ch_run_point){ .dir = ch_take_fd(&fd),
-						   .name = copy,
-						   .is_dir = is_dir,
-						   .ino = st.st_ino,
-						   .before = before->st_mtim,
-						   .after = after.st_mtim };
+	points->n++;
+	ch_take_fd(&fd);
 	return 0;
 }
+CH_MOVES_END
 
 /* Make NAME in DIR. Returns 1; 0: it may not be made; or an error. */
 static int make_one(struct ch_run_points *points, int dir, const char *name, bool is_dir,

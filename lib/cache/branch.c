@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/analyser.h"
 #include "base/auto.h"
 #include "base/err.h"
 #include "cache/cache.h"
@@ -114,6 +115,7 @@ static int by_name(const void *a, const void *b)
 	return strcmp(x->name, y->name);
 }
 
+CH_MOVES_BEGIN
 static int convert(const struct ch_refs *refs, struct ch_cache_branches *to, struct ch_err *err)
 {
 	to->list = calloc(refs->n + 1, sizeof(*to->list));
@@ -132,6 +134,7 @@ static int convert(const struct ch_refs *refs, struct ch_cache_branches *to, str
 	qsort(to->list, to->n, sizeof(*to->list), by_name);
 	return 0;
 }
+CH_MOVES_END
 
 int ch_cache_branches(struct ch_cache *cache, bool deleted, struct ch_cache_branches *ret_branches,
 		      struct ch_err *err)

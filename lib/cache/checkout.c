@@ -633,7 +633,7 @@ int ch_cache_checkout(struct ch_cache *cache, const struct ch_oid *commit,
 
 	if (rc == 0)
 		return ch_err_set(err, -ENOENT, "there is no build cache");
-	if (rc < 0)
+	if (rc < 0 || !c)
 		return ch_repo_said(rc, err);
 	c->cache = cache;
 	c->root = image->root;

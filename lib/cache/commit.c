@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "base/analyser.h"
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/err.h"
@@ -119,6 +120,7 @@ static int64_t take_time(const char *header, const char *end)
 	return close && close < end ? strtoll(close + 2, NULL, 10) : 0;
 }
 
+CH_MOVES_BEGIN
 int ch_commit_parse(const char *text, size_t len, struct ch_commit *ret_commit, struct ch_err *err)
 {
 	struct ch_commit commit = { 0 };
@@ -143,6 +145,7 @@ int ch_commit_parse(const char *text, size_t len, struct ch_commit *ret_commit, 
 	*ret_commit = commit;
 	return 0;
 }
+CH_MOVES_END
 
 void ch_commit_done(struct ch_commit *commit)
 {

@@ -286,7 +286,7 @@ static int get_dir(struct getting *g, struct ch_node *dir, struct ch_err *err)
 	ch_auto(mem) uint8_t *data = NULL, *meta = NULL;
 	ch_auto(nodes) struct ch_nodes nodes = { 0 };
 	struct ch_oid meta_oid;
-	size_t len, meta_len;
+	size_t len, meta_len = 0;
 	int rc = ch_odb_read(g->odb, &dir->oid, CH_KIND_TREE, &data, &len, err);
 
 	if (rc == 0)

@@ -14,7 +14,7 @@
 
 struct ch_oid ch_mark_large(const struct ch_large *large)
 {
-	struct ch_oid name;
+	struct ch_oid name = { 0 };
 
 	memcpy(name.bytes, large->hash, CH_OID_BYTES);
 	return name;

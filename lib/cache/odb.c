@@ -156,8 +156,8 @@ static int stream_by_git(struct ch_odb *odb, const struct ch_oid *oid, enum ch_k
 {
 	ch_auto(mem) uint8_t *data = NULL;
 	struct ch_git *git;
-	enum ch_kind is;
-	size_t len;
+	enum ch_kind is = kind;
+	size_t len = 0;
 	int rc = git_of(odb, &git, err);
 
 	if (rc == 0)

@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include "base/analyser.h"
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/err.h"
@@ -245,6 +246,7 @@ int ch_ref_remove(struct ch_cache *cache, const char *ref, struct ch_err *err)
 
 /* ---- all ---- */
 
+CH_MOVES_BEGIN
 static int add(struct ch_refs *refs, const char *name, size_t len, const struct ch_oid *commit,
 	       int64_t used, struct ch_err *err)
 {
@@ -265,6 +267,7 @@ static int add(struct ch_refs *refs, const char *name, size_t len, const struct 
 	refs->list[refs->n++] = (struct ch_ref){ copy, *commit, used };
 	return 0;
 }
+CH_MOVES_END
 
 static int list_loose(struct ch_cache *cache, const char *dir, unsigned depth, struct ch_refs *refs,
 		      struct ch_err *err)

@@ -72,11 +72,10 @@ static int remember(struct walk *w, unsigned mode, struct ch_err *err)
 		o->cap = cap;
 	}
 
-	char *path = strdup(w->way.path);
-
-	if (!path)
+	o->list[o->n] = (struct ch_opened_dir){ strdup(w->way.path), mode };
+	if (!o->list[o->n].path)
 		return ch_err_nomem(err);
-	o->list[o->n++] = (struct ch_opened_dir){ path, mode };
+	o->n++;
 	return 0;
 }
 
@@ -214,7 +213,7 @@ static int read_xattr(const char *path, const char *name, struct ch_buf *to)
 static int read_xattrs(const char *path, const char *list, size_t len, struct ch_buf *to,
 		       struct ch_err *err)
 {
-	const char *names[1024];
+	const char *names[1024] = { 0 };
 	size_t n = 0;
 
 	for (const char *p = list; p < list + len; p += strlen(p) + 1) {

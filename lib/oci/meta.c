@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/analyser.h"
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/err.h"
@@ -71,6 +72,7 @@ static void read_form(const struct ch_json *value, struct ch_oci_form *ret)
 		read_list(value, &ret->words);
 }
 
+CH_MOVES_BEGIN
 /* Returns false if memory is short. */
 static bool read_field(const struct field *f, const struct ch_json *value, struct ch_oci_meta *meta)
 {
@@ -94,6 +96,7 @@ static bool read_field(const struct field *f, const struct ch_json *value, struc
 	}
 	return false;
 }
+CH_MOVES_END
 
 int ch_oci_meta_parse(const char *text, size_t len, struct ch_oci_meta *ret, struct ch_err *err)
 {

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/analyser.h"
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/path.h"
@@ -79,13 +80,7 @@ void ch_bind_done(struct ch_bind *bind)
 	*bind = (struct ch_bind){ 0 };
 }
 
-/* gcc 12 loses sight of what is moved into a list that realloc(3) made. */
-#pragma GCC diagnostic push
-#ifdef __GNUC__
-#ifndef __clang__
-#pragma GCC diagnostic ignored "-Wanalyzer-malloc-leak"
-#endif
-#endif
+CH_MOVES_BEGIN
 int ch_binds_take(struct ch_binds *binds, struct ch_bind *bind, struct ch_err *err)
 {
 	struct ch_bind *list = realloc(binds->list, (binds->n + 1) * sizeof(*list));
@@ -99,7 +94,7 @@ int ch_binds_take(struct ch_binds *binds, struct ch_bind *bind, struct ch_err *e
 	*bind = (struct ch_bind){ 0 };
 	return 0;
 }
-#pragma GCC diagnostic pop
+CH_MOVES_END
 
 int ch_binds_add(struct ch_binds *binds, const char *src, const char *dst, unsigned flags,
 		 struct ch_err *err)

@@ -87,7 +87,7 @@ int ch_draft_new(struct ch_store *store, const struct ch_ref *ref, enum ch_draft
 	if (!draft.file)
 		return ch_err_nomem(err);
 	draft.lock = ch_store_lock_name(store, draft.file, err);
-	if (draft.lock < 0 || find_place(&draft, err) < 0)
+	if (draft.lock < 0 || find_place(&draft, err) < 0 || !draft.place)
 		return err->code;
 	if (from == CH_DRAFT_TAKE && take_image(&draft, err) < 0)
 		return err->code;

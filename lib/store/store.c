@@ -258,7 +258,7 @@ int ch_store_open(const struct ch_store_options *options, struct ch_store **ret_
 	ch_auto(store) struct ch_store *store = NULL;
 	char version[VERSION_MAX];
 
-	if (open_marked(options, &store, version, err) < 0 ||
+	if (open_marked(options, &store, version, err) < 0 || !store ||
 	    check_version(store, version, err) < 0 || lock_all(store, LOCK_SH, err) < 0 ||
 	    open_dirs(store, err) < 0)
 		return err->code;
@@ -314,7 +314,8 @@ int ch_store_reset(const struct ch_store_options *options, struct ch_err *err)
 	ch_auto(store) struct ch_store *store = NULL;
 	char version[VERSION_MAX];
 
-	if (open_marked(options, &store, version, err) < 0 || lock_all(store, LOCK_EX, err) < 0)
+	if (open_marked(options, &store, version, err) < 0 || !store ||
+	    lock_all(store, LOCK_EX, err) < 0)
 		return err->code;
 	store->tmp = ch_store_dir(store, "tmp", err);
 	if (store->tmp < 0 || throw_all(store, err) < 0 || ch_rmtree(store->top, "tmp", err) < 0)

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/analyser.h"
 #include "base/auto.h"
 #include "base/err.h"
 #include "sys/tree.h"
@@ -71,13 +72,7 @@ struct names {
 	size_t n, cap;
 };
 
-/* gcc 12 loses sight of what is in a list that realloc(3) made. */
-#pragma GCC diagnostic push
-#ifdef __GNUC__
-#ifndef __clang__
-#pragma GCC diagnostic ignored "-Wanalyzer-malloc-leak"
-#endif
-#endif
+CH_MOVES_BEGIN
 /* Make room for one more entry. */
 static int grow(struct ch_tree *t, struct node **nodes)
 {
@@ -116,7 +111,7 @@ static int add_name(struct names *names, const char *name)
 	names->list[names->n++] = copy;
 	return 0;
 }
-#pragma GCC diagnostic pop
+CH_MOVES_END
 
 /* Take *ENTRY, below PARENT, into the tree. */
 static int append(struct scanner *s, struct ch_tree_entry *entry, size_t parent, bool is_wanted,
