@@ -27,7 +27,7 @@ enum ch_draft_from {
 
 struct ch_draft {
 	int root;      /* owned; its root directory, open for reading */
-	char *path;    /* owned; the same as an absolute path, for now: until the commit */
+	char *path;    /* owned; the same as an absolute path, which it has until the commit */
 	bool is_taken; /* CH_DRAFT_TAKE: there was an image */
 
 	/* private */
