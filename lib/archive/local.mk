@@ -2,6 +2,7 @@
 if IMAGE
 noinst_LTLIBRARIES += libcharchive.la
 libcharchive_la_SOURCES = \
+	%D%/entry.h \
 	%D%/member.c %D%/member.h \
 	%D%/unpack.c %D%/unpack.h
 libcharchive_la_CPPFLAGS = $(AM_CPPFLAGS) $(ARCHIVE_CFLAGS)

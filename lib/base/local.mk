@@ -9,5 +9,6 @@ libchbase_la_SOURCES = \
 	%D%/le.h \
 	%D%/log.c %D%/log.h \
 	%D%/path.c %D%/path.h \
+	%D%/progress.h \
 	%D%/text.c %D%/text.h \
 	%D%/words.c %D%/words.h

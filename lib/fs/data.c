@@ -75,7 +75,7 @@ int ch_data_new(const struct ch_squash *image, unsigned readers, int fuse_fd,
 		d->zeros = NULL;
 	if (!d->blocks || !d->map || !d->zeros)
 		return out_of_memory(d, err);
-	if (push && !(d->push = ch_push_new(d->blocks, fuse_fd)))
+	if (push && !(d->push = ch_push_new(d->blocks, image->block_size, fuse_fd)))
 		return out_of_memory(d, err);
 	*ret_data = d;
 	return 0;
@@ -153,6 +153,17 @@ static int from_fragment(struct ch_reader *r, const struct ch_inode *inode, size
 	return add_from(r, b, inode->off + off, len, NOWHERE);
 }
 
+/* Who begins block INDEX will most likely read the next one, if this one was not the first. */
+static void load_next(struct ch_reader *r, const struct ch_inode *inode, uint64_t index)
+{
+	struct ch_block b;
+
+	if (r->data->push && index > 0 &&
+	    index + 1 < ch_blockmap_count(r->data->image, inode) &&
+	    ch_blockmap_find(r->data->map, inode, index + 1, &b) == 0 && ch_block_size(b.header))
+		ch_push_load(r->data->push, b);
+}
+
 /* A part from one block of the file; the range does not leave it. */
 static int from_block(struct ch_reader *r, const struct ch_inode *inode, uint64_t index, size_t off,
 		      size_t len)
@@ -167,6 +178,8 @@ static int from_block(struct ch_reader *r, const struct ch_inode *inode, uint64_
 		add(r, r->data->zeros, len, &(struct part){ .len = 0 });
 		return 0;
 	}
+	if (off == 0)
+		load_next(r, inode, index);
 	return add_from(r, b, off, len, index * r->data->image->block_size);
 }
 

@@ -9,6 +9,12 @@
 
 #define WAITING_MAX (CH_PUSH_PINS - 1)
 
+struct job {
+	bool is_load;
+	struct ch_block load;
+	struct ch_push_block store; /* if not */
+};
+
 struct ch_push {
 	struct ch_blocks *blocks;
 	int fuse;
@@ -17,12 +23,13 @@ struct ch_push {
 	pthread_cond_t offered;
 	unsigned first; /* of a ring */
 	unsigned n;
-	struct ch_push_block waiting[WAITING_MAX];
+	struct job waiting[WAITING_MAX];
+	uint8_t scratch[]; /* one block */
 };
 
-struct ch_push *ch_push_new(struct ch_blocks *blocks, int fuse_fd)
+struct ch_push *ch_push_new(struct ch_blocks *blocks, size_t block_size, int fuse_fd)
 {
-	struct ch_push *p = calloc(1, sizeof(*p));
+	struct ch_push *p = calloc(1, sizeof(*p) + block_size);
 
 	if (!p)
 		return NULL;
@@ -42,32 +49,42 @@ void ch_push_free(struct ch_push *p)
 	free(p);
 }
 
-bool ch_push_offer(struct ch_push *p, const struct ch_push_block *block)
+static bool add(struct ch_push *p, const struct job *job)
 {
 	pthread_mutex_lock(&p->lock);
 
 	bool room = p->is_running && p->n < WAITING_MAX;
 
 	if (room) {
-		p->waiting[(p->first + p->n++) % WAITING_MAX] = *block;
+		p->waiting[(p->first + p->n++) % WAITING_MAX] = *job;
 		pthread_cond_signal(&p->offered);
 	}
 	pthread_mutex_unlock(&p->lock);
 	return room;
 }
 
-static struct ch_push_block next(struct ch_push *p)
+bool ch_push_offer(struct ch_push *p, const struct ch_push_block *block)
+{
+	return add(p, &(struct job){ .store = *block });
+}
+
+void ch_push_load(struct ch_push *p, struct ch_block block)
+{
+	(void)add(p, &(struct job){ .is_load = true, .load = block });
+}
+
+static struct job next(struct ch_push *p)
 {
 	pthread_mutex_lock(&p->lock);
 	while (p->n == 0)
 		pthread_cond_wait(&p->offered, &p->lock);
 
-	struct ch_push_block b = p->waiting[p->first];
+	struct job job = p->waiting[p->first];
 
 	p->first = (p->first + 1) % WAITING_MAX;
 	p->n--;
 	pthread_mutex_unlock(&p->lock);
-	return b;
+	return job;
 }
 
 /* That the kernel has forgotten the file, or has no memory, is no trouble of ours. */
@@ -93,16 +110,33 @@ static void store(int fuse, const struct ch_push_block *b, size_t from, size_t t
 	(void)!writev(fuse, v, 3);
 }
 
+/* A damaged block is found by who reads it. */
+static void load(struct ch_push *p, struct ch_block want)
+{
+	struct ch_pinned block;
+
+	if (ch_blocks_get(p->blocks, want, p->scratch, &block) == 0)
+		ch_blocks_put(p->blocks, &block, 0);
+}
+
+static void give(struct ch_push *p, const struct ch_push_block *b)
+{
+	store(p->fuse, b, b->to, b->end); /* more often read on than back */
+	store(p->fuse, b, 0, b->from);
+	ch_blocks_put(p->blocks, &b->block, b->block.len);
+}
+
 void ch_push_run(struct ch_push *p)
 {
 	pthread_mutex_lock(&p->lock);
 	p->is_running = true;
 	pthread_mutex_unlock(&p->lock);
 	for (;;) {
-		struct ch_push_block b = next(p);
+		struct job job = next(p);
 
-		store(p->fuse, &b, b.to, b.end); /* more often read on than back */
-		store(p->fuse, &b, 0, b.from);
-		ch_blocks_put(p->blocks, &b.block, b.block.len);
+		if (job.is_load)
+			load(p, job.load);
+		else
+			give(p, &job.store);
 	}
 }

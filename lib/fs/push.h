@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* push.h - give the kernel the rest of a block that was unpacked for a part of it
+/* push.h - what is done beside answering, where blocks are larger than what the kernel asks for
  *
  * The kernel asks for 128 KiB at most, unless programs read more at once. With blocks larger
  * than that, a block would be unpacked again for each part, if the cache has lost it in
  * between. So what is left goes into the page cache by FUSE_NOTIFY_STORE, which pays for large
  * blocks only (doc/IMAGE-SERVER.md).
  *
- * That needs a thread of its own: storing waits for pages that are being read, and whoever
+ * And the kernel's readahead does not get into the next block before the end of this one: a
+ * reader in sequence would wait for the whole of it. So that is unpacked ahead.
+ *
+ * This needs a thread of its own: storing waits for pages that are being read, and whoever
  * waits must not be the one to answer. */
 #ifndef CH_FS_PUSH_H
 #define CH_FS_PUSH_H
@@ -33,8 +36,8 @@ struct ch_push_block {
 	size_t end;
 };
 
-/* Borrows both. NULL: no memory. */
-struct ch_push *ch_push_new(struct ch_blocks *blocks, int fuse_fd);
+/* Borrows BLOCKS, of BLOCK_SIZE, and the descriptor. NULL: no memory. */
+struct ch_push *ch_push_new(struct ch_blocks *blocks, size_t block_size, int fuse_fd);
 void ch_push_free(struct ch_push *push);
 
 /* Do the work: what a thread is to be made for. Without it, every offer is refused. */
@@ -42,5 +45,9 @@ void ch_push_run(struct ch_push *push) __attribute__((noreturn));
 
 /* Returns true if the block will be stored, and unpinned then. Never waits. */
 bool ch_push_offer(struct ch_push *push, const struct ch_push_block *block);
+
+/* BLOCK will be wanted soon: it will be in the cache, unless there is too much to do. Never
+ * waits. */
+void ch_push_load(struct ch_push *push, struct ch_block block);
 
 #endif

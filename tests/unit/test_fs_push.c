@@ -25,7 +25,9 @@
 #define META_PLAIN   0x8000U
 #define PIECE	     4096
 
-/* An image of one block, whose list of blocks is behind it; and a file in it. */
+#define BLOCKS	     3
+
+/* An image of three blocks, whose list of blocks is behind them; and a file in it. */
 struct fixture {
 	struct ch_squash image;
 	struct ch_inode inode;
@@ -48,17 +50,20 @@ static void *run(void *arg)
 static void write_image(int fd)
 {
 	static uint8_t bytes[SIZE];
-	const uint8_t list[] = { 4, META_PLAIN >> 8,				  /* header */
-				 0, (SIZE >> 8) & 0xff, (SIZE >> 16) & 0xff, 1 }; /* the block's */
+	const uint8_t header[] = { 4 * BLOCKS, META_PLAIN >> 8 };
+	const uint8_t block[] = { 0, (SIZE >> 8) & 0xff, (SIZE >> 16) & 0xff, 1 };
 
 	for (size_t i = 0; i < SIZE; i++)
 		bytes[i] = (uint8_t)(i / PIECE);
-	assert_int_equal(write(fd, bytes, SIZE), SIZE);
-	assert_int_equal(write(fd, list, sizeof(list)), sizeof(list));
+	for (int i = 0; i < BLOCKS; i++)
+		assert_int_equal(write(fd, bytes, SIZE), SIZE);
+	assert_int_equal(write(fd, header, sizeof(header)), sizeof(header));
+	for (int i = 0; i < BLOCKS; i++)
+		assert_int_equal(write(fd, block, sizeof(block)), sizeof(block));
 }
 
 /* Of each test: its thread never ends, so neither does what it uses. */
-static struct fixture fixtures[4];
+static struct fixture fixtures[6];
 
 static struct fixture *make(uint64_t file_size)
 {
@@ -70,7 +75,7 @@ static struct fixture *make(uint64_t file_size)
 
 	f->image.fd = memfd_create("image", MFD_CLOEXEC);
 	write_image(f->image.fd);
-	f->image.size = SIZE + 6;
+	f->image.size = BLOCKS * SIZE + 2 + 4 * BLOCKS;
 	f->image.block_size = SIZE;
 	f->image.meta = NOT_NULL(ch_meta_new());
 	f->image.ahead = NOT_NULL(ch_ahead_new(f->image.fd));
@@ -78,7 +83,7 @@ static struct fixture *make(uint64_t file_size)
 				      .mode = S_IFREG,
 				      .size = file_size,
 				      .fragment = CH_SQUASH_NONE,
-				      .next = { .block = SIZE } };
+				      .next = { .block = BLOCKS * SIZE } };
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds), 0);
 	f->kernel = fds[0];
 	assert_int_equal(fcntl(f->kernel, F_SETFL, O_NONBLOCK), 0);
@@ -99,7 +104,7 @@ static void read_at(struct fixture *f, uint64_t off, size_t len)
 
 	assert_int_equal(ch_data_get(f->reader, &f->inode, off, PIECE, &parts, &n), len);
 	assert_int_equal(n, 1);
-	assert_int_equal(*(const uint8_t *)parts[0].iov_base, off / PIECE);
+	assert_int_equal(*(const uint8_t *)parts[0].iov_base, off % SIZE / PIECE);
 	ch_data_done(f->reader);
 }
 
@@ -119,8 +124,8 @@ static void expect(struct fixture *f, uint64_t off, size_t len)
 	assert_int_equal(p.what.nodeid, 5 + 2);
 	assert_int_equal(p.what.offset, off);
 	assert_int_equal(p.what.size, len);
-	assert_int_equal(p.data[0], off / PIECE);
-	assert_int_equal(p.data[len - 1], (off + len - 1) / PIECE);
+	assert_int_equal(p.data[0], off % SIZE / PIECE);
+	assert_int_equal(p.data[len - 1], (off + len - 1) % SIZE / PIECE);
 }
 
 static void expect_nothing(struct fixture *f)
@@ -181,6 +186,31 @@ static void a_block_entered_at_its_beginning_is_left_alone(void **state)
 	expect_nothing(f);
 }
 
+/* What was unpacked ahead is not pushed. */
+static void who_begins_the_second_block_will_find_the_third(void **state)
+{
+	struct fixture *f = ready(BLOCKS * SIZE);
+
+	(void)state;
+	read_at(f, SIZE, PIECE);
+	expect_nothing(f);
+	read_at(f, 2 * SIZE + PIECE, PIECE);
+	expect_nothing(f);
+}
+
+static void who_begins_a_file_does_not_get_the_second_block(void **state)
+{
+	struct fixture *f = ready(BLOCKS * SIZE);
+
+	(void)state;
+	read_at(f, 0, PIECE);
+	expect_nothing(f);
+	read_at(f, SIZE + PIECE, PIECE);
+	expect(f, SIZE + 2 * PIECE, SIZE - 2 * PIECE);
+	expect(f, SIZE, PIECE);
+	expect_nothing(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -188,6 +218,8 @@ int main(void)
 		cmocka_unit_test(nothing_behind_the_end_of_the_file),
 		cmocka_unit_test(at_the_end_only_what_is_before),
 		cmocka_unit_test(a_block_entered_at_its_beginning_is_left_alone),
+		cmocka_unit_test(who_begins_the_second_block_will_find_the_third),
+		cmocka_unit_test(who_begins_a_file_does_not_get_the_second_block),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
