@@ -4,7 +4,10 @@ noinst_LTLIBRARIES += libcharchive.la
 libcharchive_la_SOURCES = \
 	%D%/entry.h \
 	%D%/member.c %D%/member.h \
-	%D%/unpack.c %D%/unpack.h
+	%D%/output.c %D%/output.h \
+	%D%/tar.c %D%/tar.h \
+	%D%/unpack.c %D%/unpack.h \
+	%D%/walk.c %D%/walk.h
 libcharchive_la_CPPFLAGS = $(AM_CPPFLAGS) $(ARCHIVE_CFLAGS)
 libcharchive_la_LIBADD = $(ARCHIVE_LIBS)
 endif
