@@ -160,8 +160,7 @@ if IMAGE
 	libchprogress.la
 %C%_libtest_la_SOURCES += %D%/unit/copying.c %D%/unit/copying.h
 # Made only when somebody asks for it.
-EXTRA_PROGRAMS += %D%/bench/cache_tool %D%/lib/registry_tool
-%C%_lib_registry_tool_LDADD = libchregistry.la libchrt.la libchjsonout.la
+EXTRA_PROGRAMS += %D%/bench/cache_tool
 %C%_fuzz_fuzz_unpack_tar_LDADD = libcharchive.la $(LDADD)
 if UNIT
 %C%_libtest_la_SOURCES += %D%/unit/cache_trees.c %D%/unit/cache_trees.h
