@@ -35,7 +35,7 @@ static struct memory new_memory(size_t full)
 	return (struct memory){ { remember }, CH_BUF_INIT(MOST), full };
 }
 
-/* Text, in part hard to compress; LEN bytes, the caller's. */
+/* Text, some of it hard to compress; LEN bytes, the caller's. */
 static char *sample(size_t len)
 {
 	char *data = NOT_NULL(malloc(len + 1));
@@ -43,7 +43,7 @@ static char *sample(size_t len)
 
 	for (size_t i = 0; i < len; i++) {
 		seed = seed * 1103515245 + 12345;
-		data[i] = i / 1000 % 2 ? (char)(seed >> 24) : "abcdefgh"[seed >> 29];
+		data[i] = i / 1000 % 8 == 0 ? (char)(seed >> 24) : "abcdefgh"[i / 7 % 8];
 	}
 	return data;
 }
@@ -117,7 +117,7 @@ static void others_can_read_it_and_hashes_are_right(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(formats); i++) {
 		const size_t piece = formats[i].piece;
-		const size_t lens[] = { 0, 1, 1000000, piece, piece + 1, 2 * piece + 5 };
+		const size_t lens[] = { 0, 1, piece, piece + 100001 };
 
 		for (size_t k = 0; k < ARRAY_SIZE(lens); k++) {
 			ch_auto(str) char *data = sample(lens[k]);
@@ -142,12 +142,13 @@ static void neither_threads_nor_writes_change_the_bytes(void **state)
 	static const struct {
 		unsigned threads;
 		size_t each;
-	} ways[] = { { 1, 1 << 20 }, { 2, 1000000 }, { 7, 12345 }, { 16, 5 << 20 }, { 99, 3 } };
-	const size_t len = (5 << 20) + 17;
+	} ways[] = { { 1, 1 << 20 }, { 2, 1000000 }, { 7, 12345 }, { 99, 5 << 20 } };
+	const size_t len = (4 << 20) + 17;
 	ch_auto(str) char *data = sample(len);
 
 	(void)state;
-	for (size_t i = 1; i < ARRAY_SIZE(formats); i++) {
+	/* xz is slow, and not another case. */
+	for (size_t i = 1; i + 1 < ARRAY_SIZE(formats); i++) {
 		struct memory first = new_memory(0);
 		struct ch_compressed r;
 
@@ -168,7 +169,7 @@ static void neither_threads_nor_writes_change_the_bytes(void **state)
 
 static void errors_of_the_output_come_back(void **state)
 {
-	const size_t len = 40 << 20;
+	const size_t len = 12 << 20;
 	ch_auto(str) char *data = sample(len);
 	struct memory m = new_memory(1000);
 	struct ch_compress *c = NULL;

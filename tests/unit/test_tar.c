@@ -10,6 +10,7 @@
 
 #include "archive/entry.h"
 #include "archive/output.h"
+#include "archive/read.h"
 #include "archive/tar.h"
 #include "archive/unpack.h"
 #include "archive/walk.h"
@@ -40,13 +41,13 @@ static int pack(const char *dir, unsigned flags)
 static void unpack(int fd, const char *dir)
 {
 	ch_auto(fd) int root = -1;
-	struct ch_unpacked unpacked;
+	struct ch_archive_got got;
 	struct ch_err err = { 0 };
 
 	assert_int_equal(mkdir(dir, 0755), 0);
 	root = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
-	if (ch_unpack(fd, "archive", &(struct ch_unpack){ .root = root }, &unpacked, &err) < 0)
+	if (ch_unpack_archive(fd, "archive", &(struct ch_unpack){ .root = root }, &got, &err) < 0)
 		fail_msg("%s", err.msg);
 }
 
