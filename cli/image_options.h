@@ -19,6 +19,7 @@ struct ch_image_common {
 	bool no_lock;
 	enum ch_image_cache cache;
 	uint32_t cache_large; /* MiB; 0: no file is large */
+	uint32_t cache_max;   /* MiB; 0: no limit */
 	enum ch_color color;
 	uint32_t verbose, quiet;
 	bool is_later; /* behind the sub-command, verbose and quiet are counted anew */

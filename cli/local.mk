@@ -37,6 +37,7 @@ ch_image_SOURCES = \
 	%D%/image_gestalt.c \
 	%D%/image_import.c \
 	%D%/image_list.c \
+	%D%/image_log.c %D%/image_log.h \
 	%D%/image_modify.c \
 	%D%/image_options.c %D%/image_options.h \
 	%D%/image_undelete.c

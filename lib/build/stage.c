@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include "base/auto.h"
@@ -120,15 +119,13 @@ static int adopt(struct ch_stage *stage, const struct ch_ref *base, int root, st
 	ch_auto(str) char *text = NULL;
 	struct ch_cache_state state;
 	struct ch_placed placed = CH_PLACED_INIT;
-	uint8_t salt[16];
 	int rc = go_to_root(stage, err);
 
 	if (rc < 0)
 		return rc;
-	if (getrandom(salt, sizeof(salt), 0) != sizeof(salt) ||
-	    asprintf(&text, "IMPORT %s", base->text) < 0)
+	if (asprintf(&text, "IMPORT %s", base->text) < 0)
 		return ch_err_nomem(err);
-	ch_key_add(&key, salt, sizeof(salt));
+	ch_key_unique(&key);
 	rc = ch_placed_open(stage->shelf->store, base, root, &placed, err);
 	if (rc == 0)
 		rc = key_state(&stage->state, &key, &state, err);
