@@ -223,9 +223,10 @@ static int run_verb(const struct ch_image_verb *verb, void *settings, int argc, 
 	}
 	if (check_operands(verb, argc - first, err) < 0)
 		return wrong_usage(err);
-	if (verb->run(settings, argc - first, argv + first, err) < 0)
-		return report(err, EXIT_NO);
-	return 0;
+
+	int rc = verb->run(settings, argc - first, argv + first, err);
+
+	return rc == 0 ? 0 : report(err, rc == CH_IMAGE_USAGE ? EXIT_USAGE_ : EXIT_NO);
 }
 
 static int dispatch(const struct ch_image_common *common, int argc, char **argv, struct ch_err *err)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* image_log.h - messages of ch-image, on standard error
+/* image_log.h - messages of ch-image, on standard error or in a file ($CH_LOG_FILE)
  *
  * Warnings are remembered: at the end of a build they are said again, since by then they are
  * far above. */

@@ -209,6 +209,7 @@ int ch_image_defaults(struct ch_image_common *common, struct ch_err *err)
 
 FLAG(ch_image_list, json)
 FLAG(ch_image_list, is_long)
+FLAG(ch_image_list, undeletable)
 
 const struct ch_opt ch_image_list_options[] = {
 	{ "json", 0, CH_OPT_RUN, CH_OPT_FLAG, NULL, "print one JSON document",
@@ -219,5 +220,9 @@ const struct ch_opt ch_image_list_options[] = {
 	{ "long", 'l', CH_OPT_RUN, CH_OPT_FLAG, NULL, "print size and age, too",
 	  "Print, in columns, name, architecture, size on the disk, and time of the last change.",
 	  set_is_long },
+	{ "undeletable", 'u', CH_OPT_RUN, CH_OPT_FLAG, NULL, "list what undelete can bring back",
+	  "Print, instead, the names of images that are not in storage, but in the build cache: "
+	  "ch-image undelete brings them back.",
+	  set_undeletable },
 	{ 0 },
 };

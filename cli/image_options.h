@@ -33,9 +33,12 @@ int ch_image_defaults(struct ch_image_common *common, struct ch_err *err);
 
 struct ch_image_list {
 	struct ch_image_common common;
-	bool is_long, json;
+	bool is_long, json, undeletable;
 };
 
 extern const struct ch_opt ch_image_list_options[];
+
+/* What it does with --undeletable. */
+int ch_image_list_undeletable(const struct ch_image_list *set, struct ch_err *err);
 
 #endif

@@ -14,8 +14,6 @@
 #include "store/store.h"
 #include "sys/tree.h"
 
-#define ROOT_BRANCH "root"
-
 static void say(const struct ch_shelf *shelf, const char *line)
 {
 	shelf->tell(line, shelf->data);
@@ -100,7 +98,7 @@ static int go_to_root(struct ch_stage *stage, struct ch_err *err)
 		return go_to(stage, &found, err);
 	if (rc == 0)
 		rc = commit(stage, "ROOT", NULL, &state, err);
-	return rc < 0 ? rc : ch_cache_branch_set(cache, ROOT_BRANCH, &stage->commit, err);
+	return rc < 0 ? rc : ch_cache_branch_set(cache, CH_STAGE_ROOT, &stage->commit, err);
 }
 
 /* ---- begin ------------------------------------------------------------------------------------

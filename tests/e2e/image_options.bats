@@ -93,3 +93,43 @@ grown in 3 instructions: y' --build-arg n=1 -t y .
 	[[ $status == 1 && $stderr == *'modify: --interactive: standard input is no terminal'* ]] ||
 		fail "$stderr"
 }
+
+@test "list --undeletable, and images that are brought back" {
+	printf 'FROM tiny\nRUN echo one >/f\n' | df Dockerfile
+	for i in b a; do
+		img -q build -t "$i" .
+		((status == 0))
+	done
+	img list -u
+	assert_equal "$status $output" '0 '
+	img delete '[ab]'
+	as_test rm -r "$store/img/tiny"
+	img list -u
+	assert_equal "$status $output" $'0 a\nb\ntiny'
+	img list --undeletable --json
+	assert_equal "$output" '[{"name": "a"}, {"name": "b"}, {"name": "tiny"}]'
+	img undelete a
+	assert_equal "$status" 0
+	inside one a -- cat /f
+	img list -u
+	assert_equal "$output" $'b\ntiny'
+	img list -u a
+	[[ $status == 64 && $stderr == *'list: an image, or --undeletable, but not both'* ]] || fail "$stderr"
+	img --no-cache list -u
+	[[ $status == 1 && $stderr == *'list: --undeletable: the build cache is off'* ]] || fail "$stderr"
+}
+
+@test "messages go to a file, with time and process, if the environment says so" {
+	printf 'FROM tiny\nRUN echo out; echo err >&2\nRUN false\n' | df Dockerfile
+	via+=("CH_LOG_FILE=$ctx/log")
+	img build -t x .
+	[[ $status == 1 && $output == out && $stderr == err* && $stderr != *FROM* ]] || fail "$stderr"
+	grep -qx '  1\. FROM tiny' "$ctx/log"
+	grep -q '^ch-image: error: Dockerfile:3:1: RUN: ' "$ctx/log"
+	via+=(CH_LOG_FESTOON=)
+	img build -t x .
+	[[ $(grep -E '^[0-9]+ 20[0-9T:-]+[+-][0-9]{4}    1\* FROM tiny' "$ctx/log") ]] || fail "$(cat "$ctx/log")"
+	via+=("CH_LOG_FILE=$ctx/no/log")
+	img build -t x .
+	[[ $stderr == *'  2* RUN'* ]] || fail "$stderr"
+}
