@@ -213,10 +213,13 @@ static int resolve(struct ch_pull *pull, const struct ch_ref *ref, struct ch_err
 	struct ch_registry_options options = pull->options.registry;
 
 	options.cancel = &pull->watch.cancel;
-	if (ch_watch_start(&pull->watch, err) < 0 ||
+	if (ch_oci_arch_parse(pull->options.arch, &pull->options.arch, err) < 0 ||
+	    ch_watch_start(&pull->watch, err) < 0 ||
 	    ch_blobs_open(pull->options.store, &pull->blobs, err) < 0 ||
-	    ch_registry_open(ref, &options, &pull->registry, err) < 0 ||
-	    find_manifest(pull, err) < 0 || get_config(pull, err) < 0 ||
+	    ch_registry_open(ref, &options, &pull->registry, err) < 0)
+		return ch_pull_fail(pull, err);
+	ch_pull_say(pull, "requesting arch:  %s", pull->options.arch);
+	if (find_manifest(pull, err) < 0 || get_config(pull, err) < 0 ||
 	    ch_oci_image_parse(pull->config, pull->config_len, &pull->image, err) < 0 ||
 	    check_config(pull, err) < 0)
 		return ch_pull_fail(pull, err);
