@@ -22,9 +22,10 @@
 #define STAT_DIR "stat"
 #define AT_DIR	 "at"
 
-#define META_DIR  "ch"
-#define META_FILE "metadata.json"
-#define ENV_FILE  "environment"
+#define META_DIR    "ch"
+#define META_FILE   "metadata.json"
+#define ENV_FILE    "environment"
+#define CONFIG_FILE "config.pulled.json"
 
 /* ---- beside ---------------------------------------------------------------------------- */
 
@@ -188,4 +189,12 @@ int ch_placed_write_meta(int root, const struct ch_oci_meta *meta, struct ch_err
 	if (rc >= 0)
 		rc = write_file(dir, ENV_FILE, environment);
 	return rc < 0 ? ch_err_rc(err, rc, "image: write its metadata to '/" META_DIR "'") : 0;
+}
+
+int ch_placed_write_config(int root, const char *config, struct ch_err *err)
+{
+	ch_auto(fd) int dir = open_meta_dir(root);
+	int rc = dir < 0 ? dir : write_file(dir, CONFIG_FILE, config);
+
+	return rc < 0 ? ch_err_rc(err, rc, "image: write '/" META_DIR "/" CONFIG_FILE "'") : 0;
 }

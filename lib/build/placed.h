@@ -4,7 +4,8 @@
  *	stat/NAME	how its files looked when they were the same as a commit (cache.h)
  *	at/NAME		which commit the finished image is: a link to "COMMIT INODE"
  *
- * and in the image /ch/metadata.json, and /ch/environment for ch-run --set-env. */
+ * and in the image /ch/metadata.json, and /ch/environment for ch-run --set-env; of those that
+ * were pulled, /ch/config.pulled.json, their configuration. */
 #ifndef CH_BUILD_PLACED_H
 #define CH_BUILD_PLACED_H
 
@@ -48,5 +49,8 @@ int ch_placed_meta(int root, struct ch_oci_meta *ret_meta, struct ch_err *err);
 
 /* Write it. */
 int ch_placed_write_meta(int root, const struct ch_oci_meta *meta, struct ch_err *err);
+
+/* Write CONFIG, the configuration of an image that was pulled. */
+int ch_placed_write_config(int root, const char *config, struct ch_err *err);
 
 #endif
