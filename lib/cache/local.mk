@@ -5,7 +5,10 @@ libchcache_la_SOURCES = \
 	%D%/blobs.c %D%/blobs.h \
 	%D%/branch.c \
 	%D%/cache.h \
-	%D%/checkout.c \
+	%D%/checkout.c %D%/checkout.h \
+	%D%/checkout_dirs.c \
+	%D%/checkout_end.c \
+	%D%/checkout_files.c \
 	%D%/collect.c \
 	%D%/commit.c %D%/commit.h \
 	%D%/dirmeta.c %D%/dirmeta.h \
@@ -29,7 +32,8 @@ libchcache_la_SOURCES = \
 	%D%/usage.c %D%/usage.h \
 	%D%/verify.c \
 	%D%/walk.c %D%/walk.h \
-	%D%/write.c %D%/write.h
+	%D%/write.c %D%/write.h \
+	%D%/xattrs.c %D%/xattrs.h
 libchcache_la_CPPFLAGS = $(AM_CPPFLAGS) $(GIT2_CFLAGS) $(CRYPTO_CFLAGS)
 libchcache_la_CFLAGS = $(AM_CFLAGS) -pthread
 libchcache_la_LIBADD = libchhash.la $(GIT2_LIBS) $(CRYPTO_LIBS) -lpthread

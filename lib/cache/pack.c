@@ -274,8 +274,70 @@ static int inflate_all(z_stream *z, const struct ch_entry *entry, uint8_t *room,
 	return done == entry->size ? 0 : damaged(err);
 }
 
+/* Objects that are not compressed, as we write them and zlib at level 0 does: a header of two
+ * bytes, blocks, and a check sum (RFC 1950; RFC 1951, 3.2.4). */
+#define BLOCK_HEAD 5
+
+/* The block at P, before END: its length, or -1 if it is none. */
+static long stored_len(const uint8_t *p, const uint8_t *end, bool *ret_last)
+{
+	unsigned len, inverse;
+
+	if (end - p < BLOCK_HEAD || p[0] > 1)
+		return -1;
+	len = p[1] | (unsigned)p[2] << 8;
+	inverse = p[3] | (unsigned)p[4] << 8;
+	if ((len ^ inverse) != 0xffff || (size_t)(end - p) < BLOCK_HEAD + (size_t)len)
+		return -1;
+	*ret_last = p[0];
+	return len;
+}
+
+/* Is ENTRY whole, and not compressed? */
+static bool is_stored(const struct ch_entry *entry)
+{
+	const uint8_t *p = entry->data + 2, *end = entry->data + entry->len;
+	uint64_t sum = 0;
+	bool is_last = false;
+
+	if (entry->len < 2 || entry->data[0] != 0x78 || entry->data[1] != 0x01)
+		return false;
+	while (!is_last) {
+		long len = stored_len(p, end, &is_last);
+
+		if (len < 0)
+			return false;
+		sum += (uint64_t)len;
+		p += BLOCK_HEAD + len;
+	}
+	return sum == entry->size && end - p >= 4;
+}
+
+/* From the mapped file to SINK, without zlib's copies. */
+static int copy_stored(const struct ch_entry *entry, ch_pack_sink *sink, void *to,
+		       struct ch_err *err)
+{
+	const uint8_t *p = entry->data + 2, *end = entry->data + entry->len;
+	uLong sum = adler32(0, NULL, 0);
+	bool is_last = false;
+
+	while (!is_last) {
+		long len = stored_len(p, end, &is_last);
+		int rc = len > 0 ? sink(p + BLOCK_HEAD, (size_t)len, to, err) : 0;
+
+		if (rc < 0)
+			return rc;
+		sum = adler32(sum, p + BLOCK_HEAD, (uInt)len);
+		p += BLOCK_HEAD + len;
+	}
+	return be32(p) == sum ? 0 : damaged(err);
+}
+
 int ch_pack_unpack(const struct ch_entry *entry, ch_pack_sink *sink, void *to, struct ch_err *err)
 {
+	if (is_stored(entry))
+		return copy_stored(entry, sink, to, err);
+
 	ch_auto(mem) uint8_t *room = malloc(CHUNK);
 	z_stream z = { .next_in = (z_const Bytef *)(uintptr_t)entry->data };
 

@@ -7,12 +7,10 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/xattr.h>
 
 #include "base/auto.h"
-#include "base/buf.h"
 #include "base/err.h"
-#include "cache/dirmeta.h"
+#include "cache/xattrs.h"
 #include "sys/mnt.h"
 
 #define OPEN_DIR (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
@@ -186,76 +184,6 @@ static int look_for_twin(struct walk *w, const struct stat *st, struct ch_node *
 	return 0;
 }
 
-/* ---- extended attributes ---- */
-
-bool ch_walk_keeps(const char *name)
-{
-	return strncmp(name, "user.", 5) == 0 || strcmp(name, "security.capability") == 0 ||
-	       strncmp(name, "system.posix_acl_", 17) == 0;
-}
-
-static int by_text(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-static int read_xattr(const char *path, const char *name, struct ch_buf *to)
-{
-	char value[65536];
-	ssize_t len = lgetxattr(path, name, value, sizeof(value));
-
-	if (len >= 0)
-		ch_xattr_add(to, name, value, (uint32_t)len);
-	return 0;
-}
-
-/* LIST: names, each with its NUL. */
-static int read_xattrs(const char *path, const char *list, size_t len, struct ch_buf *to,
-		       struct ch_err *err)
-{
-	const char *names[1024] = { 0 };
-	size_t n = 0;
-
-	for (const char *p = list; p < list + len; p += strlen(p) + 1) {
-		if (!ch_walk_keeps(p))
-			continue;
-		if (n == sizeof(names) / sizeof(*names))
-			return ch_err_set(err, -E2BIG, "too many extended attributes");
-		names[n++] = p;
-	}
-	qsort(names, n, sizeof(*names), by_text);
-	for (size_t i = 0; i < n; i++)
-		read_xattr(path, names[i], to);
-	return ch_buf_bad(to) ? ch_err_set(err, -E2BIG, "too many extended attributes") : 0;
-}
-
-/* By path, since what we may not read cannot be opened; that of a directory we hold is safe, and
- * the last part is not followed. */
-static int get_xattrs(struct walk *w, int parent, const char *name, struct ch_node *node,
-		      struct ch_err *err)
-{
-	char at[CH_FD_PATH_MAX], path[CH_FD_PATH_MAX + NAME_MAX + 2], list[65536];
-	ch_auto(buf) struct ch_buf all = CH_BUF_INIT(CH_XATTRS_MAX);
-
-	snprintf(path, sizeof(path), "%s/%s", ch_fd_path(parent, at), name);
-
-	ssize_t len = llistxattr(path, list, sizeof(list));
-
-	/* Without support for them, there are none. */
-	if (len <= 0)
-		return 0;
-
-	int rc = read_xattrs(path, list, (size_t)len, &all, err);
-
-	if (rc < 0)
-		return ch_err_in(err, "'/%s'", w->way.path);
-	if (all.len == 0)
-		return 0;
-	node->xattrs = ch_arena_copy(&w->tree->arena, all.data, all.len);
-	node->xattrs_len = (uint32_t)all.len;
-	return node->xattrs ? 0 : ch_err_nomem(err);
-}
-
 /* ---- walk ---- */
 
 static int take_old(struct walk *w, const struct ch_node *old, struct ch_node *node,
@@ -290,7 +218,9 @@ static int look_at(struct walk *w, int parent, const char *name, const struct ch
 		return take_old(w, old, node, err);
 	/* What has no content is known with its attributes. */
 	node->known = !S_ISREG(st.st_mode) && !S_ISLNK(st.st_mode);
-	return S_ISLNK(st.st_mode) ? 0 : get_xattrs(w, parent, *name ? name : ".", node, err);
+	if (!S_ISLNK(st.st_mode))
+		rc = ch_xattrs_get(parent, *name ? name : ".", &w->tree->arena, node, err);
+	return rc < 0 ? ch_err_in(err, "'/%s'", w->way.path) : 0;
 }
 
 static int walk_dir(struct walk *w, int fd, const struct ch_node *old, struct ch_node *dir,
