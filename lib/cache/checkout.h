@@ -64,4 +64,11 @@ static inline bool ch_checkout_is_set(const struct ch_node *a, const struct ch_n
 	return a->mode == b->mode && a->mtime == b->mtime && a->mtime_nsec == b->mtime_nsec;
 }
 
+/* For utimensat(2): the time of modification of NODE. */
+static inline void ch_checkout_times(const struct ch_node *node, struct timespec ret[2])
+{
+	ret[0] = (struct timespec){ .tv_nsec = UTIME_OMIT };
+	ret[1] = (struct timespec){ .tv_sec = node->mtime, .tv_nsec = node->mtime_nsec };
+}
+
 #endif

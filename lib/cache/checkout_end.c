@@ -72,16 +72,14 @@ static bool has_links(const struct ch_node *dir)
 
 static int settle(struct ch_checkout *c, int fd, struct ch_node *dir, struct ch_err *err)
 {
-	const struct timespec times[2] = {
-		{ .tv_nsec = UTIME_OMIT },
-		{ .tv_sec = dir->mtime, .tv_nsec = dir->mtime_nsec },
-	};
+	struct timespec times[2];
 	struct ch_node now = { 0 };
 	uint64_t refused;
 	struct stat st;
 	int rc = 0;
 
 	if (dir->dirty) {
+		ch_checkout_times(dir, times);
 		ch_xattrs_remove(fd, ".");
 		rc = ch_xattrs_set(fd, ".", dir, &refused, err);
 		atomic_fetch_add(&c->xattrs, refused);
@@ -132,7 +130,6 @@ static int finish_dir(struct ch_checkout *c, int fd, struct ch_node *dir, struct
 	}
 	return settle(c, fd, dir, err);
 }
-
 
 int ch_checkout_end(struct ch_checkout *c, struct ch_err *err)
 {

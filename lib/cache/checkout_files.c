@@ -14,11 +14,6 @@
 #include "cache/walk.h"
 #include "cache/xattrs.h"
 
-/* For utimensat(2): the time of modification of NODE. */
-#define TIMES(node)                                                                        \
-	{ { .tv_nsec = UTIME_OMIT },                                                       \
-	  { .tv_sec = (node)->mtime, .tv_nsec = (node)->mtime_nsec } }
-
 static int to_file(const void *data, size_t len, void *to, struct ch_err *err)
 {
 	int rc = ch_temp_write(*(int *)to, data, len);
@@ -26,7 +21,8 @@ static int to_file(const void *data, size_t len, void *to, struct ch_err *err)
 	return rc < 0 ? ch_err_rc(err, rc, "write") : 0;
 }
 
-static int write_large(struct ch_checkout *c, const struct ch_node *node, int fd, struct ch_err *err)
+static int write_large(struct ch_checkout *c, const struct ch_node *node, int fd,
+		       struct ch_err *err)
 {
 	ch_auto(mem) uint8_t *text = NULL;
 	struct ch_large large;
@@ -52,9 +48,9 @@ static int fill_file(struct ch_checkout *c, int dir, int fd, const struct ch_nod
 		     struct ch_err *err)
 {
 	uint64_t refused = 0;
-	int rc = node->large
-		     ? write_large(c, node, fd, err)
-		     : ch_odb_stream(&c->cache->odb, &node->oid, CH_KIND_BLOB, to_file, &fd, err);
+	int rc = node->large ? write_large(c, node, fd, err)
+			     : ch_odb_stream(&c->cache->odb, &node->oid, CH_KIND_BLOB, to_file, &fd,
+					     err);
 
 	if (rc == 0)
 		rc = ch_xattrs_set(dir, node->name, node, &refused, err);
@@ -65,8 +61,9 @@ static int fill_file(struct ch_checkout *c, int dir, int fd, const struct ch_nod
 /* Most files have their permissions from the beginning. */
 static int settle_file(int fd, struct ch_node *node, struct stat *ret_st, struct ch_err *err)
 {
-	const struct timespec times[2] = TIMES(node);
+	struct timespec times[2];
 
+	ch_checkout_times(node, times);
 	if (futimens(fd, times) < 0 || fstat(fd, ret_st) < 0)
 		return ch_err_sys(err, "set times");
 	if (ret_st->st_mode == node->mode)
@@ -135,9 +132,10 @@ static int make_fifo(int dir, const struct ch_node *node, struct ch_err *err)
 
 static int set_time(int dir, struct ch_node *node, struct ch_err *err)
 {
-	const struct timespec times[2] = TIMES(node);
+	struct timespec times[2];
 	struct stat st;
 
+	ch_checkout_times(node, times);
 	if (utimensat(dir, node->name, times, AT_SYMLINK_NOFOLLOW) < 0 ||
 	    fstatat(dir, node->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return ch_err_sys(err, "set times");

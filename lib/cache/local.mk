@@ -15,15 +15,18 @@ libchcache_la_SOURCES = \
 	%D%/files.c %D%/files.h \
 	%D%/git.c %D%/git.h \
 	%D%/graph.c \
+	%D%/install.c \
 	%D%/large.c %D%/large.h \
 	%D%/mark.c %D%/mark.h \
 	%D%/name.c %D%/name.h \
 	%D%/node.c %D%/node.h \
+	%D%/object.c %D%/object.h \
 	%D%/odb.c %D%/odb.h \
 	%D%/oid.c %D%/oid.h \
 	%D%/pack.c %D%/pack.h \
 	%D%/parallel.c %D%/parallel.h \
 	%D%/pieces.h \
+	%D%/press.c %D%/press.h \
 	%D%/refs.c %D%/refs.h \
 	%D%/repack.c %D%/repack.h \
 	%D%/repo.c %D%/repo.h \
@@ -33,6 +36,7 @@ libchcache_la_SOURCES = \
 	%D%/verify.c \
 	%D%/walk.c %D%/walk.h \
 	%D%/write.c %D%/write.h \
+	%D%/write_file.c \
 	%D%/xattrs.c %D%/xattrs.h
 libchcache_la_CPPFLAGS = $(AM_CPPFLAGS) $(GIT2_CFLAGS) $(CRYPTO_CFLAGS)
 libchcache_la_CFLAGS = $(AM_CFLAGS) -pthread
