@@ -68,6 +68,7 @@ int ch_cache_checkout(struct ch_cache *cache, const struct ch_oid *commit,
 		return ch_repo_said(rc, err);
 	c->cache = cache;
 	c->root = image->root;
+	c->progress = image->progress;
 	rc = read_wanted(c, commit, err);
 	if (rc == 0)
 		rc = checkout(c, image, err);

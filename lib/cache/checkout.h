@@ -30,7 +30,8 @@ struct ch_checkout_batch {
 
 struct ch_checkout {
 	struct ch_cache *cache; /* borrowed */
-	int root;		/* borrowed */
+	struct ch_progress *progress; /* borrowed, or NULL */
+	int root;
 	struct ch_gittree is, wanted;
 	struct ch_way way;
 	struct ch_checkout_batch *list; /* owned */

@@ -6,6 +6,7 @@
 
 #include "base/auto.h"
 #include "base/err.h"
+#include "base/progress.h"
 #include "cache/checkout.h"
 
 #define BATCH 64 /* files of a directory that a thread takes at a time */
@@ -94,7 +95,10 @@ static int add_batches(struct ch_checkout *c, struct ch_node *dir, struct ch_err
 	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < dir->n; i++) {
-		if (!ch_checkout_is_work(&dir->kids[i]) || ++files < BATCH)
+		if (!ch_checkout_is_work(&dir->kids[i]))
+			continue;
+		ch_progress_expect(c->progress, 1);
+		if (++files < BATCH)
 			continue;
 		rc = add_batch(c, dir, from, i + 1, err);
 		from = i + 1;

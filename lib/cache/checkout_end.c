@@ -6,9 +6,9 @@
 
 #include "base/auto.h"
 #include "base/err.h"
+#include "cache/attrs.h"
 #include "cache/checkout.h"
 #include "cache/walk.h"
-#include "cache/xattrs.h"
 
 /* ---- hard links ---- */
 
@@ -80,8 +80,8 @@ static int settle(struct ch_checkout *c, int fd, struct ch_node *dir, struct ch_
 
 	if (dir->dirty) {
 		ch_checkout_times(dir, times);
-		ch_xattrs_remove(fd, ".");
-		rc = ch_xattrs_set(fd, ".", dir, &refused, err);
+		ch_attrs_remove(fd, ".");
+		rc = ch_attrs_set(fd, ".", dir, &refused, err);
 		atomic_fetch_add(&c->xattrs, refused);
 		if (rc == 0 && (fchmod(fd, dir->mode & 07777) < 0 || futimens(fd, times) < 0))
 			rc = ch_err_sys(err, "set permissions");

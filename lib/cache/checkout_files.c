@@ -6,13 +6,14 @@
 
 #include "base/auto.h"
 #include "base/err.h"
+#include "base/progress.h"
+#include "cache/attrs.h"
 #include "cache/checkout.h"
 #include "cache/large.h"
 #include "cache/parallel.h"
 #include "cache/repo.h"
 #include "cache/temp.h"
 #include "cache/walk.h"
-#include "cache/xattrs.h"
 
 static int to_file(const void *data, size_t len, void *to, struct ch_err *err)
 {
@@ -53,7 +54,7 @@ static int fill_file(struct ch_checkout *c, int dir, int fd, const struct ch_nod
 					     err);
 
 	if (rc == 0)
-		rc = ch_xattrs_set(dir, node->name, node, &refused, err);
+		rc = ch_attrs_set(dir, node->name, node, &refused, err);
 	atomic_fetch_add(&c->xattrs, refused);
 	return rc;
 }
@@ -187,6 +188,7 @@ static int do_batch(void *data, void *own, size_t i, struct ch_err *err)
 		atomic_fetch_add(&c->files, 1);
 		if (do_file(c, dir, node, err) < 0)
 			return ch_err_in(err, "'/%s/%s'", batch->path, node->name);
+		ch_progress_add(c->progress, 1);
 	}
 	return 0;
 }

@@ -2,6 +2,7 @@
 if IMAGE
 noinst_LTLIBRARIES += libchcache.la
 libchcache_la_SOURCES = \
+	%D%/attrs.c %D%/attrs.h \
 	%D%/blobs.c %D%/blobs.h \
 	%D%/branch.c \
 	%D%/cache.h \
@@ -36,9 +37,8 @@ libchcache_la_SOURCES = \
 	%D%/verify.c \
 	%D%/walk.c %D%/walk.h \
 	%D%/write.c %D%/write.h \
-	%D%/write_file.c \
-	%D%/xattrs.c %D%/xattrs.h
+	%D%/write_file.c
 libchcache_la_CPPFLAGS = $(AM_CPPFLAGS) $(GIT2_CFLAGS) $(CRYPTO_CFLAGS)
 libchcache_la_CFLAGS = $(AM_CFLAGS) -pthread
-libchcache_la_LIBADD = libchhash.la $(GIT2_LIBS) $(CRYPTO_LIBS) -lpthread
+libchcache_la_LIBADD = libchhash.la libchprogress.la $(GIT2_LIBS) $(CRYPTO_LIBS) -lpthread
 endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cache/xattrs.h"
+#include "cache/attrs.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -13,8 +13,7 @@
 #include "cache/dirmeta.h"
 #include "cache/pieces.h"
 #include "sys/mnt.h"
-
-#define NAMES_MAX 1024 /* of one file */
+#include "sys/xattrs.h"
 
 struct place {
 	char path[CH_FD_PATH_MAX + NAME_MAX + 2];
@@ -31,67 +30,27 @@ static const char *path_of(int dir, const char *name, struct place *place)
 /* Is this one part of an image? */
 static bool is_kept(const char *name)
 {
-	return strncmp(name, "user.", 5) == 0 || strcmp(name, "security.capability") == 0 ||
-	       strncmp(name, "system.posix_acl_", 17) == 0;
+	return ch_xattr_is_of_file(name) || ch_xattr_is_acl(name);
 }
 
 /* ---- read ---- */
 
-static int by_text(const void *a, const void *b)
+static int add(void *to, const char *name, const void *value, size_t len)
 {
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
+	ch_xattr_add(to, name, value, (uint32_t)len);
+	return 0;
 }
 
-static void read_one(const char *path, const char *name, struct ch_buf *to)
-{
-	char value[65536];
-	ssize_t len = lgetxattr(path, name, value, sizeof(value));
-
-	if (len >= 0)
-		ch_xattr_add(to, name, value, (uint32_t)len);
-}
-
-static int too_many(struct ch_err *err)
-{
-	return ch_err_set(err, -E2BIG, "too many extended attributes");
-}
-
-/* LIST: names, each with its NUL. */
-static int read_list(const char *path, const char *list, size_t len, struct ch_buf *to,
-		     struct ch_err *err)
-{
-	const char *names[NAMES_MAX] = { 0 };
-	size_t n = 0;
-
-	for (const char *p = list; p < list + len; p += strlen(p) + 1) {
-		if (!is_kept(p))
-			continue;
-		if (n == NAMES_MAX)
-			return too_many(err);
-		names[n++] = p;
-	}
-	qsort(names, n, sizeof(*names), by_text);
-	for (size_t i = 0; i < n; i++)
-		read_one(path, names[i], to);
-	return ch_buf_bad(to) ? too_many(err) : 0;
-}
-
-int ch_xattrs_get(int dir, const char *name, struct ch_arena *arena, struct ch_node *node,
-		  struct ch_err *err)
+int ch_attrs_get(int dir, const char *name, struct ch_arena *arena, struct ch_node *node,
+		 struct ch_err *err)
 {
 	ch_auto(buf) struct ch_buf all = CH_BUF_INIT(CH_XATTRS_MAX);
-	struct place place;
-	const char *path = path_of(dir, name, &place);
-	char list[65536];
-	ssize_t len = llistxattr(path, list, sizeof(list));
-	int rc;
+	int rc = ch_xattrs_each(dir, name, is_kept, add, &all);
 
-	/* Without support for them, there are none. */
-	if (len <= 0)
+	if (rc < 0 || ch_buf_bad(&all))
+		return ch_err_set(err, -E2BIG, "too many extended attributes");
+	if (all.len == 0)
 		return 0;
-	rc = read_list(path, list, (size_t)len, &all, err);
-	if (rc < 0 || all.len == 0)
-		return rc;
 	node->xattrs = ch_arena_copy(arena, all.data, all.len);
 	node->xattrs_len = (uint32_t)all.len;
 	return node->xattrs ? 0 : ch_err_nomem(err);
@@ -105,7 +64,7 @@ static bool is_refusal(int code)
 	return code == EPERM || code == ENOTSUP || code == EACCES || code == EINVAL;
 }
 
-int ch_xattrs_set(int dir, const char *name, const struct ch_node *node, uint64_t *ret_refused,
+int ch_attrs_set(int dir, const char *name, const struct ch_node *node, uint64_t *ret_refused,
 		  struct ch_err *err)
 {
 	struct ch_pieces from = { .p = node->xattrs, .end = node->xattrs + node->xattrs_len };
@@ -129,7 +88,7 @@ int ch_xattrs_set(int dir, const char *name, const struct ch_node *node, uint64_
 	return 0;
 }
 
-void ch_xattrs_remove(int dir, const char *name)
+void ch_attrs_remove(int dir, const char *name)
 {
 	struct place place;
 	const char *path = path_of(dir, name, &place);
