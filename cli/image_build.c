@@ -172,7 +172,7 @@ static int run(const struct ch_image_build *set, const struct ch_image_source *s
 		.secrets = set->secrets,
 		.n_secrets = set->n_secrets,
 		.dry_run = set->dry_run,
-		.keeper = KEEPER,
+		.keeper = ch_start_keeper(KEEPER),
 		.start_s = (int)start_s,
 		.shelf = ch_image_shelf(&set->common, store, cache),
 	};

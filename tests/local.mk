@@ -50,6 +50,7 @@ unit_tests_fs = \
 unit_tests_json = \
 	%D%/unit/test_command \
 	%D%/unit/test_oci_config \
+	%D%/unit/test_oci_manifest \
 	%D%/unit/test_oci_meta \
 	%D%/unit/test_ref
 
@@ -74,6 +75,7 @@ unit_tests_image = \
 	%D%/unit/test_ignore \
 	%D%/unit/test_layer \
 	%D%/unit/test_mode \
+	%D%/unit/test_progress \
 	%D%/unit/test_rsync \
 	%D%/unit/test_store \
 	%D%/unit/test_tar \
@@ -95,6 +97,7 @@ fuzz_targets = \
 if JSON
 fuzz_targets += \
 	%D%/fuzz/fuzz_config \
+	%D%/fuzz/fuzz_manifest \
 	%D%/fuzz/fuzz_ref
 endif
 if IMAGE
@@ -157,7 +160,8 @@ if SERVER
 endif
 if IMAGE
 %C%_libtest_la_LIBADD += libchcopy.la libchcache.la libchstore.la libchbuildrun.la \
-	libchdockerfile.la libcharchive.la libchtree.la libchhash.la
+	libchdockerfile.la libcharchive.la libchtree.la libchhash.la \
+	libchprogress.la
 %C%_libtest_la_SOURCES += %D%/unit/copying.c %D%/unit/copying.h \
 	%D%/unit/tars.c %D%/unit/tars.h
 # Made only when somebody asks for it.
