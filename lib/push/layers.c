@@ -177,8 +177,7 @@ static bool is_useless(int dir, const char *name, const struct ch_layer *layer)
 	if (strncmp(name, layer->key, strlen(layer->key)) == 0 ||
 	    fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return false;
-	return !image || strcmp(image, layer->image) == 0 ||
-	       st.st_mtime + UNUSED_MAX < time(NULL);
+	return !image || strcmp(image, layer->image) == 0 || st.st_mtime + UNUSED_MAX < time(NULL);
 }
 
 static void sweep_one(int dir, const char *name, const struct ch_layer *layer)

@@ -26,7 +26,8 @@ struct ch_layer {
 	char digest[CH_OCI_DIGEST_SIZE];
 	char diff_id[CH_OCI_DIGEST_SIZE];
 	uint64_t size;
-	struct ch_words places; /* repositories that have it: "HOST:PORT/PATH"; the last one first */
+	struct ch_words
+		places; /* repositories that have it: "HOST:PORT/PATH"; the last one first */
 };
 
 #define CH_LAYER_INIT ((struct ch_layer){ .fd = -1 })

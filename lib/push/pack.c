@@ -64,8 +64,8 @@ int ch_pack(int root, const struct ch_compress_how *how, uint64_t bytes, int fd,
 {
 	struct ch_output_fd file = CH_OUTPUT_FD(fd, "layer");
 	ch_auto(compress) struct ch_compress *compress = NULL;
-	ch_auto(progress) struct ch_progress *progress =
-		ch_progress_new("packing", CH_PROGRESS_BYTES, bytes);
+	ch_auto(progress) struct ch_progress *progress = ch_progress_new("packing",
+									 CH_PROGRESS_BYTES, bytes);
 	ch_auto(tar) struct ch_sink *tar = NULL;
 	struct counted input = { .out = { count }, .progress = progress };
 
@@ -73,8 +73,7 @@ int ch_pack(int root, const struct ch_compress_how *how, uint64_t bytes, int fd,
 		return err->code;
 	input.to = ch_compress_input(compress);
 	if (ch_tar_new(&input.out, CH_TAR_NO_SETID, &tar, err) < 0 ||
-	    ch_walk_entries(root, &walk_how, tar, ret_walked, err) < 0 ||
-	    tar->end(tar, err) < 0)
+	    ch_walk_entries(root, &walk_how, tar, ret_walked, err) < 0 || tar->end(tar, err) < 0)
 		return err->code;
 	return ch_compress_end(compress, ret_layer, err);
 }

@@ -111,8 +111,7 @@ static int get_layer(const struct ch_push *push, int dir, struct ch_layer *layer
 
 /* Have the registry take it from another repository of its own that is known to have it. Returns
  * 1 if it did. */
-static int mount_layer(const struct ch_push *push, const struct ch_layer *layer,
-		       struct ch_err *err)
+static int mount_layer(const struct ch_push *push, const struct ch_layer *layer, struct ch_err *err)
 {
 	const char *host = ch_registry_host(push->registry);
 	size_t len = strlen(host);
@@ -139,8 +138,8 @@ static int mount_layer(const struct ch_push *push, const struct ch_layer *layer,
 static int upload_layer(const struct ch_push *push, int dir, const struct ch_layer *layer,
 			const struct ch_oci_desc *desc, struct ch_err *err)
 {
-	ch_auto(progress) struct ch_progress *progress =
-		ch_progress_new("layer 1/1", CH_PROGRESS_BYTES, layer->size);
+	ch_auto(progress) struct ch_progress *progress = ch_progress_new(
+		"layer 1/1", CH_PROGRESS_BYTES, layer->size);
 	const struct ch_registry_upload upload = {
 		.fd = layer->fd,
 		.blob = desc,

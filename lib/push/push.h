@@ -20,9 +20,9 @@ struct ch_store;
 
 /* All is borrowed. */
 struct ch_push {
-	struct ch_store *store; /* where the upload cache is */
-	const char *name;	/* of the image there */
-	int image;		/* its root directory */
+	struct ch_store *store;		 /* where the upload cache is */
+	const char *name;		 /* of the image there */
+	int image;			 /* its root directory */
 	struct ch_registry *registry;	 /* opened with CH_REGISTRY_PUSH; its reference counts */
 	struct ch_compress_how compress; /* gzip or zstd */
 
