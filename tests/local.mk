@@ -160,13 +160,14 @@ if SERVER
 %C%_libtest_la_LIBADD += libchfs.la
 endif
 if IMAGE
-%C%_libtest_la_LIBADD += libchcopy.la libchcache.la libchstore.la libchbuildrun.la \
+%C%_libtest_la_LIBADD += libchregistry.la libchcopy.la libchcache.la libchstore.la libchbuildrun.la \
 	libchdockerfile.la libcharchive.la libchtree.la libchhash.la \
 	libchprogress.la
 %C%_libtest_la_SOURCES += %D%/unit/copying.c %D%/unit/copying.h \
 	%D%/unit/tars.c %D%/unit/tars.h
 # Made only when somebody asks for it.
-EXTRA_PROGRAMS += %D%/bench/cache_tool
+EXTRA_PROGRAMS += %D%/bench/cache_tool %D%/lib/registry_tool
+%C%_lib_registry_tool_LDADD = libchregistry.la libchrt.la libchjsonout.la
 %C%_fuzz_fuzz_unpack_tar_LDADD = libcharchive.la $(LDADD)
 if UNIT
 %C%_libtest_la_SOURCES += %D%/unit/cache_trees.c %D%/unit/cache_trees.h

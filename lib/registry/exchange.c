@@ -156,7 +156,7 @@ int ch_exchange_run(struct ch_exchange *x, struct ch_http_answer *ret, struct ch
 		rc = run_once(x, &r, ret, err);
 		if (x->request.from - before >= PROGRESS)
 			x->retry.failures = 0;
-		if ((rc == 0 && !ch_retry_is_due(ret)) || x->request.read ||
+		if ((rc == 0 && !ch_retry_is_due(ret)) || x->once || x->request.read ||
 		    (x->request.from > before && !x->resume))
 			return rc;
 
