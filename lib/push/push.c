@@ -16,8 +16,10 @@
 #include "oci/meta.h"
 #include "push/layers.h"
 #include "push/pack.h"
+#include "registry/digest.h"
 #include "registry/registry.h"
 #include "store/imagemeta.h"
+#include "store/store.h"
 
 enum { LINE_MAX_ = 512, SHORT = 7 };
 
@@ -88,8 +90,8 @@ static int make_layer(const struct ch_push *push, int dir, uint64_t bytes, struc
 	return ch_layers_finish(&draft, layer, err);
 }
 
-static int get_layer(const struct ch_push *push, int dir, struct ch_layer *layer,
-		     struct ch_err *err)
+static int find_or_make(const struct ch_push *push, int dir, struct ch_layer *layer,
+			struct ch_err *err)
 {
 	char key[CH_PACK_KEY];
 	uint64_t bytes;
@@ -107,6 +109,22 @@ static int get_layer(const struct ch_push *push, int dir, struct ch_layer *layer
 	}
 	memcpy(layer->key, key, sizeof(key));
 	return make_layer(push, dir, bytes, layer, err);
+}
+
+/* Two at once would see the modes of files that the other one has made readable for the moment. */
+static int get_layer(const struct ch_push *push, int dir, struct ch_layer *layer,
+		     struct ch_err *err)
+{
+	int lock = push->ref ? ch_store_lock(push->store, push->ref, err) : -1;
+
+	if (push->ref && lock < 0)
+		return lock;
+
+	int rc = find_or_make(push, dir, layer, err);
+
+	if (push->ref)
+		ch_store_unlock(push->store, push->ref, lock);
+	return rc;
 }
 
 /* Have the registry take it from another repository of its own that is known to have it. Returns
@@ -215,19 +233,6 @@ static int do_config(const struct ch_push *push, const struct ch_layer *layer,
 	return 0;
 }
 
-static int digest_of(const char *text, char out[CH_OCI_DIGEST_SIZE], struct ch_err *err)
-{
-	ch_auto(hash) struct ch_hash hash = { 0 };
-	uint8_t bytes[CH_SHA256_BYTES];
-
-	if (ch_hash_start(&hash, CH_SHA256, err) < 0)
-		return err->code;
-	ch_hash_more(&hash, text, strlen(text));
-	ch_hash_end(&hash, bytes);
-	put_digest(bytes, out);
-	return 0;
-}
-
 /* Is what the registry calls by our reference this very manifest? Returns 1 if so. */
 static int has_manifest(const struct ch_push *push, const char *digest, struct ch_err *err)
 {
@@ -244,7 +249,8 @@ static int do_manifest(const struct ch_push *push, const struct ch_oci_manifest 
 {
 	ch_auto(str) char *text = NULL;
 
-	if (ch_oci_manifest_print(manifest, &text, err) < 0 || digest_of(text, ret_digest, err) < 0)
+	if (ch_oci_manifest_print(manifest, &text, err) < 0 ||
+	    ch_digest_of(text, strlen(text), ret_digest, err) < 0)
 		return err->code;
 
 	int has = has_manifest(push, ret_digest, err);

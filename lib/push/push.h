@@ -15,6 +15,7 @@
 #include "oci/manifest.h"
 
 struct ch_err;
+struct ch_ref;
 struct ch_registry;
 struct ch_store;
 
