@@ -37,6 +37,8 @@ static const struct ch_image_verb verbs[] = {
 	{ "modify", "SRC DST [SCRIPT]", "make an image of another one by commands", 2, 3,
 	  ch_image_modify_options, sizeof(struct ch_image_build), ch_image_modify,
 	  ch_image_build_done },
+	{ "pull", "IMAGE [DEST]", "get an image from its registry", 1, 2, ch_image_pull_table,
+	  sizeof(struct ch_image_pull), ch_image_pull, NULL },
 	{ "reset", "", "delete everything from storage", 0, 0, NULL, sizeof(struct ch_image_common),
 	  ch_image_reset, NULL },
 	{ "undelete", "IMAGE", "bring back a deleted image from the build cache", 1, 1, NULL,

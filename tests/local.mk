@@ -49,6 +49,7 @@ unit_tests_fs = \
 # Those that need the JSON library.
 unit_tests_json = \
 	%D%/unit/test_command \
+	%D%/unit/test_image_print \
 	%D%/unit/test_oci_config \
 	%D%/unit/test_oci_manifest \
 	%D%/unit/test_oci_meta \
