@@ -63,6 +63,7 @@ unit_tests_image = \
 	%D%/unit/test_cache \
 	%D%/unit/test_cache_files \
 	%D%/unit/test_cache_upkeep \
+	%D%/unit/test_compress \
 	%D%/unit/test_copy \
 	%D%/unit/test_copy_flags \
 	%D%/unit/test_copy_hash \
@@ -72,11 +73,14 @@ unit_tests_image = \
 	%D%/unit/test_dockerfile_tree \
 	%D%/unit/test_hash \
 	%D%/unit/test_ignore \
+	%D%/unit/test_layer \
 	%D%/unit/test_mode \
 	%D%/unit/test_progress \
 	%D%/unit/test_rsync \
 	%D%/unit/test_store \
-	%D%/unit/test_tree
+	%D%/unit/test_tar \
+	%D%/unit/test_tree \
+	%D%/unit/test_walk
 
 # Parsers of foreign data: fuzz/fuzz_X.c, replaying fuzz/corpus/X/.
 fuzz_targets = \
@@ -155,10 +159,11 @@ if SERVER
 %C%_libtest_la_LIBADD += libchfs.la
 endif
 if IMAGE
-%C%_libtest_la_LIBADD += libchcopy.la libchcache.la libchstore.la libchbuildrun.la \
-	libchdockerfile.la libcharchive.la libchtree.la libchhash.la \
-	libchprogress.la
-%C%_libtest_la_SOURCES += %D%/unit/copying.c %D%/unit/copying.h
+%C%_libtest_la_LIBADD += libchcopy.la libchcache.la libchstore.la libchbuildrun.la libchdockerfile.la libcharchive.la libchtree.la libchprogress.la libchhash.la
+%C%_libtest_la_SOURCES += \
+	%D%/unit/copying.c %D%/unit/copying.h \
+%C%_libtest_la_SOURCES += %D%/unit/copying.c %D%/unit/copying.h \
+	%D%/unit/tars.c %D%/unit/tars.h
 # Made only when somebody asks for it.
 EXTRA_PROGRAMS += %D%/bench/cache_tool
 %C%_fuzz_fuzz_unpack_tar_LDADD = libcharchive.la $(LDADD)

@@ -14,6 +14,7 @@
 #include "cache/blobs.h"
 #include "cache/files.h"
 #include "cache/odb.h"
+#include "cache/press.h"
 #include "cache/refs.h"
 #include "cache/repo.h"
 #include "cache/statfile.h"

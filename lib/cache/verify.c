@@ -13,6 +13,7 @@
 #include "cache/commit.h"
 #include "cache/files.h"
 #include "cache/mark.h"
+#include "cache/object.h"
 #include "cache/refs.h"
 #include "cache/repo.h"
 #include "cache/usage.h"
