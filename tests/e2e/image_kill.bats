@@ -92,3 +92,14 @@ stops()
 	assert_equal "$status" 0
 	in_image x 'test $(cat /[1234] | wc -c) = 4000000'
 }
+
+@test "signals that a build has blocked are not blocked in its keeper" {
+	printf '#!/bin/bash\ngrep SigBlk /proc/self/status >>%s\nexec %s "$@"\n' \
+		"$ctx/masks" "$prefix/libexec/ch-keeper" | df keeper
+	chmod +x "$ctx/keeper"
+	printf 'FROM tiny\nRUN true\n' | df Dockerfile
+	via+=("CH_KEEPER=$ctx/keeper")
+	img -q build -t x .
+	assert_equal "$status" 0
+	assert_equal "$(cat "$ctx/masks")" $'SigBlk:\t0000000000000000'
+}
