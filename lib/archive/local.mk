@@ -2,9 +2,14 @@
 if IMAGE
 noinst_LTLIBRARIES += libcharchive.la
 libcharchive_la_SOURCES = \
+	%D%/dirsink.c %D%/dirsink.h \
+	%D%/dirsink_dirs.c %D%/dirsink_dirs.h \
 	%D%/entry.h \
-	%D%/member.c %D%/member.h \
-	%D%/unpack.c %D%/unpack.h
+	%D%/name.c %D%/name.h \
+	%D%/read.c %D%/read.h \
+	%D%/stream.c %D%/stream.h \
+	%D%/unpack.c %D%/unpack.h \
+	%D%/whiteout.h
 libcharchive_la_CPPFLAGS = $(AM_CPPFLAGS) $(ARCHIVE_CFLAGS)
-libcharchive_la_LIBADD = $(ARCHIVE_LIBS)
+libcharchive_la_LIBADD = libchhash.la $(ARCHIVE_LIBS)
 endif
