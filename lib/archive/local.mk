@@ -6,9 +6,12 @@ libcharchive_la_SOURCES = \
 	%D%/dirsink_dirs.c %D%/dirsink_dirs.h \
 	%D%/entry.h \
 	%D%/name.c %D%/name.h \
+	%D%/output.c %D%/output.h \
 	%D%/read.c %D%/read.h \
 	%D%/stream.c %D%/stream.h \
+	%D%/tar.c %D%/tar.h \
 	%D%/unpack.c %D%/unpack.h \
+	%D%/walk.c %D%/walk.h \
 	%D%/whiteout.h
 libcharchive_la_CPPFLAGS = $(AM_CPPFLAGS) $(ARCHIVE_CFLAGS)
 libcharchive_la_LIBADD = libchhash.la $(ARCHIVE_LIBS)

@@ -16,7 +16,6 @@
 #include <stdint.h>
 
 struct ch_err;
-struct ch_progress;
 struct ch_sink;
 
 struct ch_walk_how {
@@ -24,7 +23,6 @@ struct ch_walk_how {
 	/* Is PATH, as of an entry, left out, with all that is below? NULL: nothing is. */
 	bool (*is_left)(void *data, const char *path);
 	void *data;
-	struct ch_progress *progress; /* told of bytes of files; may be NULL */
 };
 
 struct ch_walked {
