@@ -50,6 +50,7 @@ unit_tests_fs = \
 unit_tests_json = \
 	%D%/unit/test_command \
 	%D%/unit/test_oci_config \
+	%D%/unit/test_oci_manifest \
 	%D%/unit/test_oci_meta \
 	%D%/unit/test_ref
 
@@ -91,6 +92,7 @@ fuzz_targets = \
 if JSON
 fuzz_targets += \
 	%D%/fuzz/fuzz_config \
+	%D%/fuzz/fuzz_manifest \
 	%D%/fuzz/fuzz_ref
 endif
 if IMAGE

@@ -28,18 +28,39 @@ struct ch_ref;
 struct ch_registry;
 
 enum {
-	CH_REGISTRY_AUTH = 1 << 0, /* with credentials; without any, somebody is asked */
-	CH_REGISTRY_PUSH = 1 << 1, /* the right to write is needed, too */
+	CH_REGISTRY_AUTH = 1 << 0, /* with credentials from the first request on */
+	CH_REGISTRY_PUSH = 1 << 1, /* the right to write is needed, too; includes AUTH */
 	CH_REGISTRY_NO_VERIFY =
-		1 << 2, /* do not verify certificates; plain HTTP if there is no TLS */
-	CH_REGISTRY_ASK_ALWAYS =
-		1 << 3, /* ask for each password anew: for tests of people's memory */
+		1 << 2, /* certificates count nothing; plain HTTP if there is no TLS */
 };
 
+/* Credentials; malloc'ed. */
+struct ch_credentials {
+	char *user; /* NULL: there are none */
+	char *secret;
+	bool is_token; /* the secret is an identity token; the user does not count */
+};
+
+/* Wipes them. */
+void ch_credentials_done(struct ch_credentials *credentials);
+
+static inline void ch_auto_credentials(struct ch_credentials *credentials)
+{
+	ch_credentials_done(credentials);
+}
+
 struct ch_registry_options {
-	unsigned flags;		   /* CH_REGISTRY_* */
-	const atomic_bool *cancel; /* borrowed; true ends what is under way with -ECANCELED, within
-				    * a second. NULL: nobody does */
+	unsigned flags; /* CH_REGISTRY_* */
+
+	/* Ask somebody for credentials of the registry HOST ("HOST:PORT"): with CH_REGISTRY_AUTH,
+	 * when neither environment nor files (registry/credentials.h) have them. Called by any
+	 * thread, by one at a time for a host. Nobody is there: -EACCES. NULL: nobody is asked. */
+	int (*ask)(void *context, const char *host, struct ch_credentials *ret, struct ch_err *err);
+	void *context;
+
+	/* Borrowed; true ends what is under way with -ECANCELED, within a second. NULL: nobody
+	 * does. */
+	const atomic_bool *cancel;
 };
 
 /* Open the repository of REF (of which nothing is kept). "docker.io/x" and names without a host
