@@ -73,6 +73,7 @@ unit_tests_image = \
 	%D%/unit/test_hash \
 	%D%/unit/test_ignore \
 	%D%/unit/test_mode \
+	%D%/unit/test_progress \
 	%D%/unit/test_rsync \
 	%D%/unit/test_store \
 	%D%/unit/test_tree
@@ -155,7 +156,8 @@ if SERVER
 endif
 if IMAGE
 %C%_libtest_la_LIBADD += libchcopy.la libchcache.la libchstore.la libchbuildrun.la \
-	libchdockerfile.la libcharchive.la libchtree.la libchhash.la
+	libchdockerfile.la libcharchive.la libchtree.la libchhash.la \
+	libchprogress.la
 %C%_libtest_la_SOURCES += %D%/unit/copying.c %D%/unit/copying.h
 # Made only when somebody asks for it.
 EXTRA_PROGRAMS += %D%/bench/cache_tool

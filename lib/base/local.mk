@@ -9,6 +9,13 @@ libchbase_la_SOURCES = \
 	%D%/le.h \
 	%D%/log.c %D%/log.h \
 	%D%/path.c %D%/path.h \
-	%D%/progress.h \
 	%D%/text.c %D%/text.h \
 	%D%/words.c %D%/words.h
+
+# For programs that work for a while.
+if IMAGE
+noinst_LTLIBRARIES += libchprogress.la
+libchprogress_la_SOURCES = %D%/progress.c %D%/progress.h
+libchprogress_la_CFLAGS = $(AM_CFLAGS) -pthread
+libchprogress_la_LIBADD = -lpthread
+endif

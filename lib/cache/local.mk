@@ -32,5 +32,5 @@ libchcache_la_SOURCES = \
 	%D%/write.c %D%/write.h
 libchcache_la_CPPFLAGS = $(AM_CPPFLAGS) $(GIT2_CFLAGS) $(CRYPTO_CFLAGS)
 libchcache_la_CFLAGS = $(AM_CFLAGS) -pthread
-libchcache_la_LIBADD = libchhash.la $(GIT2_LIBS) $(CRYPTO_LIBS) -lpthread
+libchcache_la_LIBADD = libchhash.la libchprogress.la $(GIT2_LIBS) $(CRYPTO_LIBS) -lpthread
 endif
