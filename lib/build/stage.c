@@ -10,6 +10,7 @@
 
 #include "base/auto.h"
 #include "base/err.h"
+#include "base/progress.h"
 #include "build/placed.h"
 #include "store/store.h"
 #include "sys/tree.h"
@@ -133,6 +134,7 @@ static int adopt(struct ch_stage *stage, const struct ch_ref *base, int root, st
 		rc = key_state(&stage->state, &key, &state, err);
 	if (rc == 0)
 		rc = ch_placed_meta(root, &stage->meta, err);
+	placed.image.progress = ch_progress_new("to the cache", CH_PROGRESS_FILES, 0);
 	if (rc == 0)
 		rc = commit(stage, text, &placed.image, &state, err);
 	if (rc == 0)
@@ -260,6 +262,7 @@ static int check_out(struct ch_stage *stage, struct ch_err *err)
 	int rc = ch_placed_open(stage->shelf->store, &stage->ref, stage->draft.root, &placed, err);
 
 	say(stage->shelf, "copying image from cache ...");
+	placed.image.progress = ch_progress_new("from the cache", CH_PROGRESS_FILES, 0);
 	if (rc == 0)
 		rc = ch_cache_checkout(stage->shelf->cache, &stage->commit, &placed.image, NULL,
 				       err);
@@ -291,6 +294,7 @@ int ch_stage_keep(struct ch_stage *stage, const char *text, bool files, struct c
 
 	int rc = ch_placed_open(stage->shelf->store, &stage->ref, stage->draft.root, &placed, err);
 
+	placed.image.progress = ch_progress_new("to the cache", CH_PROGRESS_FILES, 0);
 	if (rc == 0)
 		rc = commit(stage, text, &placed.image, &stage->next, err);
 	ch_placed_done(&placed);
