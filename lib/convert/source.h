@@ -3,6 +3,7 @@
 #ifndef CH_CONVERT_SOURCE_H
 #define CH_CONVERT_SOURCE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -24,6 +25,7 @@ struct ch_source_how {
 	bool no_xattrs;
 	uint64_t max; /* bytes; 0: no limit */
 	struct ch_progress *progress; /* told of bytes read; may be NULL */
+	const atomic_bool *cancel;    /* true ends waiting for data with -ECANCELED; or NULL */
 };
 
 struct ch_source {
@@ -44,7 +46,12 @@ struct ch_source {
 };
 
 /* Open an image. Nothing is read but what tells where the rest is.
- * Errors: -ENOENT etc.; -EINVAL it is not of that format, or damaged. */
+ * Errors: -ENOENT etc.; -EINVAL it is not of that format, or damaged; -ENOTSUP the format cannot
+ * be read. */
+int ch_source_open(enum ch_format format, const struct ch_source_how *how,
+		   struct ch_source **ret_source, struct ch_err *err);
+
+/* The same, by format; each in from_NAME.c. */
 int ch_source_dir(const struct ch_source_how *how, struct ch_source **ret_source,
 		  struct ch_err *err);
 int ch_source_image(const struct ch_source_how *how, struct ch_source **ret_source,

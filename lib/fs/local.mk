@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 if SERVER
 # What reads images: for the server, and for ch-convert.
-noinst_LTLIBRARIES += libchsquash.la
-libchsquash_la_SOURCES = \
+noinst_LTLIBRARIES += libchsquashread.la
+libchsquashread_la_SOURCES = \
 	%D%/ahead.c %D%/ahead.h \
 	%D%/blockmap.c %D%/blockmap.h \
 	%D%/blocks.c %D%/blocks.h \
@@ -15,9 +15,9 @@ libchsquash_la_SOURCES = \
 	%D%/squash.c %D%/squash.h \
 	%D%/unpack.c %D%/unpack.h \
 	%D%/xattr.c %D%/xattr.h
-libchsquash_la_CPPFLAGS = $(AM_CPPFLAGS) $(UNPACK_CFLAGS)
-libchsquash_la_CFLAGS = $(AM_CFLAGS) -pthread
-libchsquash_la_LIBADD = $(UNPACK_LIBS) -lpthread
+libchsquashread_la_CPPFLAGS = $(AM_CPPFLAGS) $(UNPACK_CFLAGS)
+libchsquashread_la_CFLAGS = $(AM_CFLAGS) -pthread
+libchsquashread_la_LIBADD = $(UNPACK_LIBS) -lpthread
 
 noinst_LTLIBRARIES += libchfs.la
 libchfs_la_SOURCES = \
@@ -34,5 +34,5 @@ libchfs_la_SOURCES = \
 	%D%/worker.c %D%/worker.h
 libchfs_la_CPPFLAGS = $(AM_CPPFLAGS) $(FUSE_CFLAGS)
 libchfs_la_CFLAGS = $(AM_CFLAGS) -pthread
-libchfs_la_LIBADD = libchsquash.la $(FUSE_LIBS) -lpthread
+libchfs_la_LIBADD = libchsquashread.la $(FUSE_LIBS) -lpthread
 endif
