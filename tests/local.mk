@@ -72,6 +72,7 @@ unit_tests_image = \
 	%D%/unit/test_dockerfile_tree \
 	%D%/unit/test_hash \
 	%D%/unit/test_ignore \
+	%D%/unit/test_layer \
 	%D%/unit/test_mode \
 	%D%/unit/test_progress \
 	%D%/unit/test_rsync \
@@ -158,7 +159,8 @@ if IMAGE
 %C%_libtest_la_LIBADD += libchcopy.la libchcache.la libchstore.la libchbuildrun.la \
 	libchdockerfile.la libcharchive.la libchtree.la libchhash.la \
 	libchprogress.la
-%C%_libtest_la_SOURCES += %D%/unit/copying.c %D%/unit/copying.h
+%C%_libtest_la_SOURCES += %D%/unit/copying.c %D%/unit/copying.h \
+	%D%/unit/tars.c %D%/unit/tars.h
 # Made only when somebody asks for it.
 EXTRA_PROGRAMS += %D%/bench/cache_tool
 %C%_fuzz_fuzz_unpack_tar_LDADD = libcharchive.la $(LDADD)

@@ -5,14 +5,16 @@ libcharchive_la_SOURCES = \
 	%D%/dirsink.c %D%/dirsink.h \
 	%D%/dirsink_dirs.c %D%/dirsink_dirs.h \
 	%D%/entry.h \
+	%D%/layer.c %D%/layer.h \
 	%D%/name.c %D%/name.h \
 	%D%/output.c %D%/output.h \
+	%D%/own.c %D%/own.h \
 	%D%/read.c %D%/read.h \
 	%D%/stream.c %D%/stream.h \
 	%D%/tar.c %D%/tar.h \
 	%D%/unpack.c %D%/unpack.h \
 	%D%/walk.c %D%/walk.h \
-	%D%/whiteout.h
+	%D%/whiteout.c %D%/whiteout.h
 libcharchive_la_CPPFLAGS = $(AM_CPPFLAGS) $(ARCHIVE_CFLAGS)
 libcharchive_la_LIBADD = libchhash.la $(ARCHIVE_LIBS)
 endif
