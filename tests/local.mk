@@ -161,8 +161,9 @@ if IMAGE
 	libchprogress.la
 %C%_libtest_la_SOURCES += %D%/unit/copying.c %D%/unit/copying.h \
 	%D%/unit/tars.c %D%/unit/tars.h
-# Made only when somebody asks for it.
-EXTRA_PROGRAMS += %D%/bench/cache_tool
+# Made only when somebody asks for them.
+EXTRA_PROGRAMS += %D%/bench/cache_tool %D%/bench/squash_tool
+%C%_bench_squash_tool_LDADD = libchsquash.la $(LDADD)
 %C%_fuzz_fuzz_unpack_tar_LDADD = libcharchive.la $(LDADD)
 if UNIT
 %C%_libtest_la_SOURCES += %D%/unit/cache_trees.c %D%/unit/cache_trees.h

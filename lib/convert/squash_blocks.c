@@ -12,10 +12,10 @@
 enum { PART = 64 * 1024 };
 
 /* Are the LEN bytes at A the same as those at B? */
-static int compare(const struct ch_squash_out *out, uint64_t a, uint64_t b, uint64_t len,
+static int compare(struct ch_squash_out *out, uint64_t a, uint64_t b, uint64_t len,
 		   bool *ret_same)
 {
-	sqfs_file_t *file = (sqfs_file_t *)&out->base;
+	sqfs_file_t *file = &out->base;
 	uint8_t one[PART], two[PART];
 
 	*ret_same = true;

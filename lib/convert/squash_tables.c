@@ -8,6 +8,7 @@
 #include <sqfs/meta_writer.h>
 #include <sqfs/xattr_writer.h>
 
+#include "base/auto.h"
 #include "base/err.h"
 #include "convert/squash_inode.h"
 #include "convert/squash_order.h"
@@ -139,7 +140,7 @@ static int write_tables(struct writing *w)
 	int rc = sqfs_frag_table_write(from->fragments, file, w->super, from->compressor);
 
 	/* Ends of larger files are not in fragments. */
-	w->super->flags &= (sqfs_u16)~(SQFS_FLAG_NO_DUPLICATES | SQFS_FLAG_ALWAYS_FRAGMENTS);
+	w->super->flags &= (sqfs_u16)~SQFS_FLAG_ALWAYS_FRAGMENTS;
 	if (rc == 0)
 		rc = sqfs_dir_writer_write_export_table(w->dirs, file, from->compressor,
 							root->number, root->ref, w->super);
