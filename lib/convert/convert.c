@@ -32,6 +32,7 @@ static int try(const struct ch_convert *c, struct ch_source *source, struct ch_t
 	const struct ch_filter_how how = {
 		.no_xattrs = c->target.no_xattrs,
 		.max = c->source.max,
+		.progress = source->size > 0 ? NULL : c->source.progress,
 		.cancel = c->source.cancel,
 	};
 	ch_auto(filter) struct ch_filter filter = { 0 };
@@ -65,7 +66,7 @@ int ch_convert(const struct ch_convert *convert, struct ch_converted *ret, struc
 	ch_auto(source) struct ch_source *source = NULL;
 	ch_auto(target) struct ch_target *target = NULL;
 	ch_auto(progress) struct ch_progress *progress =
-		ch_progress_new(ch_format_name(c.to), CH_PROGRESS_BYTES, 0);
+		ch_progress_new("converting", CH_PROGRESS_BYTES, 0);
 	int rc = 1;
 
 	c.source.progress = progress;

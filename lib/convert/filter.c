@@ -8,6 +8,7 @@
 
 #include "base/auto.h"
 #include "base/err.h"
+#include "base/progress.h"
 #include "oci/meta.h"
 #include "store/about.h"
 
@@ -140,6 +141,7 @@ static int data(struct ch_sink *sink, uint64_t off, const void *bytes, size_t le
 		return ch_err_set(err, -ECANCELED, "interrupted");
 	if (f->skips)
 		return 0;
+	ch_progress_add(f->how.progress, len);
 	if (f->text >= 0 && off <= f->lens[f->text] && len <= f->lens[f->text] - off)
 		memcpy(f->texts[f->text] + off, bytes, len);
 	return f->to->data(f->to, off, bytes, len, err);

@@ -16,11 +16,13 @@
 #include "archive/entry.h"
 
 struct ch_err;
+struct ch_progress;
 
 struct ch_filter_how {
 	bool no_xattrs;
 	uint64_t max; /* bytes of contents, and 512 for each entry; 0: no limit */
-	const atomic_bool *cancel; /* borrowed; true: -ECANCELED; NULL: nobody does */
+	struct ch_progress *progress; /* told of contents; may be NULL */
+	const atomic_bool *cancel;    /* borrowed; true: -ECANCELED; NULL: nobody does */
 };
 
 /* Files that say something about the image */

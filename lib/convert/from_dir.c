@@ -23,10 +23,7 @@ struct from_dir {
 static int send(struct ch_source *source, struct ch_sink *sink, struct ch_err *err)
 {
 	struct from_dir *f = (struct from_dir *)source;
-	const struct ch_walk_how how = {
-		.no_xattrs = f->how->no_xattrs,
-		.progress = f->how->progress,
-	};
+	const struct ch_walk_how how = { .no_xattrs = f->how->no_xattrs };
 	struct ch_walked got = { 0 };
 
 	if (ch_walk_entries(f->root, &how, sink, &got, err) < 0)

@@ -16,7 +16,6 @@
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/err.h"
-#include "base/progress.h"
 #include "convert/source.h"
 #include "fs/data.h"
 #include "fs/dir.h"
@@ -167,7 +166,6 @@ static int send_contents(struct walk *w, const struct ch_inode *inode)
 		ch_data_done(reader);
 		if (rc < 0)
 			return rc;
-		ch_progress_add(w->from->how->progress, (uint64_t)got);
 		off += (uint64_t)got;
 	}
 	return 0;

@@ -24,7 +24,7 @@ struct ch_source_how {
 	const char *temp;	/* directory for what has to be unpacked before it can be read */
 	bool no_xattrs;
 	uint64_t max; /* bytes; 0: no limit */
-	struct ch_progress *progress; /* told of bytes read; may be NULL */
+	struct ch_progress *progress; /* told of bytes read, by sources that have a size */
 	const atomic_bool *cancel;    /* true ends waiting for data with -ECANCELED; or NULL */
 };
 
@@ -42,7 +42,8 @@ struct ch_source {
 	char *config;
 	size_t config_len;
 
-	uint64_t size; /* of all that will be read, for the progress; 0: unknown */
+	uint64_t size; /* bytes that will be read, as the progress is told; 0: not known, and it
+			* is not told */
 };
 
 /* Open an image. Nothing is read but what tells where the rest is.

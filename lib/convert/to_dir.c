@@ -15,7 +15,7 @@ static int begin(struct ch_target *target, struct ch_sink **ret_sink, struct ch_
 	struct to_dir *t = (struct to_dir *)target;
 
 	(void)err;
-	ch_dirsink_init(&t->sink, target->place.fd, NULL);
+	ch_dirsink_init(&t->sink, target->place.fd);
 	t->has_sink = true;
 	*ret_sink = &t->sink.sink;
 	return 0;

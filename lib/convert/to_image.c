@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* to_image.c - an image in storage as a target */
 #include "archive/dirsink.h"
+#include "base/auto.h"
 #include "base/err.h"
 #include "convert/target.h"
 #include "oci/ref.h"
@@ -31,7 +32,7 @@ static int begin(struct ch_target *target, struct ch_sink **ret_sink, struct ch_
 	if (ch_ref_parse(target->how->path, &ref, err) < 0 || check(target->how, &ref, err) < 0 ||
 	    ch_draft_new(target->how->store, &ref, CH_DRAFT_EMPTY, &t->draft, err) < 0)
 		return err->code;
-	ch_dirsink_init(&t->sink, t->draft.root, NULL);
+	ch_dirsink_init(&t->sink, t->draft.root);
 	t->is_begun = true;
 	*ret_sink = &t->sink.sink;
 	return 0;
