@@ -63,6 +63,7 @@ unit_tests_image = \
 	%D%/unit/test_cache \
 	%D%/unit/test_cache_files \
 	%D%/unit/test_cache_upkeep \
+	%D%/unit/test_compress \
 	%D%/unit/test_copy \
 	%D%/unit/test_copy_flags \
 	%D%/unit/test_copy_hash \
@@ -77,7 +78,9 @@ unit_tests_image = \
 	%D%/unit/test_progress \
 	%D%/unit/test_rsync \
 	%D%/unit/test_store \
-	%D%/unit/test_tree
+	%D%/unit/test_tar \
+	%D%/unit/test_tree \
+	%D%/unit/test_walk
 
 # Parsers of foreign data: fuzz/fuzz_X.c, replaying fuzz/corpus/X/.
 fuzz_targets = \

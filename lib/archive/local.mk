@@ -2,6 +2,8 @@
 if IMAGE
 noinst_LTLIBRARIES += libcharchive.la
 libcharchive_la_SOURCES = \
+	%D%/codec.c %D%/codec.h \
+	%D%/compress.c %D%/compress.h \
 	%D%/dirsink.c %D%/dirsink.h \
 	%D%/dirsink_dirs.c %D%/dirsink_dirs.h \
 	%D%/entry.h \
@@ -15,6 +17,7 @@ libcharchive_la_SOURCES = \
 	%D%/unpack.c %D%/unpack.h \
 	%D%/walk.c %D%/walk.h \
 	%D%/whiteout.c %D%/whiteout.h
-libcharchive_la_CPPFLAGS = $(AM_CPPFLAGS) $(ARCHIVE_CFLAGS)
-libcharchive_la_LIBADD = libchhash.la $(ARCHIVE_LIBS)
+libcharchive_la_CPPFLAGS = $(AM_CPPFLAGS) $(ARCHIVE_CFLAGS) $(PACK_CFLAGS)
+libcharchive_la_CFLAGS = $(AM_CFLAGS) -pthread
+libcharchive_la_LIBADD = libchhash.la $(ARCHIVE_LIBS) $(PACK_LIBS) -lpthread
 endif
