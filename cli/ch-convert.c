@@ -136,12 +136,13 @@ static int find_formats(struct job *job, struct ch_err *err)
 {
 	struct ch_convert *c = &job->convert;
 
-	c->from = job->set->in;
-	c->to = job->set->out;
-	if (c->from == CH_FORMAT_NONE &&
-	    ch_format_of_source(job->in, job->storage, &c->from, err) < 0)
+	if (job->set->in && ch_format_parse(job->set->in, &c->from, err) < 0)
+		return ch_err_in(err, "option --in-fmt");
+	if (job->set->out && ch_format_parse(job->set->out, &c->to, err) < 0)
+		return ch_err_in(err, "option --out-fmt");
+	if (!job->set->in && ch_format_of_source(job->in, job->storage, &c->from, err) < 0)
 		return err->code;
-	if (c->to == CH_FORMAT_NONE)
+	if (!job->set->out)
 		c->to = ch_format_of_name(job->out);
 	if (c->from == c->to)
 		return ch_err_set(err, -EINVAL,

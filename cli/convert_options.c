@@ -53,18 +53,10 @@ COUNT(verbose)
 	}
 TEXT(arch, "ARCH")
 TEXT(compress, "ALG")
+TEXT(in, "FMT")
+TEXT(out, "FMT")
 TEXT(storage, "DIR")
 TEXT(tmp, "DIR")
-
-#define FORMAT(field)                                                                              \
-	static int set_##field(void *target, const char *value, struct ch_err *err)                \
-	{                                                                                          \
-		struct ch_convert_settings *s = target;                                            \
-                                                                                                   \
-		return ch_format_parse(value, &s->field, err);                                     \
-	}
-FORMAT(in)
-FORMAT(out)
 
 static int set_jobs(void *target, const char *value, struct ch_err *err)
 {
@@ -110,7 +102,8 @@ const struct ch_opt ch_convert_options[] = {
 	  "only a LEVEL is left to be chosen.",
 	  set_compress },
 	{ "dry-run", 'n', CH_OPT_RUN, CH_OPT_FLAG, NULL, "say what would be done",
-	  "Print which formats IN and OUT are taken for, and whether OUT would be replaced. Nothing "
+	  "Print which formats IN and OUT are taken for, and whether OUT would be replaced. "
+	  "Nothing "
 	  "is written.",
 	  set_dry_run },
 	{ "help", 'h', CH_OPT_RUN, CH_OPT_FLAG, NULL, "print this help and exit",
@@ -133,13 +126,15 @@ const struct ch_opt ch_convert_options[] = {
 	{ "out-fmt", 'o', CH_OPT_RUN, CH_OPT_VALUE, "FMT", "OUT is to have this format",
 	  "OUT is to have the format FMT. Default: by its name, see above.", set_out },
 	{ "quiet", 'q', CH_OPT_RUN, CH_OPT_FLAG, NULL, "print less; may be repeated",
-	  "Print no messages but warnings and errors; given twice, nothing but errors.", set_quiet },
+	  "Print no messages but warnings and errors; given twice, nothing but errors.",
+	  set_quiet },
 	{ "storage", 's', CH_OPT_RUN, CH_OPT_VALUE, "DIR", "storage of ch-image is DIR",
 	  "Images with names are in the storage directory DIR. Default: $CH_IMAGE_STORAGE, which "
 	  "must be absolute, else /var/tmp/USER.ch.",
 	  set_storage },
 	{ "tmp", 0, CH_OPT_RUN, CH_OPT_VALUE, "DIR", "put temporary files into DIR",
-	  "Put temporary files into DIR. There are some only if IN or OUT is docker or podman, or IN "
+	  "Put temporary files into DIR. There are some only if IN or OUT is docker or podman, or "
+	  "IN "
 	  "is an image's archive that is compressed. Default: $TMPDIR, else /var/tmp. They have no "
 	  "names, so that none of them is left, whatever happens.",
 	  set_tmp },

@@ -8,14 +8,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "convert/format.h"
 #include "opt/opt.h"
 
 struct ch_convert_settings {
-	enum ch_format in, out; /* NONE: not given */
-	const char *arch, *compress, *storage, *tmp; /* NULL: not given */
-	uint32_t jobs;				     /* 0: not given */
-	uint64_t max_size;			     /* bytes; 0: no limit */
+	const char *in, *out, *arch, *compress, *storage, *tmp; /* NULL: not given */
+	uint32_t jobs;						/* 0: not given */
+	uint64_t max_size;					/* bytes; 0: no limit */
 	uint32_t verbose, quiet;
 	bool dry_run, no_clobber;
 	bool xattrs, no_xattrs;

@@ -49,7 +49,7 @@ bin_PROGRAMS += ch-convert
 ch_convert_SOURCES = \
 	%D%/ch-convert.c \
 	%D%/convert_options.c %D%/convert_options.h
-ch_convert_LDADD = libchconvert.la libcharchive.la libchstore.la libchtree.la libchoci.la \
+ch_convert_LDADD = libchconvert.la libchstore.la libchtree.la libchoci.la \
 	libchjson.la libchjsonout.la libchrt.la
 endif
 

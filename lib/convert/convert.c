@@ -65,8 +65,8 @@ int ch_convert(const struct ch_convert *convert, struct ch_converted *ret, struc
 	struct ch_convert c = *convert;
 	ch_auto(source) struct ch_source *source = NULL;
 	ch_auto(target) struct ch_target *target = NULL;
-	ch_auto(progress) struct ch_progress *progress =
-		ch_progress_new("converting", CH_PROGRESS_BYTES, 0);
+	ch_auto(progress) struct ch_progress *progress = ch_progress_new("converting",
+									 CH_PROGRESS_BYTES, 0);
 	int rc = 1;
 
 	c.source.progress = progress;

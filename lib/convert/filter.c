@@ -101,8 +101,8 @@ static void choose_xattrs(const struct ch_filter *f, struct ch_entry *e,
 static int pass(struct ch_filter *f, struct ch_entry e, struct ch_err *err)
 {
 	bool has_xattrs = e.n_xattrs > 0 && !f->how.no_xattrs;
-	ch_auto(mem) struct ch_entry_xattr *list =
-		has_xattrs ? calloc(e.n_xattrs, sizeof(*list)) : NULL;
+	ch_auto(mem) struct ch_entry_xattr *list = has_xattrs ? calloc(e.n_xattrs, sizeof(*list))
+							      : NULL;
 
 	if (has_xattrs && !list)
 		return ch_err_nomem(err);

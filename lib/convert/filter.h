@@ -20,7 +20,7 @@ struct ch_progress;
 
 struct ch_filter_how {
 	bool no_xattrs;
-	uint64_t max; /* bytes of contents, and 512 for each entry; 0: no limit */
+	uint64_t max;		      /* bytes of contents, and 512 for each entry; 0: no limit */
 	struct ch_progress *progress; /* told of contents; may be NULL */
 	const atomic_bool *cancel;    /* borrowed; true: -ECANCELED; NULL: nobody does */
 };
@@ -49,8 +49,8 @@ struct ch_filter {
 	struct ch_sink *to; /* borrowed */
 	struct ch_filter_how how;
 	uint64_t sum;
-	bool skips; /* contents of the last file */
-	int text;   /* the last file is this one; -1: none of them */
+	bool skips;			 /* contents of the last file */
+	int text;			 /* the last file is this one; -1: none of them */
 	mode_t points[CH_FILTER_POINTS]; /* what is at mount points; 0: nothing so far */
 };
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -19,14 +20,14 @@ enum { NO_LAYER = -1, LINKS_MAX = 40 /* as of the kernel */, RULES_MAX = 1000 };
 
 /* What is known of a path. Layers are read downwards: the first one seen is the uppermost. */
 struct state {
-	int self;     /* uppermost layer that has it, or whites it out */
-	int self_low; /* lowest one so far */
-	int below;    /* uppermost one that hides what lower ones have below it */
-	int kids;     /* uppermost one that put something below it */
-	int kids_low; /* lowest one so far that names something below it */
-	bool is_sent; /* in layer SELF_LOW it is a file that was passed on */
-	char *link;   /* owned; in layer SELF_LOW it is a symbolic link to this; or NULL */
-	uint32_t alias; /* in layer SELF_LOW it is a hard link to this; or CH_PATHS_NONE */
+	int self;	 /* uppermost layer that has it, or whites it out */
+	int self_low;	 /* lowest one so far */
+	int below;	 /* uppermost one that hides what lower ones have below it */
+	int kids;	 /* uppermost one that put something below it */
+	int kids_low;	 /* lowest one so far that names something below it */
+	bool is_sent;	 /* in layer SELF_LOW it is a file that was passed on */
+	char *link;	 /* owned; in layer SELF_LOW it is a symbolic link to this; or NULL */
+	uint32_t alias;	 /* in layer SELF_LOW it is a hard link to this; or CH_PATHS_NONE */
 	uint32_t wishes; /* first name that is to be a link to the file it will be; or NONE */
 };
 
@@ -49,10 +50,10 @@ struct ch_flatten {
 	struct ch_sink *to; /* borrowed */
 	bool is_plain;
 	int layer;
-	bool is_again;	   /* this layer is read once more */
-	bool wants_again;  /* it has to be */
-	bool passes;	   /* contents of the last file go on */
-	bool is_wrong;	   /* all has to begin again */
+	bool is_again;	  /* this layer is read once more */
+	bool wants_again; /* it has to be */
+	bool passes;	  /* contents of the last file go on */
+	bool is_wrong;	  /* all has to begin again */
 	struct ch_paths paths;
 	struct state *states; /* owned; by nodes */
 	size_t n_states;
@@ -494,16 +495,12 @@ static int add_whiteout(struct ch_flatten *f, enum ch_whiteout kind, const char 
 		return 0;
 	if (kind == CH_WHITEOUT_BAD)
 		return ch_err_set(err, -EINVAL, "'%s' is no whiteout", path);
-	what = strndup(path, dir + (kind == CH_WHITEOUT_NAME && dir > 0));
-	if (what && kind == CH_WHITEOUT_NAME) {
-		char *more = realloc(what, strlen(what) + strlen(name) + 1);
-
-		if (!more)
-			return ch_err_nomem(err);
-		what = strcat(more, name);
-	}
-	if (!what)
+	if (kind == CH_WHITEOUT_OPAQUE)
+		name = "";
+	if (asprintf(&what, "%.*s/%s", (int)dir, path, name) < 0) {
+		what = NULL;
 		return ch_err_nomem(err);
+	}
 	if (resolve(f, what, &node, err) < 0)
 		return err->code;
 	s = &f->states[node];

@@ -19,16 +19,11 @@
 #include "rt/storage.h"
 
 static const char *const names[] = {
-	[CH_FORMAT_CH_IMAGE] = "ch-image",
-	[CH_FORMAT_DIR] = "dir",
-	[CH_FORMAT_DOCKER] = "docker",
-	[CH_FORMAT_DOCKER_ARCHIVE] = "docker-archive",
-	[CH_FORMAT_OCI] = "oci",
-	[CH_FORMAT_OCI_ARCHIVE] = "oci-archive",
-	[CH_FORMAT_PODMAN] = "podman",
-	[CH_FORMAT_SIF] = "sif",
-	[CH_FORMAT_SQUASH] = "squash",
-	[CH_FORMAT_TAR] = "tar",
+	[CH_FORMAT_CH_IMAGE] = "ch-image", [CH_FORMAT_DIR] = "dir",
+	[CH_FORMAT_DOCKER] = "docker",	   [CH_FORMAT_DOCKER_ARCHIVE] = "docker-archive",
+	[CH_FORMAT_OCI] = "oci",	   [CH_FORMAT_OCI_ARCHIVE] = "oci-archive",
+	[CH_FORMAT_PODMAN] = "podman",	   [CH_FORMAT_SIF] = "sif",
+	[CH_FORMAT_SQUASH] = "squash",	   [CH_FORMAT_TAR] = "tar",
 };
 
 enum { FORMATS = sizeof(names) / sizeof(names[0]) };
@@ -56,12 +51,18 @@ enum ch_format ch_format_of_name(const char *operand)
 		const char *pattern;
 		enum ch_format format;
 	} rules[] = {
-		{ "*.sqfs", CH_FORMAT_SQUASH },	    { "*.squash", CH_FORMAT_SQUASH },
-		{ "*.squashfs", CH_FORMAT_SQUASH }, { "*.squishy", CH_FORMAT_SQUASH },
-		{ "*.sif", CH_FORMAT_SIF },	    { "*.tar", CH_FORMAT_TAR },
-		{ "*.t?z", CH_FORMAT_TAR },	    { "*.tar.?", CH_FORMAT_TAR },
-		{ "*.tar.??", CH_FORMAT_TAR },	    { "*.tar.???", CH_FORMAT_TAR },
-		{ "*.tzst", CH_FORMAT_TAR },	    { "/*", CH_FORMAT_DIR },
+		{ "*.sqfs", CH_FORMAT_SQUASH },
+		{ "*.squash", CH_FORMAT_SQUASH },
+		{ "*.squashfs", CH_FORMAT_SQUASH },
+		{ "*.squishy", CH_FORMAT_SQUASH },
+		{ "*.sif", CH_FORMAT_SIF },
+		{ "*.tar", CH_FORMAT_TAR },
+		{ "*.t?z", CH_FORMAT_TAR },
+		{ "*.tar.?", CH_FORMAT_TAR },
+		{ "*.tar.??", CH_FORMAT_TAR },
+		{ "*.tar.???", CH_FORMAT_TAR },
+		{ "*.tzst", CH_FORMAT_TAR },
+		{ "/*", CH_FORMAT_DIR },
 		{ ".*", CH_FORMAT_DIR },
 	};
 

@@ -32,8 +32,7 @@ enum ch_format {
 };
 
 /* What --help says of them: all, separated by "|". */
-#define CH_FORMAT_NAMES                                                                            \
-	"ch-image|dir|docker|docker-archive|oci|oci-archive|podman|sif|squash|tar"
+#define CH_FORMAT_NAMES "ch-image|dir|docker|docker-archive|oci|oci-archive|podman|sif|squash|tar"
 
 /* Static; NONE has none. */
 const char *ch_format_name(enum ch_format format);
@@ -52,7 +51,6 @@ int ch_format_of_source(const char *operand, const char *storage, enum ch_format
 /* Split what names an image in a directory or archive, PATH[:TAG]: PATH is OPERAND up to the
  * first colon behind which something is missing, so that colons may be in paths.
  * ret_path: malloc'ed; ret_tag: in OPERAND, or NULL */
-int ch_format_split(const char *operand, char **ret_path, const char **ret_tag,
-		    struct ch_err *err);
+int ch_format_split(const char *operand, char **ret_path, const char **ret_tag, struct ch_err *err);
 
 #endif

@@ -12,7 +12,7 @@
 struct ch_err;
 
 struct ch_layer_writer {
-	struct ch_sink sink; /* what it is used by */
+	struct ch_sink sink;	  /* what it is used by */
 	struct ch_compressed got; /* when its end was called */
 
 	/* private: entries go through these, one after the other */

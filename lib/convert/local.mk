@@ -23,7 +23,7 @@ libchconvert_la_SOURCES = \
 	%D%/to_tar.c
 libchconvert_la_CPPFLAGS = $(AM_CPPFLAGS)
 libchconvert_la_CFLAGS = $(AM_CFLAGS) -pthread
-libchconvert_la_LIBADD = libchsquash.la libcharchive.la -lpthread
+libchconvert_la_LIBADD = libchsquash.la libcharchive.la libchprogress.la -lpthread
 if SERVER
 # The image server's reader
 libchconvert_la_SOURCES += %D%/from_squash.c

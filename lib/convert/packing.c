@@ -22,9 +22,9 @@ static const struct {
 	const char *ending;
 	enum ch_compress_kind kind;
 } endings[] = {
-	{ ".tar", CH_COMPRESS_NONE },	  { ".tar.gz", CH_COMPRESS_GZIP },
-	{ ".tgz", CH_COMPRESS_GZIP },	  { ".tar.zst", CH_COMPRESS_ZSTD },
-	{ ".tzst", CH_COMPRESS_ZSTD },	  { ".tar.xz", CH_COMPRESS_XZ },
+	{ ".tar", CH_COMPRESS_NONE },  { ".tar.gz", CH_COMPRESS_GZIP },
+	{ ".tgz", CH_COMPRESS_GZIP },  { ".tar.zst", CH_COMPRESS_ZSTD },
+	{ ".tzst", CH_COMPRESS_ZSTD }, { ".tar.xz", CH_COMPRESS_XZ },
 	{ ".txz", CH_COMPRESS_XZ },
 };
 

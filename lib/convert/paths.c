@@ -96,9 +96,8 @@ static uint32_t find_child(const struct ch_paths *p, uint32_t parent, const char
 {
 	uint32_t i = p->n_heads ? *head_of(p, parent, name, len) : CH_PATHS_NONE;
 
-	while (i != CH_PATHS_NONE &&
-	       (p->nodes[i].parent != parent || p->nodes[i].len != len ||
-		memcmp(p->names + p->nodes[i].name, name, len) != 0))
+	while (i != CH_PATHS_NONE && (p->nodes[i].parent != parent || p->nodes[i].len != len ||
+				      memcmp(p->names + p->nodes[i].name, name, len) != 0))
 		i = p->nodes[i].next;
 	return i;
 }

@@ -7,11 +7,9 @@
 
 static int (*const openers[])(const struct ch_source_how *how, struct ch_source **ret_source,
 			      struct ch_err *err) = {
-	[CH_FORMAT_CH_IMAGE] = ch_source_image,
-	[CH_FORMAT_DIR] = ch_source_dir,
+	[CH_FORMAT_CH_IMAGE] = ch_source_image, [CH_FORMAT_DIR] = ch_source_dir,
 #ifdef HAVE_SQUASH
-	[CH_FORMAT_SIF] = ch_source_squash,
-	[CH_FORMAT_SQUASH] = ch_source_squash,
+	[CH_FORMAT_SIF] = ch_source_squash,	[CH_FORMAT_SQUASH] = ch_source_squash,
 #endif
 	[CH_FORMAT_TAR] = ch_source_tar,
 };

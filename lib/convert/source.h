@@ -17,13 +17,13 @@ struct ch_store;
 
 /* Where an image is, and how it is to be read. Everything is borrowed, till the source is freed. */
 struct ch_source_how {
-	const char *path; /* or a name */
-	const char *tag;  /* which one of several in there; NULL: not given */
-	const char *arch; /* of several; as ch_oci_arch_parse has it */
+	const char *path;	/* or a name */
+	const char *tag;	/* which one of several in there; NULL: not given */
+	const char *arch;	/* of several; as ch_oci_arch_parse has it */
 	struct ch_store *store; /* for CH_FORMAT_CH_IMAGE */
 	const char *temp;	/* directory for what has to be unpacked before it can be read */
 	bool no_xattrs;
-	uint64_t max; /* bytes; 0: no limit */
+	uint64_t max;		      /* bytes; 0: no limit */
 	struct ch_progress *progress; /* told of bytes read, by sources that have a size */
 	const atomic_bool *cancel;    /* true ends waiting for data with -ECANCELED; or NULL */
 };

@@ -56,8 +56,8 @@ static int put_inode(struct writing *w, struct ch_squash_inode *inode, sqfs_inod
 	sqfs_meta_writer_get_position(w->inodes, &block, &off);
 	inode->ref = block << 16 | off;
 	inode->is_written = true;
-	rc = block > UINT32_MAX ? SQFS_ERROR_OVERFLOW :
-				  sqfs_meta_writer_write_inode(w->inodes, made);
+	rc = block > UINT32_MAX ? SQFS_ERROR_OVERFLOW
+				: sqfs_meta_writer_write_inode(w->inodes, made);
 	sqfs_free(made);
 	return rc;
 }
@@ -159,9 +159,9 @@ static int begin(struct writing *w)
 	w->inodes = sqfs_meta_writer_create(file, w->from->compressor, 0);
 	w->listings = sqfs_meta_writer_create(file, w->from->compressor,
 					      SQFS_META_WRITER_KEEP_IN_MEMORY);
-	w->dirs = w->listings ? sqfs_dir_writer_create(w->listings,
-						       SQFS_DIR_WRITER_CREATE_EXPORT_TABLE) :
-				NULL;
+	w->dirs = w->listings
+			  ? sqfs_dir_writer_create(w->listings, SQFS_DIR_WRITER_CREATE_EXPORT_TABLE)
+			  : NULL;
 	w->xattrs = sqfs_xattr_writer_create(0);
 	w->ids = sqfs_id_table_create(0);
 	if (!w->inodes || !w->dirs || !w->xattrs || !w->ids)

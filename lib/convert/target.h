@@ -35,7 +35,7 @@ struct ch_target;
  * all zero at first, is one target. */
 struct ch_target_kind {
 	size_t size;
-	bool is_dir; /* what is made is a directory; else a file */
+	bool is_dir;   /* what is made is a directory; else a file */
 	bool is_named; /* it is not at a path: the kind itself makes it appear */
 
 	/* Begin. ret_sink: borrowed */
@@ -43,8 +43,7 @@ struct ch_target_kind {
 
 	/* Write what is left to be written when the sink's end was called; NULL: nothing. META:
 	 * what the image says about itself, for formats that have it apart from files. */
-	int (*finish)(struct ch_target *target, const struct ch_oci_meta *meta,
-		      struct ch_err *err);
+	int (*finish)(struct ch_target *target, const struct ch_oci_meta *meta, struct ch_err *err);
 
 	/* Release what begin has made, also if it failed; may be called again. */
 	void (*forget)(struct ch_target *target);

@@ -105,17 +105,37 @@ void ch_about_done(struct ch_about *about)
 
 /* ---- mount points -------------------------------------------------------------------------- */
 
-#define DIR_POINT(path)	 { path, S_IFDIR | 0755 }
-#define FILE_POINT(path) { path, S_IFREG | 0644 }
+#define DIR_POINT(path)                                                                            \
+	{                                                                                          \
+		path, S_IFDIR | 0755                                                               \
+	}
+#define FILE_POINT(path)                                                                           \
+	{                                                                                          \
+		path, S_IFREG | 0644                                                               \
+	}
 
 const struct ch_about_point ch_about_points[] = {
-	DIR_POINT("bin"),	 DIR_POINT("dev"),   DIR_POINT("etc"),
-	DIR_POINT("mnt"),	 DIR_POINT("proc"),  DIR_POINT("sys"),
-	DIR_POINT("tmp"),	 DIR_POINT("usr"),   FILE_POINT("etc/hosts"),
-	FILE_POINT("etc/resolv.conf"), DIR_POINT("mnt/0"), DIR_POINT("mnt/1"),
-	DIR_POINT("mnt/2"),	 DIR_POINT("mnt/3"), DIR_POINT("mnt/4"),
-	DIR_POINT("mnt/5"),	 DIR_POINT("mnt/6"), DIR_POINT("mnt/7"),
-	DIR_POINT("mnt/8"),	 DIR_POINT("mnt/9"), { 0 },
+	DIR_POINT("bin"),
+	DIR_POINT("dev"),
+	DIR_POINT("etc"),
+	DIR_POINT("mnt"),
+	DIR_POINT("proc"),
+	DIR_POINT("sys"),
+	DIR_POINT("tmp"),
+	DIR_POINT("usr"),
+	FILE_POINT("etc/hosts"),
+	FILE_POINT("etc/resolv.conf"),
+	DIR_POINT("mnt/0"),
+	DIR_POINT("mnt/1"),
+	DIR_POINT("mnt/2"),
+	DIR_POINT("mnt/3"),
+	DIR_POINT("mnt/4"),
+	DIR_POINT("mnt/5"),
+	DIR_POINT("mnt/6"),
+	DIR_POINT("mnt/7"),
+	DIR_POINT("mnt/8"),
+	DIR_POINT("mnt/9"),
+	{ 0 },
 };
 
 /* What is there by that name, a link that leads nowhere included, is left alone. */
