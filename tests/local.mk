@@ -159,10 +159,19 @@ if SERVER
 %C%_libtest_la_LIBADD += libchfs.la
 endif
 if IMAGE
-%C%_libtest_la_LIBADD += libchcopy.la libchcache.la libchstore.la libchbuildrun.la \
-	libchdockerfile.la libcharchive.la libchtree.la libchhash.la \
-	libchprogress.la
-%C%_libtest_la_SOURCES += %D%/unit/copying.c %D%/unit/copying.h \
+%C%_libtest_la_LIBADD += \
+	libchconvert.la \
+	libchcopy.la \
+	libchcache.la \
+	libchstore.la \
+	libchbuildrun.la \
+	libchdockerfile.la \
+	libcharchive.la \
+	libchtree.la \
+	libchprogress.la \
+	libchhash.la
+%C%_libtest_la_SOURCES += \
+	%D%/unit/copying.c %D%/unit/copying.h \
 	%D%/unit/tars.c %D%/unit/tars.h
 # Made only when somebody asks for them.
 EXTRA_PROGRAMS += %D%/bench/cache_tool %D%/bench/squash_tool

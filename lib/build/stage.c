@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include "base/auto.h"
@@ -14,8 +13,6 @@
 #include "build/placed.h"
 #include "store/store.h"
 #include "sys/tree.h"
-
-#define ROOT_BRANCH "root"
 
 static void say(const struct ch_shelf *shelf, const char *line)
 {
@@ -101,7 +98,7 @@ static int go_to_root(struct ch_stage *stage, struct ch_err *err)
 		return go_to(stage, &found, err);
 	if (rc == 0)
 		rc = commit(stage, "ROOT", NULL, &state, err);
-	return rc < 0 ? rc : ch_cache_branch_set(cache, ROOT_BRANCH, &stage->commit, err);
+	return rc < 0 ? rc : ch_cache_branch_set(cache, CH_STAGE_ROOT, &stage->commit, err);
 }
 
 /* ---- begin ------------------------------------------------------------------------------------
@@ -120,15 +117,13 @@ static int adopt(struct ch_stage *stage, const struct ch_ref *base, int root, st
 	ch_auto(str) char *text = NULL;
 	struct ch_cache_state state;
 	struct ch_placed placed = CH_PLACED_INIT;
-	uint8_t salt[16];
 	int rc = go_to_root(stage, err);
 
 	if (rc < 0)
 		return rc;
-	if (getrandom(salt, sizeof(salt), 0) != sizeof(salt) ||
-	    asprintf(&text, "IMPORT %s", base->text) < 0)
+	if (asprintf(&text, "IMPORT %s", base->text) < 0)
 		return ch_err_nomem(err);
-	ch_key_add(&key, salt, sizeof(salt));
+	ch_key_unique(&key);
 	rc = ch_placed_open(stage->shelf->store, base, root, &placed, err);
 	if (rc == 0)
 		rc = key_state(&stage->state, &key, &state, err);

@@ -149,7 +149,7 @@ same() {
 	# Other tools agree.
 	as_test unsquashfs -q -n -user-xattrs -d un x.sqfs
 	same a un
-	as_test bash -c 'mkdir untar && tar --xattrs -xf x.tar.gz -C untar'
+	as_test bash -c 'mkdir untar && tar --xattrs -pxf x.tar.gz -C untar'
 	same a untar x.tar.gz
 }
 

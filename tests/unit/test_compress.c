@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "archive/compress.h"
 #include "archive/output.h"
@@ -84,18 +86,24 @@ static void assert_hash(const uint8_t *digest, const void *data, size_t len)
 static void assert_decompresses(const char *program, const struct memory *m, const char *data,
 				size_t len)
 {
-	char name[] = "/tmp/ch-compress.XXXXXX", command[128];
+	ch_auto(fd) int from = memfd_create("from", MFD_CLOEXEC);
+	ch_auto(fd) int to = memfd_create("to", MFD_CLOEXEC);
 	ch_auto(mem) char *got = NOT_NULL(malloc(len + 1));
-	ch_auto(fd) int fd = mkstemp(name);
-	FILE *pipe;
+	int status;
+	pid_t pid;
 
-	assert_int_equal(write(fd, m->data.data, m->data.len), m->data.len);
-	snprintf(command, sizeof(command), "%s -dc <%s", program, name);
-	pipe = NOT_NULL(popen(command, "re"));
-	assert_int_equal(fread(got, 1, len + 1, pipe), len);
-	assert_int_equal(pclose(pipe), 0);
+	assert_int_equal(pwrite(from, m->data.data, m->data.len, 0), m->data.len);
+	pid = fork();
+	if (pid == 0) {
+		dup2(from, 0);
+		dup2(to, 1);
+		execlp(program, program, "-dc", NULL);
+		_exit(127);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_int_equal(pread(to, got, len + 1, 0), len);
 	assert_memory_equal(got, data, len);
-	unlink(name);
 }
 
 /* ---- tests ----------------------------------------------------------------------------------- */

@@ -51,11 +51,16 @@ static void unpack(int fd, const char *dir)
 		fail_msg("%s", err.msg);
 }
 
-/* Modes are not less than what ch_unpack gives. */
-static int open_up(const char *path, const struct stat *st, int type, struct FTW *ftw)
+/* What the reader cannot give back: modes are at least what its directories need, and fractions of
+ * seconds before 1970, which libarchive takes for the other direction, are none. */
+static int make_readable(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
+	const struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, { .tv_sec = -5 } };
+
 	(void)type;
 	(void)ftw;
+	if (st->st_mtim.tv_sec < 0)
+		utimensat(AT_FDCWD, path, times, AT_SYMLINK_NOFOLLOW);
 	if (S_ISDIR(st->st_mode))
 		return chmod(path, (st->st_mode & 07777) | 0700);
 	return S_ISREG(st->st_mode) ? chmod(path, (st->st_mode & 07777) | 0600) : 0;
@@ -81,7 +86,7 @@ static void random_trees_come_out_as_they_went_in(void **state)
 
 		place_enter(&place);
 		tree_make("in", &seed, 60);
-		nftw("in", open_up, 64, FTW_PHYS);
+		nftw("in", make_readable, 64, FTW_PHYS);
 
 		ch_auto(fd) int fd = pack("in", 0);
 
@@ -101,7 +106,7 @@ static void the_same_files_give_the_same_bytes(void **state)
 	(void)state;
 	place_enter(&place);
 	tree_make("in", &seed, 60);
-	nftw("in", open_up, 64, FTW_PHYS);
+	nftw("in", make_readable, 64, FTW_PHYS);
 
 	ch_auto(fd) int fd = pack("in", 0);
 
@@ -153,7 +158,7 @@ static void paths_may_have_any_length(void **state)
 				size_t part = left > 61 ? 60 : left;
 
 				memset(p, binary ? 0xe4 : 'x', part);
-				p[0] = (char)('a' + len % 26);
+				p[0] = left > 61 ? 'd' : 'f';
 				p[part] = left > 61 ? '/' : '\0';
 				p += part + 1;
 				left -= part + (left > 61);
@@ -259,7 +264,7 @@ static void lengths_of_records_are_right(void **state)
 
 		assert_true(told > len && 512 + told < all);
 		assert_int_equal(text[512 + told - 1], '\n');
-		assert_int_equal(text[512 + told], '\0');
+		assert_true(text[512 + told] == '\0' || told % 512 == 0);
 	}
 }
 
