@@ -10,7 +10,7 @@ setup() {
 	ch_setup
 	setup_images
 	via=(env "CH_IMAGE_STORAGE=$tmp/store")
-	cd "$tmp"
+	cd "$tmp" || fail "cd"
 }
 teardown() {
 	# Nothing hidden is left beside what was made.
@@ -26,7 +26,7 @@ convert() {
 # works ARGS...: it succeeds, without warnings
 works() {
 	convert "$@"
-	[[ $status == 0 && ! $output && $stderr != *warning:* && ${stderr##*$'\n'} == done ]] ||
+	[[ $status == 0 && ! $output && $stderr != *warning:* && ${stderr##*$'\n'} == "done" ]] ||
 		fail "ch-convert $*" "status: $status" "stdout: $output" "stderr: $stderr"
 }
 
