@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/progress.h"
 #include "build/placed.h"
+#include "store/imagemeta.h"
 #include "store/store.h"
 #include "sys/tree.h"
 
@@ -128,7 +129,7 @@ static int adopt(struct ch_stage *stage, const struct ch_ref *base, int root, st
 	if (rc == 0)
 		rc = key_state(&stage->state, &key, &state, err);
 	if (rc == 0)
-		rc = ch_placed_meta(root, &stage->meta, err);
+		rc = ch_store_read_meta(root, &stage->meta, err);
 	placed.image.progress = ch_progress_new("to the cache", CH_PROGRESS_FILES, 0);
 	if (rc == 0)
 		rc = commit(stage, text, &placed.image, &state, err);
@@ -183,7 +184,7 @@ int ch_stage_from_image(struct ch_stage *stage, const struct ch_ref *base, struc
 	if (stage->shelf->cache)
 		return find_or_adopt(stage, base, err);
 	stage->base = ch_store_read(stage->shelf->store, base, err);
-	return stage->base < 0 ? stage->base : ch_placed_meta(stage->base, &stage->meta, err);
+	return stage->base < 0 ? stage->base : ch_store_read_meta(stage->base, &stage->meta, err);
 }
 
 int ch_stage_from_stage(struct ch_stage *stage, struct ch_stage *base, struct ch_err *err)
@@ -314,7 +315,7 @@ int ch_stage_finish(struct ch_stage *stage, struct ch_err *err)
 	if (rc == 0)
 		rc = ch_stage_ready(stage, err);
 	if (rc == 0)
-		rc = ch_placed_write_meta(stage->draft.root, &stage->meta, err);
+		rc = ch_store_write_meta(stage->draft.root, &stage->meta, err);
 	if (rc == 0)
 		rc = ch_draft_commit(&stage->draft, err);
 	if (rc == 0 && shelf->cache)
