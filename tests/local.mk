@@ -160,13 +160,27 @@ if SERVER
 %C%_libtest_la_LIBADD += libchfs.la
 endif
 if IMAGE
-%C%_libtest_la_LIBADD += libchcopy.la libchcache.la libchstore.la libchbuildrun.la libchdockerfile.la libcharchive.la libchtree.la libchprogress.la libchregistry.la libchhash.la
+%C%_libtest_la_LIBADD += \
+	libchconvert.la \
+	libchcopy.la \
+	libchcache.la \
+	libchstore.la \
+	libchbuildrun.la \
+	libchdockerfile.la \
+	libcharchive.la \
+	libchtree.la \
+	libchprogress.la \
+	libchregistry.la \
+	libchhash.la
 %C%_libtest_la_SOURCES += \
 	%D%/unit/copying.c %D%/unit/copying.h \
 	%D%/unit/tars.c %D%/unit/tars.h
-%C%_libtest_la_SOURCES += %D%/unit/copying.c %D%/unit/copying.h
-# Made only when somebody asks for it.
-EXTRA_PROGRAMS += %D%/bench/cache_tool %D%/lib/registry_tool
+# Made only when somebody asks for them.
+EXTRA_PROGRAMS += \
+	%D%/bench/cache_tool \
+	%D%/bench/squash_tool \
+	%D%/lib/registry_tool
+%C%_bench_squash_tool_LDADD = libchsquash.la $(LDADD)
 %C%_lib_registry_tool_LDADD = libchregistry.la libchrt.la libchjsonout.la
 %C%_fuzz_fuzz_unpack_tar_LDADD = libcharchive.la $(LDADD)
 if UNIT
