@@ -77,6 +77,9 @@ unit_tests_image = \
 	%D%/unit/test_store \
 	%D%/unit/test_tree
 
+# Those of ch-convert that read images by the server's code.
+unit_tests_squash = %D%/unit/test_squash_write
+
 # Parsers of foreign data: fuzz/fuzz_X.c, replaying fuzz/corpus/X/.
 fuzz_targets = \
 	%D%/fuzz/fuzz_bind \
@@ -155,14 +158,16 @@ endif
 if IMAGE
 %C%_libtest_la_LIBADD += libchcopy.la libchcache.la libchstore.la libchbuildrun.la \
 	libchdockerfile.la libcharchive.la libchtree.la libchhash.la \
-	libchprogress.la
+	libchprogress.la libchsquash.la
 %C%_libtest_la_SOURCES += %D%/unit/copying.c %D%/unit/copying.h
 # Made only when somebody asks for them.
 EXTRA_PROGRAMS += %D%/bench/cache_tool %D%/bench/squash_tool
-%C%_bench_squash_tool_LDADD = libchsquash.la $(LDADD)
 %C%_fuzz_fuzz_unpack_tar_LDADD = libcharchive.la $(LDADD)
 if UNIT
 %C%_libtest_la_SOURCES += %D%/unit/cache_trees.c %D%/unit/cache_trees.h
+if SERVER
+%C%_libtest_la_SOURCES += %D%/unit/squashing.c %D%/unit/squashing.h
+endif
 endif
 endif
 if JSON
@@ -190,6 +195,9 @@ check_PROGRAMS += $(unit_tests_seccomp)
 endif
 if IMAGE
 check_PROGRAMS += $(unit_tests_image)
+if SERVER
+check_PROGRAMS += $(unit_tests_squash)
+endif
 endif
 endif
 endif

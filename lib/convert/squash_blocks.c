@@ -12,8 +12,7 @@
 enum { PART = 64 * 1024 };
 
 /* Are the LEN bytes at A the same as those at B? */
-static int compare(struct ch_squash_out *out, uint64_t a, uint64_t b, uint64_t len,
-		   bool *ret_same)
+static int compare(struct ch_squash_out *out, uint64_t a, uint64_t b, uint64_t len, bool *ret_same)
 {
 	sqfs_file_t *file = &out->base;
 	uint8_t one[PART], two[PART];
@@ -65,9 +64,8 @@ static uint64_t mix(uint64_t key, uint32_t size, uint32_t checksum)
 	return key ^ key >> 32;
 }
 
-static int write_data_block(sqfs_block_writer_t *base, void *user, sqfs_u32 size,
-			    sqfs_u32 checksum, sqfs_u32 flags, const sqfs_u8 *data,
-			    sqfs_u64 *location)
+static int write_data_block(sqfs_block_writer_t *base, void *user, sqfs_u32 size, sqfs_u32 checksum,
+			    sqfs_u32 flags, const sqfs_u8 *data, sqfs_u64 *location)
 {
 	struct ch_squash_blocks *b = (struct ch_squash_blocks *)base;
 	uint32_t word = size | (flags & SQFS_BLK_IS_COMPRESSED ? 0 : 1U << 24);

@@ -14,7 +14,7 @@ enum { LZ4_FAST = 1, LZ4_HIGH = 12 };
 static const struct alg {
 	const char *name;
 	enum ch_squash_alg alg;
-	SQFS_COMPRESSOR id; /* what images without compression say does not matter */
+	SQFS_COMPRESSOR id;  /* what images without compression say does not matter */
 	int min, max, usual; /* levels; 0: there are none */
 } algs[] = {
 	{ "gzip", CH_SQUASH_GZIP, SQFS_COMP_GZIP, 1, 12, 6 },

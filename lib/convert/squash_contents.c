@@ -141,8 +141,8 @@ static int skip(struct ch_squash_contents *c, uint64_t off, struct ch_err *err)
 	return 0;
 }
 
-int ch_squash_contents_add(struct ch_squash_contents *c, uint64_t off, const void *data,
-			   size_t len, struct ch_err *err)
+int ch_squash_contents_add(struct ch_squash_contents *c, uint64_t off, const void *data, size_t len,
+			   struct ch_err *err)
 {
 	const uint8_t *from = data;
 
@@ -238,8 +238,8 @@ int ch_squash_contents_init(struct ch_squash_contents *contents, struct ch_squas
 		.fragment = malloc(block_size),
 	};
 	ch_squash_blocks_init(&contents->blocks, out, fragments);
-	rc = contents->block && contents->fragment ? start(contents, compressor, threads) :
-						     SQFS_ERROR_ALLOC;
+	rc = contents->block && contents->fragment ? start(contents, compressor, threads)
+						   : SQFS_ERROR_ALLOC;
 	if (rc < 0) {
 		ch_squash_contents_done(contents);
 		return ch_squash_fault(out, rc, "start threads", err);

@@ -48,8 +48,7 @@ static sqfs_inode_generic_t *make_file(const struct ch_squash_inode *from, uint3
 				       uint32_t xattr)
 {
 	const struct ch_squash_file *file = from->file;
-	sqfs_inode_generic_t *inode =
-		allocate(file->blocks, file->n_blocks * sizeof(*file->blocks));
+	sqfs_inode_generic_t *inode = allocate(NULL, 0);
 	uint64_t sparse = holes(file, block_size);
 
 	if (!inode)
@@ -143,8 +142,8 @@ sqfs_inode_generic_t *ch_squash_inode_of_dir(const struct ch_squash_inode *from,
 					     const sqfs_dir_writer_t *writer, uint32_t xattr)
 {
 	const struct ch_squash_inode *parent = from->dir->parent ? from->dir->parent : from;
-	sqfs_inode_generic_t *inode =
-		sqfs_dir_writer_create_inode(writer, 0, xattr, parent->number);
+	sqfs_inode_generic_t *inode = sqfs_dir_writer_create_inode(writer, 0, xattr,
+								   parent->number);
 
 	if (!inode)
 		return NULL;

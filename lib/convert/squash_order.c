@@ -20,8 +20,8 @@ static int push(struct ch_squash_order *order, struct ch_squash_inode *dir)
 {
 	if (order->n == order->room) {
 		size_t room = order->room ? 2 * order->room : ROOM_MIN;
-		struct ch_squash_listing *more =
-			realloc(order->listings, room * sizeof(*order->listings));
+		struct ch_squash_listing *more = realloc(order->listings,
+							 room * sizeof(*order->listings));
 
 		if (!more)
 			return -ENOMEM;

@@ -13,7 +13,7 @@ struct ch_squash_out {
 	sqfs_file_t base;
 	int fd;	       /* borrowed */
 	uint64_t size; /* of the image so far; the file may be longer */
-	int code;      /* negative errno of what failed first, or 0: the library does not pass it on */
+	int code; /* negative errno of what failed first, or 0: the library does not pass it on */
 	const char *what; /* failed */
 };
 

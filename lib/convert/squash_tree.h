@@ -28,16 +28,16 @@ struct ch_squash_file {
 };
 
 struct ch_squash_name {
-	struct ch_squash_name *next;  /* in its directory */
-	struct ch_squash_inode *dir;  /* that it is in */
+	struct ch_squash_name *next; /* in its directory */
+	struct ch_squash_inode *dir; /* that it is in */
 	struct ch_squash_inode *inode;
 	uint64_t hash;
 	char name[]; /* with NUL */
 };
 
 struct ch_squash_dir {
-	struct ch_squash_inode *parent; /* NULL: it is the root */
-	struct ch_squash_name *first;	/* in the order they came, the last one first */
+	struct ch_squash_inode *parent;	   /* NULL: it is the root */
+	struct ch_squash_name *first;	   /* in the order they came, the last one first */
 	struct sqfs_inode_generic_t *made; /* its inode, when its listing is written */
 };
 

@@ -130,9 +130,9 @@ static int prepare(struct ch_squash_writer *w, const struct ch_squash_options *o
 		    0 ||
 	    begin(w, id, err) < 0 || ch_squash_tree_init(&w->tree, options->xattrs, err) < 0)
 		return err->code;
-	return ch_squash_contents_init(&w->contents, &w->tree, &w->out, w->fragments,
-				       w->compressor, w->block_size,
-				       threads < THREADS_MAX ? threads : THREADS_MAX, err);
+	return ch_squash_contents_init(&w->contents, &w->tree, &w->out, w->fragments, w->compressor,
+				       w->block_size, threads < THREADS_MAX ? threads : THREADS_MAX,
+				       err);
 }
 
 int ch_squash_writer_new(int fd, const struct ch_squash_options *options,

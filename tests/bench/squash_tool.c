@@ -89,8 +89,8 @@ static int add(struct ch_sink *sink, const FTSENT *f, size_t root, struct ch_err
 		return 0;
 	if (sink->add(sink, &entry, err) < 0)
 		return err->code;
-	return f->fts_info == FTS_F && !entry.link && entry.size > 0 ? add_contents(sink, f, err) :
-								       0;
+	return f->fts_info == FTS_F && !entry.link && entry.size > 0 ? add_contents(sink, f, err)
+								     : 0;
 }
 
 static int by_name(const FTSENT **a, const FTSENT **b)
@@ -133,8 +133,8 @@ int main(int argc, char **argv)
 		return 2;
 	clock_gettime(CLOCK_MONOTONIC, &begin);
 	if (rc == 0) {
-		ch_auto(fd) int fd =
-			open(argv[optind + 1], O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+		ch_auto(fd) int fd = open(argv[optind + 1], O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC,
+					  0666);
 
 		if (fd < 0)
 			rc = ch_err_sys(&err, "open '%s'", argv[optind + 1]);
