@@ -258,16 +258,15 @@ static int check_name(const char *path, const char *name, size_t len, struct ch_
 static int remember(struct ch_squash_tree *tree, const char *path, size_t len,
 		    struct ch_squash_inode *dir)
 {
-	if (len > tree->last_room) {
-		char *room = realloc(tree->last, 2 * len);
+	if (len >= tree->last_room) {
+		char *room = realloc(tree->last, 2 * len + 1);
 
 		if (!room)
 			return -ENOMEM;
 		tree->last = room;
-		tree->last_room = 2 * len;
+		tree->last_room = 2 * len + 1;
 	}
-	if (len > 0)
-		memcpy(tree->last, path, len);
+	memcpy(tree->last, path, len);
 	tree->last_len = len;
 	tree->last_dir = dir;
 	return 0;
