@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/auto.h"
 #include "base/err.h"
@@ -14,6 +13,7 @@
 #include "image.h"
 #include "image_build.h"
 #include "image_cache.h"
+#include "image_log.h"
 #include "opt/optdoc.h"
 #include "rt/version.h"
 #include "store/store.h"
@@ -47,32 +47,6 @@ enum { VERBS = sizeof(verbs) / sizeof(verbs[0]) };
 
 /* ---- messages ----------------------------------------------------------------------------------
  */
-
-/* DATA: the colours. */
-static void to_stderr(enum ch_level level, const char *line, void *data)
-{
-	const enum ch_color *color = data;
-	bool is_coloured = ch_color_is_wanted(*color, STDERR_FILENO);
-
-	if (level > CH_WARN)
-		fprintf(stderr, "%s\n", line);
-	else
-		fprintf(stderr, "%sch-image: %s: %s%s\n",
-			!is_coloured	    ? ""
-			: level == CH_ERROR ? CH_COLOR_RED
-					    : CH_COLOR_YELLOW,
-			level == CH_ERROR ? "error" : "warning", line,
-			is_coloured ? CH_COLOR_OFF : "");
-}
-
-static enum ch_level level_of(const struct ch_image_common *c)
-{
-	if (c->quiet > 1)
-		return CH_ERROR;
-	if (c->quiet == 1)
-		return CH_WARN;
-	return c->debug || c->verbose > 1 ? CH_DEBUG : CH_INFO;
-}
 
 /* Without a message, it was told already. */
 static int report(const struct ch_err *err, int code)
@@ -242,16 +216,17 @@ static int run_verb(const struct ch_image_verb *verb, void *settings, int argc, 
 		return report(err, EXIT_NO);
 	if (ch_opt_parse(table, argc, argv, settings, &first, err) < 0)
 		return wrong_usage(err);
-	ch_log_to(to_stderr, &common->color, level_of(common));
+	ch_image_log_begin(common);
 	if (common->help) {
 		usage_of(verb);
 		return 0;
 	}
 	if (check_operands(verb, argc - first, err) < 0)
 		return wrong_usage(err);
-	if (verb->run(settings, argc - first, argv + first, err) < 0)
-		return report(err, EXIT_NO);
-	return 0;
+
+	int rc = verb->run(settings, argc - first, argv + first, err);
+
+	return rc == 0 ? 0 : report(err, rc == CH_IMAGE_USAGE ? EXIT_USAGE_ : EXIT_NO);
 }
 
 static int dispatch(const struct ch_image_common *common, int argc, char **argv, struct ch_err *err)
@@ -268,10 +243,9 @@ static int dispatch(const struct ch_image_common *common, int argc, char **argv,
 	}
 	memcpy(settings, common, sizeof(*common));
 	code = run_verb(verb, settings, argc, argv, err);
+	ch_image_log_end();
 	if (verb->done)
 		verb->done(settings);
-	/* The sink looks at them. */
-	ch_log_to(NULL, NULL, CH_ERROR);
 	return code;
 }
 
@@ -294,7 +268,7 @@ int main(int argc, char **argv)
 	struct ch_err err;
 	int code = 0, first;
 
-	ch_log_to(to_stderr, &common.color, CH_INFO);
+	ch_image_log_begin(&common);
 	if (argc == 1) {
 		usage(stderr);
 		return EXIT_NO;

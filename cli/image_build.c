@@ -20,6 +20,7 @@
 #include "dockerfile/err.h"
 #include "image.h"
 #include "image_cache.h"
+#include "image_log.h"
 #include "rt/start.h"
 #include "store/store.h"
 
@@ -170,16 +171,20 @@ static int run(const struct ch_image_build *set, const struct ch_image_source *s
 		.binds = set->binds,
 		.force = force,
 		.secrets = set->secrets,
+		.interactive = set->interactive,
 		.n_secrets = set->n_secrets,
 		.dry_run = set->dry_run,
-		.keeper = KEEPER,
+		.keeper = ch_start_keeper(KEEPER),
 		.start_s = (int)start_s,
 		.shelf = ch_image_shelf(&set->common, store, cache),
 	};
 
-	if (ch_build(&build, &df_err) < 0)
+	int rc = ch_build(&build, &df_err);
+
+	ch_image_log_again();
+	if (rc < 0)
 		return show(&df_err, s->file, err);
-	return cache && !set->dry_run ? ch_cache_tidy(cache, 0, err) : 0;
+	return set->dry_run ? 0 : ch_image_cache_tidy(&set->common, cache, err);
 }
 
 /* Whoever interrupts a build wants nothing to be left: signals that end us wait until that is so.

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "archive/read.h"
 #include "archive/unpack.h"
 #include "base/auto.h"
 #include "base/err.h"
@@ -43,9 +44,9 @@ static int copy_dir(int from, int to, struct ch_err *err)
 static int unpack(int fd, const char *path, int to, struct ch_err *err)
 {
 	const struct ch_unpack how = { .root = to, .strip_top = true, .skip_dev = true };
-	struct ch_unpacked got;
+	struct ch_archive_got got;
 
-	if (ch_unpack(fd, path, &how, &got, err) < 0)
+	if (ch_unpack_archive(fd, path, &how, &got, err) < 0)
 		return err->code;
 	if (got.members == 0)
 		return ch_err_set(err, -EINVAL, "archive '%s' is empty", path);

@@ -48,6 +48,13 @@ static int set_cache_large(void *target, const char *value, struct ch_err *err)
 	return ch_text_u32(value, "SIZE", 0, UINT32_MAX, &s->cache_large, err);
 }
 
+static int set_cache_max(void *target, const char *value, struct ch_err *err)
+{
+	struct ch_image_common *s = target;
+
+	return ch_text_u32(value, "SIZE", 0, UINT32_MAX, &s->cache_max, err);
+}
+
 static int set_color(void *target, const char *value, struct ch_err *err)
 {
 	struct ch_image_common *s = target;
@@ -109,6 +116,12 @@ const struct ch_opt ch_image_options[] = {
 	  "need more space, and less time. 0, the default unless $CH_IMAGE_CACHE_LARGE says "
 	  "otherwise: no files.",
 	  set_cache_large },
+	{ "cache-max", 0, CH_OPT_RUN, CH_OPT_VALUE, "SIZE", "keep the cache below SIZE MiB",
+	  "At the end of a build, if the build cache has more than SIZE MiB, remove from it what "
+	  "has not been used for the longest time, until it has not. What images need, deleted "
+	  "ones that can be brought back too, always stays. 0, the default unless "
+	  "$CH_IMAGE_CACHE_MAX says otherwise: no limit.",
+	  set_cache_max },
 	{ "color", 0, CH_OPT_RUN, CH_OPT_OPTIONAL, CH_COLOR_ARG,
 	  "colour errors and warnings (default auto: on a terminal)",
 	  "Print errors and warnings in colour: " CH_COLOR_RULES ".", set_color },
@@ -156,6 +169,14 @@ const struct ch_opt ch_image_options[] = {
 	{ 0 },
 };
 
+/* A number of MiB in the environment. */
+static int default_size(const char *name, uint32_t *ret_size, struct ch_err *err)
+{
+	const char *value = getenv(name);
+
+	return value && value[0] ? ch_text_u32(value, name, 0, UINT32_MAX, ret_size, err) : 0;
+}
+
 int ch_image_defaults(struct ch_image_common *common, struct ch_err *err)
 {
 	static const char *const modes[] = {
@@ -163,14 +184,13 @@ int ch_image_defaults(struct ch_image_common *common, struct ch_err *err)
 		[CH_IMAGE_CACHE_OFF] = "disabled",
 		[CH_IMAGE_CACHE_REBUILD] = "rebuild",
 	};
-	const char *mode = getenv("CH_IMAGE_CACHE"), *large = getenv("CH_IMAGE_CACHE_LARGE");
+	const char *mode = getenv("CH_IMAGE_CACHE");
 	unsigned i = 0;
 
 	if (getenv("CH_IMAGE_DEBUG"))
 		common->debug = true;
-	if (large && large[0] &&
-	    ch_text_u32(large, "CH_IMAGE_CACHE_LARGE", 0, UINT32_MAX, &common->cache_large, err) <
-		    0)
+	if (default_size("CH_IMAGE_CACHE_LARGE", &common->cache_large, err) < 0 ||
+	    default_size("CH_IMAGE_CACHE_MAX", &common->cache_max, err) < 0)
 		return err->code;
 	if (!mode || !mode[0])
 		return 0;
@@ -189,6 +209,7 @@ int ch_image_defaults(struct ch_image_common *common, struct ch_err *err)
 
 FLAG(ch_image_list, json)
 FLAG(ch_image_list, is_long)
+FLAG(ch_image_list, undeletable)
 
 const struct ch_opt ch_image_list_options[] = {
 	{ "json", 0, CH_OPT_RUN, CH_OPT_FLAG, NULL, "print one JSON document",
@@ -199,5 +220,9 @@ const struct ch_opt ch_image_list_options[] = {
 	{ "long", 'l', CH_OPT_RUN, CH_OPT_FLAG, NULL, "print size and age, too",
 	  "Print, in columns, name, architecture, size on the disk, and time of the last change.",
 	  set_is_long },
+	{ "undeletable", 'u', CH_OPT_RUN, CH_OPT_FLAG, NULL, "list what undelete can bring back",
+	  "Print, instead, the names of images that are not in storage, but in the build cache: "
+	  "ch-image undelete brings them back.",
+	  set_undeletable },
 	{ 0 },
 };

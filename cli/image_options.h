@@ -19,6 +19,7 @@ struct ch_image_common {
 	bool no_lock;
 	enum ch_image_cache cache;
 	uint32_t cache_large; /* MiB; 0: no file is large */
+	uint32_t cache_max;   /* MiB; 0: no limit */
 	enum ch_color color;
 	uint32_t verbose, quiet;
 	bool is_later; /* behind the sub-command, verbose and quiet are counted anew */
@@ -32,9 +33,12 @@ int ch_image_defaults(struct ch_image_common *common, struct ch_err *err);
 
 struct ch_image_list {
 	struct ch_image_common common;
-	bool is_long, json;
+	bool is_long, json, undeletable;
 };
 
 extern const struct ch_opt ch_image_list_options[];
+
+/* What it does with --undeletable. */
+int ch_image_list_undeletable(const struct ch_image_list *set, struct ch_err *err);
 
 #endif

@@ -37,8 +37,10 @@ ch_image_SOURCES = \
 	%D%/image_gestalt.c \
 	%D%/image_import.c \
 	%D%/image_list.c \
+	%D%/image_log.c %D%/image_log.h \
 	%D%/image_modify.c \
 	%D%/image_options.c %D%/image_options.h \
+	%D%/image_undeletable.c \
 	%D%/image_undelete.c
 ch_image_CPPFLAGS = $(AM_CPPFLAGS) -DKEEPER='"$(libexecdir)/ch-keeper"'
 ch_image_LDADD = libchbuild.la libchbuildrun.la libchcopy.la libchdockerfile.la libchcache.la \

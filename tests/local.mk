@@ -50,6 +50,7 @@ unit_tests_fs = \
 unit_tests_json = \
 	%D%/unit/test_command \
 	%D%/unit/test_oci_config \
+	%D%/unit/test_oci_manifest \
 	%D%/unit/test_oci_meta \
 	%D%/unit/test_ref
 
@@ -62,6 +63,7 @@ unit_tests_image = \
 	%D%/unit/test_cache \
 	%D%/unit/test_cache_files \
 	%D%/unit/test_cache_upkeep \
+	%D%/unit/test_compress \
 	%D%/unit/test_copy \
 	%D%/unit/test_copy_flags \
 	%D%/unit/test_copy_hash \
@@ -71,11 +73,14 @@ unit_tests_image = \
 	%D%/unit/test_dockerfile_tree \
 	%D%/unit/test_hash \
 	%D%/unit/test_ignore \
+	%D%/unit/test_layer \
 	%D%/unit/test_mode \
 	%D%/unit/test_progress \
 	%D%/unit/test_rsync \
 	%D%/unit/test_store \
-	%D%/unit/test_tree
+	%D%/unit/test_tar \
+	%D%/unit/test_tree \
+	%D%/unit/test_walk
 
 # Those of ch-convert that read images by the server's code.
 unit_tests_squash = %D%/unit/test_squash_write
@@ -95,6 +100,7 @@ fuzz_targets = \
 if JSON
 fuzz_targets += \
 	%D%/fuzz/fuzz_config \
+	%D%/fuzz/fuzz_manifest \
 	%D%/fuzz/fuzz_ref
 endif
 if IMAGE
@@ -156,10 +162,20 @@ if SERVER
 %C%_libtest_la_LIBADD += libchfs.la
 endif
 if IMAGE
-%C%_libtest_la_LIBADD += libchcopy.la libchcache.la libchstore.la libchbuildrun.la \
-	libchdockerfile.la libcharchive.la libchtree.la libchhash.la \
-	libchprogress.la libchsquash.la
-%C%_libtest_la_SOURCES += %D%/unit/copying.c %D%/unit/copying.h
+%C%_libtest_la_LIBADD += \
+	libchcopy.la \
+	libchcache.la \
+	libchstore.la \
+	libchbuildrun.la \
+	libchdockerfile.la \
+	libcharchive.la \
+	libchtree.la \
+	libchprogress.la \
+	libchsquash.la \
+	libchhash.la
+%C%_libtest_la_SOURCES += \
+	%D%/unit/copying.c %D%/unit/copying.h \
+	%D%/unit/tars.c %D%/unit/tars.h
 # Made only when somebody asks for them.
 EXTRA_PROGRAMS += %D%/bench/cache_tool %D%/bench/squash_tool
 %C%_fuzz_fuzz_unpack_tar_LDADD = libcharchive.la $(LDADD)

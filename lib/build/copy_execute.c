@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "archive/read.h"
 #include "archive/unpack.h"
 #include "base/auto.h"
 #include "base/err.h"
@@ -147,11 +148,11 @@ static int unpack(const struct dest *d, const struct ch_copy_item *item, const c
 	const struct ch_unpack how = { .root = d->root, .below = path };
 	int flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
 	ch_auto(fd) int fd = ch_within_open(tree->root, tree->entries[0].source, flags);
-	struct ch_unpacked unpacked;
+	struct ch_archive_got got;
 
 	if (fd < 0)
 		return ch_err_rc(err, fd, "read it");
-	return ch_unpack(fd, item->path, &how, &unpacked, err);
+	return ch_unpack_archive(fd, item->path, &how, &got, err);
 }
 
 static int copy_item(const struct dest *d, const struct ch_copy_item *item, struct ch_err *err)

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "archive/unpack.h"
+#include "archive/read.h"
 #include "base/auto.h"
 #include "base/err.h"
 #include "build/copy.h"
@@ -130,7 +130,7 @@ static bool is_archive(int root, const char *plain)
 {
 	ch_auto(fd) int fd = ch_within_open(root, plain, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
 
-	return fd >= 0 && ch_unpack_is_archive(fd);
+	return fd >= 0 && ch_archive_is_tar(fd);
 }
 
 /* Find out what ITEM is. WRITTEN: as its path, or with "/" at the end. */

@@ -12,6 +12,7 @@
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/progress.h"
 #include "hash/hash.h"
 #include "oci/meta.h"
 #include "oci/ref.h"
@@ -34,13 +35,17 @@ int ch_placed_open(struct ch_store *store, const struct ch_ref *ref, int root,
 
 	if (dir < 0)
 		return dir;
-	*ret_placed = (struct ch_placed){ { root, dir, ref->file }, dir };
+	*ret_placed = (struct ch_placed){
+		.image = { .root = root, .dir = dir, .stat_name = ref->file },
+		.dir = dir,
+	};
 	return 0;
 }
 
 void ch_placed_done(struct ch_placed *placed)
 {
 	ch_auto_fd(&placed->dir);
+	ch_progress_done(placed->image.progress);
 	*placed = CH_PLACED_INIT;
 }
 

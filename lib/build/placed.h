@@ -19,7 +19,7 @@ struct ch_store;
 
 /* An image for the cache. */
 struct ch_placed {
-	struct ch_cache_image image; /* root and name are borrowed */
+	struct ch_cache_image image; /* root and name are borrowed, its progress is owned */
 	int dir;		     /* owned */
 };
 

@@ -5,16 +5,14 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include "base/auto.h"
 #include "base/err.h"
+#include "base/progress.h"
 #include "build/placed.h"
 #include "store/store.h"
 #include "sys/tree.h"
-
-#define ROOT_BRANCH "root"
 
 static void say(const struct ch_shelf *shelf, const char *line)
 {
@@ -100,7 +98,7 @@ static int go_to_root(struct ch_stage *stage, struct ch_err *err)
 		return go_to(stage, &found, err);
 	if (rc == 0)
 		rc = commit(stage, "ROOT", NULL, &state, err);
-	return rc < 0 ? rc : ch_cache_branch_set(cache, ROOT_BRANCH, &stage->commit, err);
+	return rc < 0 ? rc : ch_cache_branch_set(cache, CH_STAGE_ROOT, &stage->commit, err);
 }
 
 /* ---- begin ------------------------------------------------------------------------------------
@@ -119,20 +117,19 @@ static int adopt(struct ch_stage *stage, const struct ch_ref *base, int root, st
 	ch_auto(str) char *text = NULL;
 	struct ch_cache_state state;
 	struct ch_placed placed = CH_PLACED_INIT;
-	uint8_t salt[16];
 	int rc = go_to_root(stage, err);
 
 	if (rc < 0)
 		return rc;
-	if (getrandom(salt, sizeof(salt), 0) != sizeof(salt) ||
-	    asprintf(&text, "IMPORT %s", base->text) < 0)
+	if (asprintf(&text, "IMPORT %s", base->text) < 0)
 		return ch_err_nomem(err);
-	ch_key_add(&key, salt, sizeof(salt));
+	ch_key_unique(&key);
 	rc = ch_placed_open(stage->shelf->store, base, root, &placed, err);
 	if (rc == 0)
 		rc = key_state(&stage->state, &key, &state, err);
 	if (rc == 0)
 		rc = ch_placed_meta(root, &stage->meta, err);
+	placed.image.progress = ch_progress_new("to the cache", CH_PROGRESS_FILES, 0);
 	if (rc == 0)
 		rc = commit(stage, text, &placed.image, &state, err);
 	if (rc == 0)
@@ -260,6 +257,7 @@ static int check_out(struct ch_stage *stage, struct ch_err *err)
 	int rc = ch_placed_open(stage->shelf->store, &stage->ref, stage->draft.root, &placed, err);
 
 	say(stage->shelf, "copying image from cache ...");
+	placed.image.progress = ch_progress_new("from the cache", CH_PROGRESS_FILES, 0);
 	if (rc == 0)
 		rc = ch_cache_checkout(stage->shelf->cache, &stage->commit, &placed.image, NULL,
 				       err);
@@ -291,6 +289,7 @@ int ch_stage_keep(struct ch_stage *stage, const char *text, bool files, struct c
 
 	int rc = ch_placed_open(stage->shelf->store, &stage->ref, stage->draft.root, &placed, err);
 
+	placed.image.progress = ch_progress_new("to the cache", CH_PROGRESS_FILES, 0);
 	if (rc == 0)
 		rc = commit(stage, text, &placed.image, &stage->next, err);
 	ch_placed_done(&placed);

@@ -24,6 +24,8 @@
 struct ch_err;
 struct ch_store;
 
+#define CH_STAGE_ROOT "root" /* the branch of the state that all others come from */
+
 /* Where images and states are kept; for all stages. Borrowed. */
 struct ch_shelf {
 	struct ch_store *store;

@@ -8,6 +8,7 @@
 
 #include "base/auto.h"
 #include "base/err.h"
+#include "base/progress.h"
 #include "cache/large.h"
 #include "cache/parallel.h"
 #include "cache/repo.h"
@@ -28,6 +29,7 @@ struct batch {
 struct store {
 	struct ch_cache *cache;
 	struct ch_writer *writer;
+	struct ch_progress *progress;
 	int root;
 	struct ch_gittree *tree;
 	struct ch_way way;
@@ -80,6 +82,7 @@ static int add_entries(struct store *s, struct ch_node *dir, struct ch_err *err)
 			batch.path = ch_arena_copy(&s->tree->arena, s->way.path, s->way.len + 1);
 		if (!batch.path)
 			return ch_err_nomem(err);
+		ch_progress_expect(s->progress, 1);
 		bytes += dir->kids[i].stamp.size;
 		batch.to = i + 1;
 		if (++files < BATCH && bytes < BATCH_SIZE)
@@ -316,6 +319,7 @@ static int store_batch(void *data, void *own, size_t i, struct ch_err *err)
 			return ch_err_in(err, "'/%s/%s'", batch->path, node->name);
 		node->known = true;
 		atomic_fetch_add(&s->files, 1);
+		ch_progress_add(s->progress, 1);
 	}
 	return 0;
 }
@@ -338,8 +342,9 @@ static void settle_links(struct ch_gittree *tree, struct ch_node *dir)
 	}
 }
 
-int ch_blobs_store(struct ch_cache *cache, struct ch_writer *writer, int root,
-		   struct ch_gittree *tree, struct ch_cache_report *report, struct ch_err *err)
+int ch_blobs_store(struct ch_cache *cache, struct ch_writer *writer,
+		   const struct ch_cache_image *image, struct ch_gittree *tree,
+		   struct ch_cache_report *report, struct ch_err *err)
 {
 	ch_auto(mem) struct store *s = calloc(1, sizeof(*s));
 
@@ -347,7 +352,8 @@ int ch_blobs_store(struct ch_cache *cache, struct ch_writer *writer, int root,
 		return ch_err_nomem(err);
 	s->cache = cache;
 	s->writer = writer;
-	s->root = root;
+	s->progress = image->progress;
+	s->root = image->root;
 	s->tree = tree;
 
 	int rc = collect(s, &tree->root, err);

@@ -6,13 +6,15 @@
 #include "cache/node.h"
 
 struct ch_cache;
+struct ch_cache_image;
 struct ch_cache_report;
 struct ch_err;
 struct ch_writer;
 
-/* Read what TREE, looked at in ROOT just now, does not know, with several threads; all of it is
+/* Read what TREE, looked at in IMAGE just now, does not know, with several threads; all of it is
  * known then. -EAGAIN: a file changes. */
-int ch_blobs_store(struct ch_cache *cache, struct ch_writer *writer, int root,
-		   struct ch_gittree *tree, struct ch_cache_report *report, struct ch_err *err);
+int ch_blobs_store(struct ch_cache *cache, struct ch_writer *writer,
+		   const struct ch_cache_image *image, struct ch_gittree *tree,
+		   struct ch_cache_report *report, struct ch_err *err);
 
 #endif

@@ -27,6 +27,7 @@
 
 struct ch_err;
 struct ch_cache;
+struct ch_progress;
 
 #define CH_CACHE_DIR "bucache" /* its name in the storage directory */
 
@@ -90,6 +91,8 @@ struct ch_cache_image {
 	int root;	       /* the image */
 	int dir;	       /* where the stat file is */
 	const char *stat_name; /* its name there */
+
+	struct ch_progress *progress; /* of files written or read; or NULL */
 };
 
 /* What was done, for messages. */

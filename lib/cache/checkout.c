@@ -14,6 +14,7 @@
 
 #include "base/auto.h"
 #include "base/err.h"
+#include "base/progress.h"
 #include "cache/cache.h"
 #include "cache/commit.h"
 #include "cache/files.h"
@@ -38,6 +39,7 @@ struct batch {
 
 struct checkout {
 	struct ch_cache *cache;
+	struct ch_progress *progress;
 	int root;
 	struct ch_gittree is, wanted;
 	struct ch_way way;
@@ -142,7 +144,10 @@ static int add_batches(struct checkout *c, struct ch_node *dir, struct ch_err *e
 	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < dir->n; i++) {
-		if (!is_work(&dir->kids[i]) || ++files < BATCH)
+		if (!is_work(&dir->kids[i]))
+			continue;
+		ch_progress_expect(c->progress, 1);
+		if (++files < BATCH)
 			continue;
 		rc = add_batch(c, dir, from, i + 1, err);
 		from = i + 1;
@@ -443,6 +448,7 @@ static int do_batch(void *data, void *own, size_t i, struct ch_err *err)
 		atomic_fetch_add(&c->files, 1);
 		if (do_file(c, dir, node, err) < 0)
 			return ch_err_in(err, "'/%s/%s'", batch->path, node->name);
+		ch_progress_add(c->progress, 1);
 	}
 	return 0;
 }
@@ -637,6 +643,7 @@ int ch_cache_checkout(struct ch_cache *cache, const struct ch_oid *commit,
 		return ch_repo_said(rc, err);
 	c->cache = cache;
 	c->root = image->root;
+	c->progress = image->progress;
 	rc = read_wanted(c, commit, err);
 	if (rc == 0)
 		rc = checkout(c, image, err);

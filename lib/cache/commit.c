@@ -270,7 +270,7 @@ static int put_image(struct making *m, struct ch_oid *ret_files, struct ch_err *
 	ch_statfile_read(m->what->image, m->cache->generation, &old);
 	rc = ch_walk(root, &old, false, &m->tree, &opened, &m->report, err);
 	if (rc == 0)
-		rc = ch_blobs_store(m->cache, m->writer, root, &m->tree, &m->report, err);
+		rc = ch_blobs_store(m->cache, m->writer, m->what->image, &m->tree, &m->report, err);
 	ch_walk_restore(root, &opened, rc == 0 ? &m->tree : NULL);
 	return rc == 0 ? ch_files_write(m->writer, &m->press, &m->tree, ret_files, err) : rc;
 }

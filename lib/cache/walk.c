@@ -3,17 +3,18 @@
 
 #include <fcntl.h>
 #include <linux/openat2.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/xattr.h>
 
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "cache/dirmeta.h"
 #include "sys/mnt.h"
+#include "sys/names.h"
+#include "sys/twins.h"
+#include "sys/xattrs.h"
 
 #define OPEN_DIR (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 
@@ -22,20 +23,13 @@ struct ch_opened_dir {
 	unsigned mode;
 };
 
-/* A file with more than one name, and the first of them. */
-struct twin {
-	uint64_t dev, ino;
-	const char *path; /* in the tree's arena; NULL: free */
-};
-
 struct walk {
 	bool all; /* devices and sockets, too */
 	struct ch_gittree *tree;
 	struct ch_opened *opened;
 	struct ch_cache_report *report;
 	struct ch_way way;
-	struct twin *twins; /* by hash; the number of slots is a power of two */
-	size_t n_twins, cap_twins;
+	struct ch_twins twins;
 };
 
 int ch_walk_open(int root, const char *path)
@@ -136,119 +130,41 @@ void ch_walk_leave(struct ch_opened *opened, struct ch_gittree *tree)
 
 /* ---- hard links ---- */
 
-static struct twin *twin_slot(const struct walk *w, uint64_t dev, uint64_t ino)
-{
-	uint64_t h = (ino * 0x9e3779b97f4a7c15) ^ dev;
-
-	for (size_t i = h >> 20 & (w->cap_twins - 1);; i = (i + 1) & (w->cap_twins - 1)) {
-		struct twin *t = &w->twins[i];
-
-		if (!t->path || (t->dev == dev && t->ino == ino))
-			return t;
-	}
-}
-
-static int grow_twins(struct walk *w, struct ch_err *err)
-{
-	struct walk bigger = { .cap_twins = w->cap_twins ? 2 * w->cap_twins : 256 };
-
-	bigger.twins = calloc(bigger.cap_twins, sizeof(*bigger.twins));
-	if (!bigger.twins)
-		return ch_err_nomem(err);
-	for (size_t i = 0; i < w->cap_twins; i++)
-		if (w->twins[i].path)
-			*twin_slot(&bigger, w->twins[i].dev, w->twins[i].ino) = w->twins[i];
-	free(w->twins);
-	w->twins = bigger.twins;
-	w->cap_twins = bigger.cap_twins;
-	return 0;
-}
-
 /* NODE is at the way's end, and has more than one name. */
 static int look_for_twin(struct walk *w, const struct stat *st, struct ch_node *node,
 			 struct ch_err *err)
 {
-	if (2 * (w->n_twins + 1) > w->cap_twins && grow_twins(w, err) < 0)
+	const char *first;
+
+	if (ch_twins_find(&w->twins, st, w->way.path, &first, err) < 0)
 		return err->code;
-
-	struct twin *t = twin_slot(w, st->st_dev, st->st_ino);
-
-	if (t->path) {
-		node->link = t->path;
+	if (!first)
 		return 0;
-	}
-	t->path = ch_arena_copy(&w->tree->arena, w->way.path, w->way.len + 1);
-	if (!t->path)
-		return ch_err_nomem(err);
-	t->dev = st->st_dev;
-	t->ino = st->st_ino;
-	w->n_twins++;
-	return 0;
+	node->link = ch_arena_copy(&w->tree->arena, first, strlen(first) + 1);
+	return node->link ? 0 : ch_err_nomem(err);
 }
 
 /* ---- extended attributes ---- */
 
 bool ch_walk_keeps(const char *name)
 {
-	return strncmp(name, "user.", 5) == 0 || strcmp(name, "security.capability") == 0 ||
-	       strncmp(name, "system.posix_acl_", 17) == 0;
+	return ch_xattr_is_of_file(name) || ch_xattr_is_acl(name);
 }
 
-static int by_text(const void *a, const void *b)
+static int add_xattr(void *data, const char *name, const void *value, size_t len)
 {
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-static int read_xattr(const char *path, const char *name, struct ch_buf *to)
-{
-	char value[65536];
-	ssize_t len = lgetxattr(path, name, value, sizeof(value));
-
-	if (len >= 0)
-		ch_xattr_add(to, name, value, (uint32_t)len);
+	ch_xattr_add(data, name, value, (uint32_t)len);
 	return 0;
 }
 
-/* LIST: names, each with its NUL. */
-static int read_xattrs(const char *path, const char *list, size_t len, struct ch_buf *to,
-		       struct ch_err *err)
-{
-	const char *names[1024] = { 0 };
-	size_t n = 0;
-
-	for (const char *p = list; p < list + len; p += strlen(p) + 1) {
-		if (!ch_walk_keeps(p))
-			continue;
-		if (n == sizeof(names) / sizeof(*names))
-			return ch_err_set(err, -E2BIG, "too many extended attributes");
-		names[n++] = p;
-	}
-	qsort(names, n, sizeof(*names), by_text);
-	for (size_t i = 0; i < n; i++)
-		read_xattr(path, names[i], to);
-	return ch_buf_bad(to) ? ch_err_set(err, -E2BIG, "too many extended attributes") : 0;
-}
-
-/* By path, since what we may not read cannot be opened; that of a directory we hold is safe, and
- * the last part is not followed. */
 static int get_xattrs(struct walk *w, int parent, const char *name, struct ch_node *node,
 		      struct ch_err *err)
 {
-	char at[CH_FD_PATH_MAX], path[CH_FD_PATH_MAX + NAME_MAX + 2], list[65536];
 	ch_auto(buf) struct ch_buf all = CH_BUF_INIT(CH_XATTRS_MAX);
+	int rc = ch_xattrs_each(parent, name, ch_walk_keeps, add_xattr, &all);
 
-	snprintf(path, sizeof(path), "%s/%s", ch_fd_path(parent, at), name);
-
-	ssize_t len = llistxattr(path, list, sizeof(list));
-
-	/* Without support for them, there are none. */
-	if (len <= 0)
-		return 0;
-
-	int rc = read_xattrs(path, list, (size_t)len, &all, err);
-
-	if (rc < 0)
-		return ch_err_in(err, "'/%s'", w->way.path);
+	if (rc < 0 || ch_buf_bad(&all))
+		return ch_err_set(err, -E2BIG, "'/%s': too many extended attributes", w->way.path);
 	if (all.len == 0)
 		return 0;
 	node->xattrs = ch_arena_copy(&w->tree->arena, all.data, all.len);
@@ -305,44 +221,21 @@ static bool is_left_out(struct walk *w, unsigned mode)
 	return !w->all && (is_device || S_ISSOCK(mode));
 }
 
-static int add_name(const char *name, struct ch_gittree *tree, struct ch_nodes *nodes,
-		    struct ch_err *err)
-{
-	struct ch_node node = { 0 };
-
-	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
-		return 0;
-	node.name = ch_arena_copy(&tree->arena, name, strlen(name) + 1);
-	return node.name ? ch_nodes_add(nodes, &node, err) : ch_err_nomem(err);
-}
-
-/* Without a stream for each: an image has thousands of directories. */
+/* Sorted, so that which of several hard links is the first does not depend on the file system. */
 static int list_names(int fd, struct ch_gittree *tree, struct ch_nodes *nodes, struct ch_err *err)
 {
-	_Alignas(struct dirent64) char room[16384];
-	ssize_t len;
-	int rc = 0;
+	ch_auto(names) struct ch_names names = { 0 };
+	int rc = ch_names_read(fd, &names);
 
-	while (rc == 0 && (len = getdents64(fd, room, sizeof(room))) != 0) {
-		if (len < 0)
-			return ch_err_sys(err, "read a directory");
-		for (char *p = room; rc == 0 && p < room + len;) {
-			const struct dirent64 *entry = (struct dirent64 *)(void *)p;
+	if (rc < 0)
+		return ch_err_rc(err, rc, "read a directory");
+	for (size_t i = 0; rc == 0 && i < names.n; i++) {
+		struct ch_node node = { 0 };
 
-			rc = add_name(entry->d_name, tree, nodes, err);
-			p += entry->d_reclen;
-		}
+		node.name = ch_arena_copy(&tree->arena, names.list[i], strlen(names.list[i]) + 1);
+		rc = node.name ? ch_nodes_add(nodes, &node, err) : ch_err_nomem(err);
 	}
 	return rc;
-}
-
-/* By name, so that which of several hard links is the first does not depend on the file
- * system. */
-static int by_name(const void *a, const void *b)
-{
-	const struct ch_node *x = a, *y = b;
-
-	return strcmp(x->name, y->name);
 }
 
 static int walk_kid(struct walk *w, int fd, const struct ch_node *old, struct ch_node *node,
@@ -372,8 +265,6 @@ static int walk_dir(struct walk *w, int fd, const struct ch_node *old, struct ch
 
 	if (rc < 0)
 		return ch_err_in(err, "'/%s'", w->way.path);
-	if (nodes.n)
-		qsort(nodes.list, nodes.n, sizeof(*nodes.list), by_name);
 	for (size_t i = 0; rc == 0 && i < nodes.n; i++) {
 		struct ch_node *node = &nodes.list[i];
 
@@ -405,7 +296,7 @@ int ch_walk(int root, const struct ch_gittree *old, bool all, struct ch_gittree 
 
 	if (rc == 0)
 		rc = fd < 0 ? fd : walk_dir(w, fd, was, &ret_tree->root, err);
-	free(w->twins);
+	ch_twins_done(&w->twins);
 	report->entries = ret_tree->count;
 	return rc;
 }

@@ -80,3 +80,11 @@ const char *ch_json_text(const struct ch_json *value)
 {
 	return json_string_value(unwrap(value));
 }
+
+bool ch_json_integer(const struct ch_json *value, long long *ret_number)
+{
+	if (!json_is_integer(unwrap(value)))
+		return false;
+	*ret_number = json_integer_value(unwrap(value));
+	return true;
+}

@@ -43,4 +43,7 @@ const struct ch_json *ch_json_at(const struct ch_json *value, size_t i);
 /* The text of string VALUE (no NUL is inside), or NULL if it is no string. */
 const char *ch_json_text(const struct ch_json *value);
 
+/* Is VALUE an integer? If so, *RET_NUMBER. */
+bool ch_json_integer(const struct ch_json *value, long long *ret_number);
+
 #endif

@@ -2,7 +2,10 @@
 if JSON
 noinst_LTLIBRARIES += libchoci.la
 libchoci_la_SOURCES = \
+	%D%/arch.c \
 	%D%/config.c %D%/config.h \
+	%D%/image.c %D%/image.h \
+	%D%/manifest.c %D%/manifest.h \
 	%D%/meta.c %D%/meta.h \
 	%D%/ref.c %D%/ref.h
 libchoci_la_LIBADD = libchjsonout.la

@@ -14,10 +14,13 @@ libchsys_la_SOURCES = \
 if IMAGE
 noinst_LTLIBRARIES += libchtree.la
 libchtree_la_SOURCES = \
+	%D%/names.c %D%/names.h \
 	%D%/threads.c %D%/threads.h \
 	%D%/tree.h %D%/tree_copy.c %D%/tree_data.c %D%/tree_meta.c %D%/tree_own.h \
 	%D%/tree_scan.c \
-	%D%/within.c %D%/within.h
+	%D%/twins.c %D%/twins.h \
+	%D%/within.c %D%/within.h \
+	%D%/xattrs.c %D%/xattrs.h
 libchtree_la_CFLAGS = $(AM_CFLAGS) -pthread
 libchtree_la_LIBADD = -lpthread
 endif

@@ -10,27 +10,22 @@
 #include "base/auto.h"
 #include "sys/tree.h"
 #include "sys/tree_own.h"
+#include "sys/xattrs.h"
 
 /* The kernel's XATTR_LIST_MAX and XATTR_SIZE_MAX (linux/limits.h) */
 enum { XATTR_MAX = 65536 };
 
-static bool has_prefix(const char *name, const char *prefix)
-{
-	return strncmp(name, prefix, strlen(prefix)) == 0;
-}
-
-/* Which attributes belong to the file, not to the system that it is on? */
 static bool is_kept(const char *name, bool with_acl)
 {
-	return has_prefix(name, "user.") || strcmp(name, "security.capability") == 0 ||
-	       (with_acl && has_prefix(name, "system.posix_acl_"));
+	return ch_xattr_is_of_file(name) || (with_acl && ch_xattr_is_acl(name));
 }
 
 /* Can the failure to set NAME be put up with? The file system may have none; and what is not
  * the user's may be forbidden. */
 static bool is_forgivable(const char *name, int error)
 {
-	return error == ENOTSUP || (!has_prefix(name, "user.") && error != ENOSPC && error != EIO);
+	return error == ENOTSUP ||
+	       (strncmp(name, "user.", 5) != 0 && error != ENOSPC && error != EIO);
 }
 
 static int copy_xattrs(int from, int to, bool with_acl)

@@ -9,6 +9,7 @@
 #include "base/analyser.h"
 #include "base/auto.h"
 #include "base/err.h"
+#include "sys/names.h"
 #include "sys/tree.h"
 
 /* What is only of interest while an entry is scanned */
@@ -66,12 +67,6 @@ static char *join(const char *dir, const char *name)
 	return path;
 }
 
-/* The names in a directory */
-struct names {
-	char **list; /* owned */
-	size_t n, cap;
-};
-
 CH_MOVES_BEGIN
 /* Make room for one more entry. */
 static int grow(struct ch_tree *t, struct node **nodes)
@@ -89,26 +84,6 @@ static int grow(struct ch_tree *t, struct node **nodes)
 		return -ENOMEM;
 	*nodes = more;
 	t->cap = cap;
-	return 0;
-}
-
-static int add_name(struct names *names, const char *name)
-{
-	if (names->n == names->cap) {
-		size_t cap = names->cap ? 2 * names->cap : 64;
-		void *list = reallocarray(names->list, cap, sizeof(*names->list));
-
-		if (!list)
-			return -ENOMEM;
-		names->list = list;
-		names->cap = cap;
-	}
-
-	char *copy = strdup(name);
-
-	if (!copy)
-		return -ENOMEM;
-	names->list[names->n++] = copy;
 	return 0;
 }
 CH_MOVES_END
@@ -250,53 +225,15 @@ static int look_at(struct scanner *s, struct ch_tree_entry *e, int dir, const ch
 	return append(s, e, parent, verdict == CH_TREE_TAKE, err);
 }
 
-static void ch_auto_names(struct names *names)
-{
-	for (size_t i = 0; i < names->n; i++)
-		free(names->list[i]);
-	free(names->list);
-}
-
-static int by_text(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* The names in DIR, sorted. */
-static int list_names(DIR *dir, struct names *names)
-{
-	for (;;) {
-		errno = 0;
-
-		const struct dirent *d = readdir(dir);
-
-		if (!d)
-			break;
-		if (strcmp(d->d_name, ".") != 0 && strcmp(d->d_name, "..") != 0 &&
-		    add_name(names, d->d_name) < 0)
-			return -ENOMEM;
-	}
-	if (errno)
-		return -errno;
-	if (names->n)
-		qsort(names->list, names->n, sizeof(*names->list), by_text);
-	return 0;
-}
-
 /* Add what is in a directory: SOURCE below the root, PATH in the copy, PARENT in the tree. The
  * texts are gone if the tree grows, unless they are no entry's. */
 static int read_dir(struct scanner *s, const char *source, const char *path, size_t parent,
 		    struct ch_err *err)
 {
-	ch_auto(names) struct names names = { 0 };
+	ch_auto(names) struct ch_names names = { 0 };
 	ch_auto(fd) int fd = ch_within_open(s->scan->root, source, O_RDONLY | O_DIRECTORY);
-	ch_auto(dir) DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	int rc = fd < 0 ? fd : -errno;
+	int rc = fd < 0 ? fd : ch_names_read(fd, &names);
 
-	if (dir) {
-		fd = -1; /* DIR's now */
-		rc = list_names(dir, &names);
-	}
 	if (rc < 0)
 		return ch_err_rc(err, rc, "read directory '%s'", *source ? source : ".");
 	for (size_t i = 0; i < names.n; i++) {
@@ -307,7 +244,7 @@ static int read_dir(struct scanner *s, const char *source, const char *path, siz
 
 		if (!e.path || !e.source)
 			return ch_err_nomem(err);
-		if (look_at(s, &e, dirfd(dir), names.list[i], parent, err) < 0)
+		if (look_at(s, &e, fd, names.list[i], parent, err) < 0)
 			return err->code;
 	}
 	return 0;

@@ -99,8 +99,8 @@ script() {
 
 @test "join: users with one tag do not meet" {
 	((EUID == 0)) || fail "needs root"
-	as_user timeout 60 ch-run --join-tag="$tag" "$sqfs" -- sh -c 'readlink /proc/self/ns/mnt; sleep 2' >"$BATS_TEST_TMPDIR/a" &
-	as_user2 timeout 60 ch-run --join-tag="$tag" "$sqfs" -- sh -c 'readlink /proc/self/ns/mnt; id -un' >"$BATS_TEST_TMPDIR/b"
+	as_user timeout -k 5 60 ch-run --join-tag="$tag" "$sqfs" -- sh -c 'readlink /proc/self/ns/mnt; sleep 2' >"$BATS_TEST_TMPDIR/a" &
+	as_user2 timeout -k 5 60 ch-run --join-tag="$tag" "$sqfs" -- sh -c 'readlink /proc/self/ns/mnt; id -un' >"$BATS_TEST_TMPDIR/b"
 	assert_equal "$(sed -n 2p "$BATS_TEST_TMPDIR/b")" "$test_user2"
 	wait
 	[[ $(head -n 1 "$BATS_TEST_TMPDIR/a") != $(head -n 1 "$BATS_TEST_TMPDIR/b") ]]
@@ -275,7 +275,7 @@ except OSError as e:
 	fi
 	# Nor does root get into the container of somebody else.
 	if [[ $CH_TEST_AS == root ]]; then
-		as_user timeout 60 ch-run "$sqfs" -- sh -c 'echo $$; exec sleep 30' >"$BATS_TEST_TMPDIR/pid" 3>&- &
+		as_user timeout -k 5 60 ch-run "$sqfs" -- sh -c 'echo $$; exec sleep 30' >"$BATS_TEST_TMPDIR/pid" 3>&- &
 		await 10 test -s "$BATS_TEST_TMPDIR/pid"
 		refused 31 "join: process [0-9]+ is in a container of user $(id -u "$test_user")" \
 			--join-pid="$(<"$BATS_TEST_TMPDIR/pid")" "$sqfs" -- echo no

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "archive/read.h"
 #include "archive/unpack.h"
 #include "base/auto.h"
 #include "base/err.h"
@@ -32,7 +33,7 @@ static void unpack(int place, const uint8_t *data, size_t size, bool strip_top)
 {
 	ch_auto(fd) int fd = memory(data, size);
 	ch_auto(fd) int root = -1;
-	struct ch_unpacked got;
+	struct ch_archive_got got;
 	struct ch_err err;
 
 	if (mkdirat(place, "root", 0755) < 0)
@@ -41,8 +42,8 @@ static void unpack(int place, const uint8_t *data, size_t size, bool strip_top)
 
 	struct ch_unpack how = { .root = root, .strip_top = strip_top, .skip_dev = true };
 
-	(void)ch_unpack_is_archive(fd);
-	(void)ch_unpack(fd, "fuzz", &how, &got, &err);
+	(void)ch_archive_is_tar(fd);
+	(void)ch_unpack_archive(fd, "fuzz", &how, &got, &err);
 	if (ch_rmtree(place, "root", &err) < 0)
 		abort();
 }

@@ -175,7 +175,7 @@ srun_flipped() {
 }
 
 read_flipped() {	# SEED
-	run "$who" timeout 30 srun -Q -w "$node" -n1 --ch-image="$share/flipped.sqfs" \
+	run "$who" timeout -k 5 30 srun -Q -w "$node" -n1 --ch-image="$share/flipped.sqfs" \
 		--ch-bind="$share:/share" /share/busybox sh /share/read
 	((status == 42)) || assert_line "$node" '.*' || fail "$who: seed $1: status $status"
 }

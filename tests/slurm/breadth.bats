@@ -105,11 +105,12 @@ more_than() {	# N CMD...
 	mpi=$(image mpi)
 	run -0 --separate-stderr user srun -Q -n2 --mpi=pmix --ch-image="$mpi" mpi-cma
 	assert_match "$output" 'size 2 nodes 1'
-	# Without a container, too, some of these hang in PMIx of Slurm 22.05.
+	# Without a container, too, some of these hang in PMIx of Slurm 22.05, and srun with them.
 	for _ in 1 2 3 4; do
-		run user timeout 15 srun -Q -n2 --mpi=pmix --ch-image="$mpi" mpi-cma --require-cma : \
+		run user timeout -k 5 15 srun -Q -n2 --mpi=pmix --ch-image="$mpi" mpi-cma --require-cma : \
 			-n2 mpi-cma --require-cma
 		((status)) || break
+		timeout 10 scancel --user "$test_user"
 	done
 	assert_equal "$status" 0
 	assert_match "$output" 'size 4 nodes [12]'

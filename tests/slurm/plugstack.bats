@@ -212,7 +212,7 @@ lacks() {
 @test "plugstack: a system log that hangs keeps nobody waiting" {
 	syslog_up n1 --full "$share/log"
 	plugstack required syslog=yes
-	run -0 user timeout 60 srun -n2 --ch-image="$IMG" /opt/bin/only-in-image
+	run -0 user timeout -k 5 60 srun -n2 --ch-image="$IMG" /opt/bin/only-in-image
 	syslog_down n1 --full "$share/log"
 	assert_equal "$output" $'only-in-image tiny\nonly-in-image tiny'
 }

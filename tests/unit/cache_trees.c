@@ -385,9 +385,11 @@ void image_open(const char *dir, struct ch_cache_image *ret_image, char stat_nam
 {
 	mkdir(dir, 0755);
 	snprintf(stat_name, 64, "%s.stat", dir);
-	ret_image->root = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	ret_image->dir = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	ret_image->stat_name = stat_name;
+	*ret_image = (struct ch_cache_image){
+		.root = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC),
+		.dir = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC),
+		.stat_name = stat_name,
+	};
 	assert_true(ret_image->root >= 0 && ret_image->dir >= 0);
 }
 

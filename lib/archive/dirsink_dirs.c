@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "dirsink_dirs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/err.h"
+#include "sys/mnt.h"
+
+enum { LINKS_MAX = 40 }; /* as of the kernel */
+
+/* ---- directories on the way --------------------------------------------------------------- */
+
+/* A way that is gone */
+struct way {
+	struct ch_dirsink *ds;
+	int links;	 /* so many lead here */
+	unsigned made;	 /* of the last parts: they were missing */
+	bool is_crooked; /* it has parts ".." */
+};
+
+static int make_dirs(struct way *way, const char *path);
+
+/* The link PATH leads to nowhere: make the directories that it names. */
+static int make_target(const struct way *way, int at, const char *path, const char *leaf)
+{
+	char target[PATH_MAX], full[2 * PATH_MAX];
+	ssize_t n = readlinkat(at, leaf, target, sizeof(target) - 1);
+	struct way next = { .ds = way->ds, .links = way->links + 1 };
+
+	if (n < 0)
+		return -errno;
+	if (next.links > LINKS_MAX)
+		return -ELOOP;
+	target[n] = '\0';
+	snprintf(full, sizeof(full), "%.*s%s", target[0] == '/' ? 0 : (int)(leaf - path), path,
+		 target);
+
+	ch_auto(fd) int made = make_dirs(&next, full);
+
+	return made < 0 ? made : 0;
+}
+
+/* Make the directory LEAF, the end of PATH, in AT, instead of what is not one. */
+static int make_dir(struct way *way, int at, const char *path, const char *leaf)
+{
+	struct stat st;
+
+	if (mkdirat(at, leaf, 0755) < 0) {
+		if (errno != EEXIST || fstatat(at, leaf, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			return -errno;
+		if (S_ISLNK(st.st_mode))
+			return make_target(way, at, path, leaf);
+		if (S_ISDIR(st.st_mode))
+			return 0;
+		if (unlinkat(at, leaf, 0) < 0 || mkdirat(at, leaf, 0755) < 0)
+			return -errno;
+	}
+	way->made++;
+	return 0;
+}
+
+static int open_dir(int root, const char *path)
+{
+	return ch_open_in_root(root, path[0] ? path : ".", O_PATH | O_DIRECTORY);
+}
+
+/* Open the directory LEAF, the end of PATH, in AT. Mostly it is no link: then the way from the
+ * root, which may be long, need not be gone again. */
+static int open_next(int root, int at, const char *path, const char *leaf)
+{
+	int fd = -1;
+
+	if (leaf[0] && strcmp(leaf, "..") != 0)
+		fd = openat(at, leaf, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return fd < 0 ? open_dir(root, path) : fd;
+}
+
+static int note_made(struct way *way, const char *path)
+{
+	struct ch_err err;
+
+	/* Only what foreign links name has "..": there, attributes are as they happen to be. */
+	if (way->made == 0 || way->is_crooked)
+		return 0;
+	return ch_dirsink_note_dir(way->ds, path, way->made, 0755, (struct timespec){ 0 }, &err);
+}
+
+/* Make the directory PATH, and those above it. Returns it, open, or an error. */
+static int make_dirs(struct way *way, const char *path)
+{
+	int root = way->ds->root, rc;
+	ch_auto(fd) int at = open_dir(root, "");
+	ch_auto(str) char *part = strdup(path);
+
+	if (!part)
+		return -ENOMEM;
+	for (char *p = part; at >= 0 && *p;) {
+		size_t n = strcspn(p, "/");
+		char rest = p[n];
+
+		p[n] = '\0';
+		way->is_crooked |= strcmp(p, "..") == 0;
+
+		int next = open_next(root, at, part, p);
+
+		if ((next == -ENOENT || next == -ENOTDIR) && n > 0) {
+			next = make_dir(way, at, part, p);
+			next = next < 0 ? next : open_next(root, at, part, p);
+		}
+		ch_close(&at);
+		at = next;
+		p[n] = rest;
+		p += n + (rest == '/');
+	}
+	rc = at < 0 ? at : note_made(way, path);
+	return rc < 0 ? rc : ch_take_fd(&at);
+}
+
+int ch_dirsink_open_dir(struct ch_dirsink *ds, const char *path)
+{
+	struct way way = { .ds = ds };
+	int fd = open_dir(ds->root, path);
+
+	return fd == -ENOENT || fd == -ENOTDIR ? make_dirs(&way, path) : fd;
+}
+
+/* ---- attributes -------------------------------------------------------------------------------
+ */
+
+int ch_dirsink_note_dir(struct ch_dirsink *ds, const char *path, unsigned levels, mode_t mode,
+			struct timespec mtime, struct ch_err *err)
+{
+	ch_auto(str) char *copy = strdup(path);
+
+	if (ds->n == ds->cap) {
+		size_t cap = ds->cap ? ds->cap * 2 : 256;
+		struct ch_dirsink_dir *dirs = reallocarray(ds->dirs, cap, sizeof(*dirs));
+
+		if (!dirs)
+			return ch_err_nomem(err);
+		ds->dirs = dirs;
+		ds->cap = cap;
+	}
+	if (!copy)
+		return ch_err_nomem(err);
+	ds->dirs[ds->n++] = (struct ch_dirsink_dir){ ch_take(copy), levels, mode, mtime };
+	return 0;
+}
+
+/* What has become something else meanwhile is left alone. */
+static int end_dir(int root, const char *path, const struct ch_dirsink_dir *d, struct ch_err *err)
+{
+	const struct timespec times[2] = { d->mtime, d->mtime };
+	ch_auto(fd) int fd = ch_open_in_root(root, path[0] ? path : ".",
+					     O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+
+	if (fd >= 0 && (fchmod(fd, (d->mode & 07777) | S_IRWXU) < 0 || futimens(fd, times) < 0))
+		return ch_err_sys(err, "member '%s': mode and time", path);
+	return 0;
+}
+
+/* In their order: of several entries for one directory, the last counts. */
+int ch_dirsink_end_dirs(struct ch_dirsink *ds, struct ch_err *err)
+{
+	for (size_t i = 0; i < ds->n; i++) {
+		const struct ch_dirsink_dir *d = &ds->dirs[i];
+
+		for (unsigned level = 0; level < d->levels; level++) {
+			char *slash;
+
+			if (end_dir(ds->root, d->path, d, err) < 0)
+				return err->code;
+			slash = strrchr(d->path, '/');
+			if (slash)
+				*slash = '\0';
+		}
+	}
+	ch_dirsink_forget_dirs(ds);
+	return 0;
+}
+
+void ch_dirsink_forget_dirs(struct ch_dirsink *ds)
+{
+	for (size_t i = 0; i < ds->n; i++)
+		free(ds->dirs[i].path);
+	free(ds->dirs);
+	ds->dirs = NULL;
+	ds->n = ds->cap = 0;
+}

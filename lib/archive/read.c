@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "archive/read.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <locale.h>
+#include <search.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <archive.h>
+#include <archive_entry.h>
+
+#include "archive/entry.h"
+#include "base/auto.h"
+#include "base/err.h"
+#include "name.h"
+#include "stream.h"
+
+/* Returned inside: go on with the next one. */
+enum { LEFT_OUT = 2 };
+
+struct reader {
+	const struct ch_archive *from;
+	struct ch_sink *sink;
+	struct archive *tar; /* owned */
+	struct ch_stream stream;
+	struct ch_top top;
+	void *devices; /* of tsearch(3): paths of those left out */
+	uint64_t sum;  /* of the sizes of files */
+	struct ch_archive_got got;
+	struct ch_err *err;
+};
+
+static void ch_auto_reader(struct reader *r)
+{
+	if (r->tar)
+		archive_read_free(r->tar);
+	ch_stream_done(&r->stream);
+	ch_top_done(&r->top);
+	tdestroy(r->devices, free);
+}
+
+/* ---- opening ------------------------------------------------------------------------------- */
+
+/* libarchive converts names that an archive has in UTF-8 to the locale's encoding. */
+static locale_t use_utf8(void)
+{
+	locale_t utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+
+	if (utf8)
+		uselocale(utf8);
+	return utf8;
+}
+
+static void use_former(locale_t utf8, locale_t former)
+{
+	uselocale(former);
+	if (utf8)
+		freelocale(utf8);
+}
+
+static la_ssize_t more_bytes(struct archive *a, void *data, const void **ret_buf)
+{
+	struct reader *r = data;
+	ssize_t n = ch_stream_next(&r->stream, ret_buf);
+
+	if (n < 0) {
+		archive_set_error(a, -(int)n, "%s", r->stream.err.msg);
+		return ARCHIVE_FATAL;
+	}
+	return n;
+}
+
+static int open_tar(struct reader *r)
+{
+	if (ch_stream_open(r->from, &r->stream, r->err) < 0)
+		return r->err->code;
+	r->tar = archive_read_new();
+	if (!r->tar)
+		return ch_err_nomem(r->err);
+	archive_read_support_format_tar(r->tar);
+	/* An error is found again by whoever reads. */
+	(void)archive_read_open(r->tar, r, NULL, more_bytes, NULL);
+	return 0;
+}
+
+static int damaged(struct reader *r, const char *what)
+{
+	const char *why = archive_error_string(r->tar);
+	int code = archive_errno(r->tar);
+
+	/* What the stream says is the cause of all else, and has its own words. */
+	if (r->stream.failed) {
+		*r->err = r->stream.err;
+		return r->err->code == -EINVAL ? ch_err_in(r->err, "%s", what) : r->err->code;
+	}
+	/* Positive numbers are the system's, others libarchive's own. */
+	return ch_err_set(r->err, code == ENOMEM ? -ENOMEM : -EINVAL, "%s: %s", what,
+			  why ? why : "unknown error");
+}
+
+/* ---- names --------------------------------------------------------------------------------- */
+
+/* Names are bytes; what cannot be converted, is UTF-8. */
+static const char *either(const char *name, const char *utf8)
+{
+	return name ? name : utf8;
+}
+
+static const char *name_of(struct archive_entry *e)
+{
+	return either(archive_entry_pathname(e), archive_entry_pathname_utf8(e));
+}
+
+static const char *hardlink_of(struct archive_entry *e)
+{
+	return either(archive_entry_hardlink(e), archive_entry_hardlink_utf8(e));
+}
+
+static const char *symlink_of(struct archive_entry *e)
+{
+	return either(archive_entry_symlink(e), archive_entry_symlink_utf8(e));
+}
+
+/* NAME of the archive as a plain path. Returns 1 if it is not in the one top directory. */
+static int find_path(struct reader *r, const char *name, bool is_dir, char **ret_path)
+{
+	if (ch_name_plain(NULL, name, ret_path, r->err) < 0)
+		return r->err->code;
+	return ch_top_strip(&r->top, *ret_path, is_dir, r->err);
+}
+
+/* ---- devices --------------------------------------------------------------------------------- */
+
+static int compare(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
+
+static int leave_out(struct reader *r, const char *path)
+{
+	ch_auto(str) char *copy = strdup(path);
+	char **found = copy ? tsearch(copy, &r->devices, compare) : NULL;
+
+	if (!found)
+		return ch_err_nomem(r->err);
+	if (*found == copy)
+		copy = NULL;
+	r->got.devices++;
+	return LEFT_OUT;
+}
+
+static bool is_left_out(struct reader *r, const char *path)
+{
+	return tfind(path, &r->devices, compare);
+}
+
+/* By that name there is something else now. */
+static void no_device(struct reader *r, const char *path)
+{
+	void *found = tfind(path, &r->devices, compare);
+	ch_auto(str) char *copy = found ? *(char **)found : NULL;
+
+	if (copy)
+		tdelete(path, &r->devices, compare);
+}
+
+/* ---- entries ----------------------------------------------------------------------------------
+ */
+
+static bool is_wanted_xattr(const char *name)
+{
+	return strncmp(name, "user.", 5) == 0 || strcmp(name, "security.capability") == 0;
+}
+
+/* ret: malloc'ed; what it points to is E's */
+static int find_xattrs(struct reader *r, struct archive_entry *e, struct ch_entry_xattr **ret,
+		       size_t *ret_n)
+{
+	int n = archive_entry_xattr_reset(e);
+	ch_auto(mem) struct ch_entry_xattr *all = n > 0 ? calloc((size_t)n, sizeof(*all)) : NULL;
+	struct ch_entry_xattr next;
+	size_t have = 0;
+
+	if (n > 0 && !all)
+		return ch_err_nomem(r->err);
+	while (archive_entry_xattr_next(e, &next.name, &next.value, &next.len) == ARCHIVE_OK)
+		if (all && have < (size_t)n && is_wanted_xattr(next.name))
+			all[have++] = next;
+	*ret = ch_take(all);
+	*ret_n = have;
+	return 0;
+}
+
+/* Blocks have their places; what is between them are holes. */
+static int give_data(struct reader *r, const struct ch_entry *entry)
+{
+	uint64_t end = 0;
+	const void *data;
+	la_int64_t at;
+	size_t n;
+	int rc;
+
+	while ((rc = archive_read_data_block(r->tar, &data, &n, &at)) == ARCHIVE_OK) {
+		if (at < 0 || (uint64_t)at < end || n > entry->size ||
+		    (uint64_t)at > entry->size - n)
+			return ch_err_set(r->err, -EINVAL,
+					  "member '%s': parts of it overlap, or are outside",
+					  entry->path);
+		end = (uint64_t)at + n;
+		if (n > 0 && r->sink->data(r->sink, (uint64_t)at, data, n, r->err) < 0)
+			return r->err->code;
+	}
+	if (rc == ARCHIVE_EOF)
+		return 0;
+	damaged(r, "read");
+	return ch_err_in(r->err, "member '%s'", entry->path);
+}
+
+static int give_file(struct reader *r, struct ch_entry *entry, struct archive_entry *e)
+{
+	int64_t size = archive_entry_size(e);
+	uint64_t max = r->from->max;
+
+	entry->size = size > 0 ? (uint64_t)size : 0;
+	if (__builtin_add_overflow(r->sum, entry->size, &r->sum) || (max && r->sum > max))
+		return ch_err_set(r->err, -EFBIG,
+				  "member '%s': there are more than %" PRIu64 " bytes", entry->path,
+				  max ? max : UINT64_MAX);
+	if (r->sink->add(r->sink, entry, r->err) < 0)
+		return r->err->code;
+	return entry->size > 0 ? give_data(r, entry) : 0;
+}
+
+static int give(struct reader *r, struct ch_entry *entry, struct archive_entry *e)
+{
+	ch_auto(mem) struct ch_entry_xattr *xattrs = NULL;
+
+	no_device(r, entry->path);
+	if (!entry->link && find_xattrs(r, e, &xattrs, &entry->n_xattrs) < 0)
+		return r->err->code;
+	entry->xattrs = xattrs;
+	if (S_ISREG(entry->mode) && !entry->link)
+		return give_file(r, entry, e);
+	return r->sink->add(r->sink, entry, r->err);
+}
+
+static mode_t type_of(struct archive_entry *e)
+{
+	mode_t type = archive_entry_filetype(e);
+
+	switch (type) {
+	case AE_IFDIR:
+	case AE_IFLNK:
+	case AE_IFIFO:
+	case AE_IFCHR:
+	case AE_IFBLK:
+	case AE_IFSOCK:
+		return type;
+	default:
+		return S_IFREG;
+	}
+}
+
+/* Find out what ENTRY, with its path, is. LINK: for what it refers to. Returns LEFT_OUT if it is
+ * nothing for the sink. */
+static int describe(struct reader *r, struct archive_entry *e, struct ch_entry *entry, char **link)
+{
+	const char *name = hardlink_of(e);
+
+	entry->mode = type_of(e) | archive_entry_perm(e);
+	entry->mtime.tv_sec = archive_entry_mtime(e);
+	entry->mtime.tv_nsec = archive_entry_mtime_nsec(e);
+	if (name) {
+		int rc = find_path(r, name, false, link);
+
+		entry->link = *link;
+		if (rc != 0)
+			return rc;
+		return is_left_out(r, *link) ? leave_out(r, entry->path) : 0;
+	}
+	if (S_ISCHR(entry->mode) || S_ISBLK(entry->mode) || S_ISSOCK(entry->mode))
+		return leave_out(r, entry->path);
+	name = S_ISLNK(entry->mode) ? symlink_of(e) : NULL;
+	entry->target = S_ISLNK(entry->mode) && !name ? "" : name;
+	return 0;
+}
+
+static int take_entry(struct reader *r, struct archive_entry *e)
+{
+	const char *name = name_of(e);
+	bool is_dir = archive_entry_filetype(e) == AE_IFDIR && !hardlink_of(e);
+	ch_auto(str) char *path = NULL, *link = NULL;
+	int rc;
+
+	if (!name)
+		return ch_err_set(r->err, -EINVAL, "a member has no name");
+	rc = find_path(r, name, is_dir, &path);
+	if (rc != 0 || (r->from->skip_dev && strncmp(path, "dev/", 4) == 0))
+		return rc;
+	r->got.members++;
+
+	struct ch_entry entry = { .path = path };
+
+	rc = describe(r, e, &entry, &link);
+	if (rc != 0)
+		return rc == LEFT_OUT ? 0 : rc;
+	if ((!is_dir && !path[0]) || (link && !link[0]))
+		return ch_err_set(r->err, -EINVAL, "a member that is no directory is the root");
+	return give(r, &entry, e);
+}
+
+/* ---- the whole ----------------------------------------------------------------------------------
+ */
+
+/* What is behind the end of the archive belongs to its hash; and who writes to a pipe would get
+ * SIGPIPE. */
+static int drain(struct reader *r)
+{
+	const void *data;
+	ssize_t n;
+
+	while ((n = ch_stream_next(&r->stream, &data)) > 0)
+		;
+	return n < 0 ? damaged(r, "behind the last member") : 0;
+}
+
+static int read_all(struct reader *r)
+{
+	struct archive_entry *e;
+	int rc;
+
+	if (open_tar(r) < 0)
+		return r->err->code;
+	while ((rc = archive_read_next_header(r->tar, &e)) == ARCHIVE_OK || rc == ARCHIVE_WARN) {
+		rc = take_entry(r, e);
+		if (rc != 0)
+			return rc;
+	}
+	if (rc != ARCHIVE_EOF)
+		return damaged(r, "not a tar archive, or damaged");
+	rc = drain(r);
+	if (rc == 0)
+		rc = r->sink->end(r->sink, r->err);
+	if (rc == 0 && r->from->diff_id)
+		ch_hash_end(&r->stream.hash, r->from->diff_id);
+	return rc;
+}
+
+int ch_archive_read(const struct ch_archive *archive, struct ch_sink *sink,
+		    struct ch_archive_got *ret_got, struct ch_err *err)
+{
+	ch_auto(reader) struct reader r = {
+		.from = archive,
+		.sink = sink,
+		.top.how = archive->strip_top ? CH_TOP_OPEN : CH_TOP_KEEP,
+		.err = err,
+	};
+	locale_t former = uselocale((locale_t)0), utf8 = use_utf8();
+	int rc = read_all(&r);
+
+	use_former(utf8, former);
+	if (rc < 0)
+		return ch_err_in(err, "archive '%s'", archive->name);
+	r.got.bytes = r.stream.bytes;
+	*ret_got = r.got;
+	return rc;
+}
+
+bool ch_archive_is_tar(int fd)
+{
+	off_t start = lseek(fd, 0, SEEK_CUR);
+	const struct ch_archive from = { .fd = fd };
+	struct archive_entry *e;
+	struct ch_err err;
+	ch_auto(reader) struct reader r = { .from = &from, .err = &err };
+	int rc = ARCHIVE_FATAL;
+
+	if (start >= 0 && open_tar(&r) == 0)
+		rc = archive_read_next_header(r.tar, &e);
+	if (start >= 0)
+		(void)lseek(fd, start, SEEK_SET);
+	return rc == ARCHIVE_OK || rc == ARCHIVE_WARN;
+}
