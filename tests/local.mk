@@ -83,6 +83,9 @@ unit_tests_image = \
 	%D%/unit/test_tree \
 	%D%/unit/test_walk
 
+# Those of ch-convert that read images by the server's code.
+unit_tests_squash = %D%/unit/test_squash_write
+
 # Parsers of foreign data: fuzz/fuzz_X.c, replaying fuzz/corpus/X/.
 fuzz_targets = \
 	%D%/fuzz/fuzz_bind \
@@ -171,6 +174,7 @@ if IMAGE
 	libchtree.la \
 	libchprogress.la \
 	libchregistry.la \
+	libchsquash.la \
 	libchhash.la
 %C%_libtest_la_SOURCES += \
 	%D%/unit/copying.c %D%/unit/copying.h \
@@ -180,11 +184,13 @@ EXTRA_PROGRAMS += \
 	%D%/bench/cache_tool \
 	%D%/bench/squash_tool \
 	%D%/lib/registry_tool
-%C%_bench_squash_tool_LDADD = libchsquash.la $(LDADD)
 %C%_lib_registry_tool_LDADD = libchregistry.la libchrt.la libchjsonout.la
 %C%_fuzz_fuzz_unpack_tar_LDADD = libcharchive.la $(LDADD)
 if UNIT
 %C%_libtest_la_SOURCES += %D%/unit/cache_trees.c %D%/unit/cache_trees.h
+if SERVER
+%C%_libtest_la_SOURCES += %D%/unit/squashing.c %D%/unit/squashing.h
+endif
 endif
 endif
 if JSON
@@ -212,6 +218,9 @@ check_PROGRAMS += $(unit_tests_seccomp)
 endif
 if IMAGE
 check_PROGRAMS += $(unit_tests_image)
+if SERVER
+check_PROGRAMS += $(unit_tests_squash)
+endif
 endif
 endif
 endif
