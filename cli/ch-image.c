@@ -40,6 +40,8 @@ static const struct ch_image_verb verbs[] = {
 	  ch_image_build_done },
 	{ "pull", "IMAGE [DEST]", "get an image from its registry", 1, 2, ch_image_pull_table,
 	  sizeof(struct ch_image_pull), ch_image_pull, NULL },
+	{ "push", "IMAGE [DEST]", "send an image to a registry", 1, 2, ch_image_push_table,
+	  sizeof(struct ch_image_push), ch_image_push, NULL },
 	{ "reset", "", "delete everything from storage", 0, 0, NULL, sizeof(struct ch_image_common),
 	  ch_image_reset, NULL },
 	{ "undelete", "IMAGE", "bring back a deleted image from the build cache", 1, 1, NULL,

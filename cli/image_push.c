@@ -7,47 +7,10 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "image.h"
-#include "image_push.h"
 #include "image_registry.h"
 #include "oci/ref.h"
 #include "push/push.h"
 #include "store/store.h"
-
-static int set_image(void *target, const char *value, struct ch_err *err)
-{
-	struct ch_image_push *s = target;
-
-	(void)err;
-	s->image = value;
-	return 0;
-}
-
-static int set_compress(void *target, const char *value, struct ch_err *err)
-{
-	struct ch_image_push *s = target;
-
-	if (ch_compress_parse(value, &s->compress, err) < 0)
-		return err->code;
-	if (s->compress.kind != CH_COMPRESS_GZIP && s->compress.kind != CH_COMPRESS_ZSTD)
-		return ch_err_set(err, -EINVAL, "layers of images are compressed by gzip or zstd");
-	return 0;
-}
-
-const struct ch_opt ch_image_push_options[] = {
-	{ "compress", 0, CH_OPT_RUN, CH_OPT_VALUE, "ALG[:LEVEL]",
-	  "compress by gzip (default) or zstd",
-	  "Compress the layer by ALG, at LEVEL: gzip (the default), which everybody can read, at 1 "
-	  "to 12 (5, about what gzip -6 gives), or zstd at 1 to 19 (3), which is faster and "
-	  "smaller, "
-	  "and makes the manifest one of OCI, not of Docker.",
-	  set_compress },
-	{ "image", 0, CH_OPT_RUN, CH_OPT_VALUE, "DIR", "push the image in directory DIR",
-	  "Push what is in the directory DIR, instead of an image in storage. IMAGE is then only "
-	  "what "
-	  "it is called.",
-	  set_image },
-	{ 0 },
-};
 
 static void note(void *data, const char *line)
 {
@@ -83,8 +46,8 @@ static void tell(const struct ch_image_push *set, const struct ch_ref *from,
 		ch_log(CH_INFO, "image path:      %s", set->image);
 }
 
-static int push(const struct ch_image_push *set, const struct ch_ref *from, const struct ch_ref *to,
-		struct ch_err *err)
+static int push(const struct ch_image_push *set, const struct ch_compress_how *compress,
+		const struct ch_ref *from, const struct ch_ref *to, struct ch_err *err)
 {
 	struct ch_registry_options options = ch_image_registry(&set->common);
 	ch_auto(registry) struct ch_registry *registry = NULL;
@@ -107,7 +70,7 @@ static int push(const struct ch_image_push *set, const struct ch_ref *from, cons
 		.image = image,
 		.ref = set->image ? NULL : from,
 		.registry = registry,
-		.compress = set->compress,
+		.compress = *compress,
 		.note = note,
 		.warn = warn,
 	};
@@ -120,13 +83,28 @@ static int push(const struct ch_image_push *set, const struct ch_ref *from, cons
 	return 0;
 }
 
+static int read_compress(const struct ch_image_push *set, struct ch_compress_how *ret,
+			 struct ch_err *err)
+{
+	if (!set->compress)
+		return 0;
+	if (ch_compress_parse(set->compress, ret, err) < 0)
+		return err->code;
+	if (ret->kind != CH_COMPRESS_GZIP && ret->kind != CH_COMPRESS_ZSTD)
+		return ch_err_set(err, -EINVAL,
+				  "--compress %s: layers are compressed by gzip or zstd",
+				  set->compress);
+	return 0;
+}
+
 int ch_image_push(void *settings, int argc, char **argv, struct ch_err *err)
 {
-	struct ch_image_push *set = settings;
+	const struct ch_image_push *set = settings;
+	struct ch_compress_how compress = { .kind = CH_COMPRESS_GZIP };
 	ch_auto(ref) struct ch_ref from = { 0 };
 	ch_auto(ref) struct ch_ref to = { 0 };
 
-	if (ch_ref_parse(argv[0], &from, err) < 0 ||
+	if (read_compress(set, &compress, err) < 0 || ch_ref_parse(argv[0], &from, err) < 0 ||
 	    (argc > 1 && ch_ref_parse(argv[1], &to, err) < 0))
 		return err->code;
 
@@ -135,7 +113,5 @@ int ch_image_push(void *settings, int argc, char **argv, struct ch_err *err)
 	if (where->digest)
 		return ch_err_set(err, -EINVAL, "'%s' has a digest: images are pushed to a tag",
 				  where->text);
-	if (set->compress.kind == CH_COMPRESS_NONE)
-		set->compress.kind = CH_COMPRESS_GZIP;
-	return push(set, &from, where, err);
+	return push(set, &compress, &from, where, err);
 }

@@ -21,9 +21,12 @@ struct ch_store;
 
 /* All is borrowed. */
 struct ch_push {
-	struct ch_store *store;		 /* where the upload cache is */
-	const char *name;		 /* of the image there */
-	int image;			 /* its root directory */
+	struct ch_store *store; /* where the upload cache is */
+	const char *name;	/* of the image there */
+	int image;		/* its root directory */
+	/* It is this image of storage, which others must not change while it is packed; NULL: it is
+	 * somewhere else. */
+	const struct ch_ref *ref;
 	struct ch_registry *registry;	 /* opened with CH_REGISTRY_PUSH; its reference counts */
 	struct ch_compress_how compress; /* gzip or zstd */
 
