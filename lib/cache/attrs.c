@@ -65,7 +65,7 @@ static bool is_refusal(int code)
 }
 
 int ch_attrs_set(int dir, const char *name, const struct ch_node *node, uint64_t *ret_refused,
-		  struct ch_err *err)
+		 struct ch_err *err)
 {
 	struct ch_pieces from = { .p = node->xattrs, .end = node->xattrs + node->xattrs_len };
 	struct ch_xattr xattr;

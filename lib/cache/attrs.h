@@ -14,12 +14,12 @@ struct ch_err;
 
 /* Read those that are part of an image into NODE, as dirmeta.h has them, in ARENA. */
 int ch_attrs_get(int dir, const char *name, struct ch_arena *arena, struct ch_node *node,
-		  struct ch_err *err);
+		 struct ch_err *err);
 
 /* Set those of NODE. ret_refused: the number of those that we may not set, or that the file
  * system has not. */
 int ch_attrs_set(int dir, const char *name, const struct ch_node *node, uint64_t *ret_refused,
-		  struct ch_err *err);
+		 struct ch_err *err);
 
 /* Remove those that are part of an image. */
 void ch_attrs_remove(int dir, const char *name);

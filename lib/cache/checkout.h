@@ -29,7 +29,7 @@ struct ch_checkout_batch {
 };
 
 struct ch_checkout {
-	struct ch_cache *cache; /* borrowed */
+	struct ch_cache *cache;	      /* borrowed */
 	struct ch_progress *progress; /* borrowed, or NULL */
 	int root;
 	struct ch_gittree is, wanted;

@@ -7,6 +7,7 @@ libchstore_la_SOURCES = \
 	%D%/images.c \
 	%D%/inner.h \
 	%D%/lock.c \
+	%D%/spare.c \
 	%D%/store.c %D%/store.h \
 	%D%/trash.c
 endif
