@@ -41,9 +41,8 @@ static void list(struct ch_squash_listing *l, struct ch_squash_name **names)
 		qsort(l->names, l->n, sizeof(struct ch_squash_name *), by_name);
 }
 
-/* All directories, those below one behind it; and from its last one to its first one, so that it
- * is the other way round when the list is turned. Those not yet listed are a stack, at the
- * end of TODO. */
+/* All directories, each before those in it, and of these the last one first: turned round, that
+ * is the order. TODO is a stack of those that are not yet listed. */
 static int walk(struct ch_squash_order *order, struct ch_squash_order *todo)
 {
 	size_t used = 0;
