@@ -49,6 +49,7 @@ unit_tests_fs = \
 # Those that need the JSON library.
 unit_tests_json = \
 	%D%/unit/test_command \
+	%D%/unit/test_image_print \
 	%D%/unit/test_oci_config \
 	%D%/unit/test_oci_manifest \
 	%D%/unit/test_oci_meta \
@@ -163,6 +164,7 @@ if SERVER
 endif
 if IMAGE
 %C%_libtest_la_LIBADD += \
+	libchconvert.la \
 	libchcopy.la \
 	libchcache.la \
 	libchstore.la \
@@ -171,13 +173,18 @@ if IMAGE
 	libcharchive.la \
 	libchtree.la \
 	libchprogress.la \
+	libchregistry.la \
 	libchsquash.la \
 	libchhash.la
 %C%_libtest_la_SOURCES += \
 	%D%/unit/copying.c %D%/unit/copying.h \
 	%D%/unit/tars.c %D%/unit/tars.h
 # Made only when somebody asks for them.
-EXTRA_PROGRAMS += %D%/bench/cache_tool %D%/bench/squash_tool
+EXTRA_PROGRAMS += \
+	%D%/bench/cache_tool \
+	%D%/bench/squash_tool \
+	%D%/lib/registry_tool
+%C%_lib_registry_tool_LDADD = libchregistry.la libchrt.la libchjsonout.la
 %C%_fuzz_fuzz_unpack_tar_LDADD = libcharchive.la $(LDADD)
 if UNIT
 %C%_libtest_la_SOURCES += %D%/unit/cache_trees.c %D%/unit/cache_trees.h
