@@ -2,11 +2,13 @@
 #include "oci/image_print.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/auto.h"
 #include "base/err.h"
+#include "base/text.h"
 #include "json/write.h"
 #include "oci/meta.h"
 
@@ -130,6 +132,8 @@ static void put_health(struct ch_json_out *out, const struct ch_oci_meta *meta)
 	};
 	const struct ch_oci_form *health = &meta->health;
 	const char *retries = ch_words_get(&meta->healthopts, "retries");
+	struct ch_err ignored;
+	uint32_t n;
 	bool is_none = health->words.n == 1 && strcmp(health->words.v[0], "NONE") == 0;
 
 	if (!health->is_given)
@@ -141,8 +145,8 @@ static void put_health(struct ch_json_out *out, const struct ch_oci_meta *meta)
 		if (text && duration(text) > 0)
 			ch_json_put_number(out, times[i].key, duration(text));
 	}
-	if (retries && atoi(retries) > 0)
-		ch_json_put_number(out, "Retries", atoi(retries));
+	if (retries && ch_text_u32(retries, "retries", 1, INT32_MAX, &n, &ignored) == 0)
+		ch_json_put_number(out, "Retries", n);
 	ch_json_open(out, "Test", '[');
 	if (!is_none)
 		ch_json_put_text(out, NULL, health->is_shell ? "CMD-SHELL" : "CMD");
