@@ -3,6 +3,7 @@
  *
  * Options may be in front of the sub-command, and behind it. What is printed on standard
  * output was asked for; messages go to standard error. */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -272,6 +273,9 @@ int main(int argc, char **argv)
 	struct ch_err err;
 	int code = 0, first;
 
+	/* A limit on the size of files gives an error as a full disk does. Commands in images have
+	 * the signal as usual. */
+	signal(SIGXFSZ, SIG_IGN);
 	ch_image_log_begin(&common);
 	if (argc == 1) {
 		usage(stderr);

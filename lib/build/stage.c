@@ -132,7 +132,7 @@ static int adopt(struct ch_stage *stage, const struct ch_ref *base, int root, st
 	if (asprintf(&text, "IMPORT %s", base->text) < 0)
 		return ch_err_nomem(err);
 	ch_key_unique(&key);
-	rc = ch_placed_open(stage->shelf->store, base, root, &placed, err);
+	rc = ch_placed_open(stage->shelf->store, base->file, root, &placed, err);
 	if (rc == 0)
 		rc = key_state(&stage->state, &key, &state, err);
 	if (rc == 0)
@@ -281,7 +281,8 @@ static int copy_base(struct ch_stage *stage, struct ch_err *err)
 static int check_out(struct ch_stage *stage, struct ch_err *err)
 {
 	struct ch_placed placed = CH_PLACED_INIT;
-	int rc = ch_placed_open(stage->shelf->store, &stage->ref, stage->draft.root, &placed, err);
+	int rc = ch_placed_open(stage->shelf->store, stage->draft.place, stage->draft.root, &placed,
+				err);
 
 	if (!stage->is_blank)
 		say(stage->shelf, "copying image from cache ...");
@@ -295,10 +296,14 @@ static int check_out(struct ch_stage *stage, struct ch_err *err)
 
 int ch_stage_ready(struct ch_stage *stage, struct ch_err *err)
 {
+	struct ch_store *store = stage->shelf->store;
+	/* A check-out makes of whatever is there what is wanted. */
+	enum ch_draft_from from = stage->shelf->cache ? CH_DRAFT_SPARE : CH_DRAFT_EMPTY;
+
 	if (stage->is_ready)
 		return 0;
 
-	int rc = ch_draft_new(stage->shelf->store, &stage->ref, CH_DRAFT_EMPTY, &stage->draft, err);
+	int rc = ch_draft_new(store, &stage->ref, from, &stage->draft, err);
 
 	if (rc < 0)
 		return rc;
@@ -315,7 +320,8 @@ int ch_stage_keep(struct ch_stage *stage, const char *text, bool files, struct c
 	if (!files)
 		return commit(stage, text, NULL, &stage->next, err);
 
-	int rc = ch_placed_open(stage->shelf->store, &stage->ref, stage->draft.root, &placed, err);
+	int rc = ch_placed_open(stage->shelf->store, stage->draft.place, stage->draft.root, &placed,
+				err);
 
 	placed.image.progress = ch_progress_new("to the cache", CH_PROGRESS_FILES, 0);
 	if (rc == 0)
