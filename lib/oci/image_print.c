@@ -2,7 +2,6 @@
 #include "oci/image_print.h"
 
 #include <errno.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -132,8 +131,8 @@ static void put_health(struct ch_json_out *out, const struct ch_oci_meta *meta)
 	};
 	const struct ch_oci_form *health = &meta->health;
 	const char *retries = ch_words_get(&meta->healthopts, "retries");
+	long long number;
 	struct ch_err ignored;
-	uint32_t n;
 	bool is_none = health->words.n == 1 && strcmp(health->words.v[0], "NONE") == 0;
 
 	if (!health->is_given)
@@ -145,8 +144,8 @@ static void put_health(struct ch_json_out *out, const struct ch_oci_meta *meta)
 		if (text && duration(text) > 0)
 			ch_json_put_number(out, times[i].key, duration(text));
 	}
-	if (retries && ch_text_u32(retries, "retries", 1, INT32_MAX, &n, &ignored) == 0)
-		ch_json_put_number(out, "Retries", n);
+	if (retries && ch_text_number(retries, "retries", 1, INT32_MAX, &number, &ignored) == 0)
+		ch_json_put_number(out, "Retries", number);
 	ch_json_open(out, "Test", '[');
 	if (!is_none)
 		ch_json_put_text(out, NULL, health->is_shell ? "CMD-SHELL" : "CMD");
