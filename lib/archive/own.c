@@ -104,8 +104,7 @@ int ch_own_add(struct ch_own *own, int parent, const char *name, struct ch_err *
 	return rc < 0 ? ch_err_rc(err, rc, "member '%s'", name) : 0;
 }
 
-/* ---- removing
- * ------------------------------------------------------------------------------------ */
+/* ---- removing --------------------------------------------------------------------------- */
 
 /* A directory that others are removed from */
 struct place {

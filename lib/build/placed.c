@@ -14,20 +14,20 @@
 #include "base/progress.h"
 #include "hash/hash.h"
 #include "oci/ref.h"
+#include "store/draft.h"
 #include "store/store.h"
 
-#define STAT_DIR "stat"
-#define AT_DIR	 "at"
+#define AT_DIR "at"
 
-int ch_placed_open(struct ch_store *store, const struct ch_ref *ref, int root,
-		   struct ch_placed *ret_placed, struct ch_err *err)
+int ch_placed_open(struct ch_store *store, const char *name, int root, struct ch_placed *ret_placed,
+		   struct ch_err *err)
 {
-	int dir = ch_store_dir(store, STAT_DIR, err);
+	int dir = ch_store_dir(store, CH_DRAFT_STAT, err);
 
 	if (dir < 0)
 		return dir;
 	*ret_placed = (struct ch_placed){
-		.image = { .root = root, .dir = dir, .stat_name = ref->file },
+		.image = { .root = root, .dir = dir, .stat_name = name },
 		.dir = dir,
 	};
 	return 0;

@@ -22,9 +22,9 @@ struct ch_placed {
 
 #define CH_PLACED_INIT ((struct ch_placed){ .dir = -1 })
 
-/* The image REF, whose files are in ROOT. */
-int ch_placed_open(struct ch_store *store, const struct ch_ref *ref, int root,
-		   struct ch_placed *ret_placed, struct ch_err *err);
+/* The image or draft that storage calls NAME (borrowed), whose files are in ROOT. */
+int ch_placed_open(struct ch_store *store, const char *name, int root, struct ch_placed *ret_placed,
+		   struct ch_err *err);
 
 void ch_placed_done(struct ch_placed *placed);
 
