@@ -2,7 +2,9 @@
 /* placed.h - what is kept beside, and in, an image of storage for builds
  *
  *	stat/NAME	how its files looked when they were the same as a commit (cache.h)
- *	at/NAME		which commit the finished image is: a link to "COMMIT INODE"
+ *	at/NAME		which commit the finished image is: a link to "COMMIT INODE TIME", the time
+ *when its directory was made; with " BOOT" behind it if it was not waited for that all is on the
+ *disk: should the machine have been started anew since, it is made again when it is wanted
  *
  * and in the image /ch/metadata.json, and /ch/environment for ch-run --set-env. */
 #ifndef CH_BUILD_PLACED_H
@@ -36,12 +38,23 @@ static inline void ch_auto_placed(struct ch_placed *placed)
 	ch_placed_done(placed);
 }
 
-/* Note that the image REF, which is in storage with ROOT as its directory, is COMMIT. */
-int ch_placed_note(struct ch_store *store, const struct ch_ref *ref, int root,
-		   const struct ch_oid *commit, struct ch_err *err);
+/* Where an image is. */
+enum ch_placed_at {
+	CH_PLACED_ELSEWHERE, /* not there, not at that commit, or nobody knows */
+	CH_PLACED_THERE,
+	/* There, but the machine was started anew before it was known that all is on the disk. */
+	CH_PLACED_IN_DOUBT,
+};
 
-/* Is it in storage, and COMMIT? In doubt, not. */
-bool ch_placed_is_at(struct ch_store *store, const struct ch_ref *ref, const struct ch_oid *commit);
+/* Note that the image REF with ROOT as its directory is COMMIT, before it comes into storage, or
+ * while it is there. CAN_BE_LOST: may it not be on the disk? If that cannot be noted here, it
+ * becomes false: then it has to be. */
+int ch_placed_note(struct ch_store *store, const struct ch_ref *ref, int root,
+		   const struct ch_oid *commit, bool *can_be_lost, struct ch_err *err);
+
+/* Is it in storage, and COMMIT? */
+enum ch_placed_at ch_placed_at(struct ch_store *store, const struct ch_ref *ref,
+			       const struct ch_oid *commit);
 
 /* Metadata of the image in ROOT; without a file, empty. Errors: -EINVAL it cannot be read. */
 int ch_placed_meta(int root, struct ch_oci_meta *ret_meta, struct ch_err *err);

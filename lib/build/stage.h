@@ -80,6 +80,10 @@ int ch_stage_keep(struct ch_stage *stage, const char *text, bool files, struct c
 /* Make it an image. Its files stay where they are, for other stages (stage->draft.root). */
 int ch_stage_finish(struct ch_stage *stage, struct ch_err *err);
 
+/* For who reads the image REF of storage: if it is the cache's, and may not have come to the disk
+ * as a whole before the machine stopped, make it again. */
+int ch_stage_restore(const struct ch_shelf *shelf, const struct ch_ref *ref, struct ch_err *err);
+
 void ch_stage_done(struct ch_stage *stage);
 
 static inline void ch_auto_stage(struct ch_stage *stage)

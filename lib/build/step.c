@@ -245,7 +245,9 @@ int ch_step_source_open(struct ch_step *step, const struct ch_step_source *sourc
 		if (root < 0)
 			ch_err_sys(&err, "stage '%s'", source->stage->ref.text);
 	} else {
-		root = ch_store_read(store, &source->ref, &err);
+		root = ch_stage_restore(&step->job->build->shelf, &source->ref, &err);
+		if (root == 0)
+			root = ch_store_read(store, &source->ref, &err);
 	}
 	return root < 0 ? ch_step_fail(step, &err) : root;
 }
