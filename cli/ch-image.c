@@ -3,10 +3,10 @@
  *
  * Options may be in front of the sub-command, and behind it. What is printed on standard
  * output was asked for; messages go to standard error. */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/auto.h"
 #include "base/err.h"
@@ -14,6 +14,7 @@
 #include "image.h"
 #include "image_build.h"
 #include "image_cache.h"
+#include "image_log.h"
 #include "opt/optdoc.h"
 #include "rt/version.h"
 #include "store/store.h"
@@ -37,6 +38,10 @@ static const struct ch_image_verb verbs[] = {
 	{ "modify", "SRC DST [SCRIPT]", "make an image of another one by commands", 2, 3,
 	  ch_image_modify_options, sizeof(struct ch_image_build), ch_image_modify,
 	  ch_image_build_done },
+	{ "pull", "IMAGE [DEST]", "get an image from its registry", 1, 2, ch_image_pull_table,
+	  sizeof(struct ch_image_pull), ch_image_pull, NULL },
+	{ "push", "IMAGE [DEST]", "send an image to a registry", 1, 2, ch_image_push_table,
+	  sizeof(struct ch_image_push), ch_image_push, NULL },
 	{ "reset", "", "delete everything from storage", 0, 0, NULL, sizeof(struct ch_image_common),
 	  ch_image_reset, NULL },
 	{ "undelete", "IMAGE", "bring back a deleted image from the build cache", 1, 1, NULL,
@@ -47,32 +52,6 @@ enum { VERBS = sizeof(verbs) / sizeof(verbs[0]) };
 
 /* ---- messages ----------------------------------------------------------------------------------
  */
-
-/* DATA: the colours. */
-static void to_stderr(enum ch_level level, const char *line, void *data)
-{
-	const enum ch_color *color = data;
-	bool is_coloured = ch_color_is_wanted(*color, STDERR_FILENO);
-
-	if (level > CH_WARN)
-		fprintf(stderr, "%s\n", line);
-	else
-		fprintf(stderr, "%sch-image: %s: %s%s\n",
-			!is_coloured	    ? ""
-			: level == CH_ERROR ? CH_COLOR_RED
-					    : CH_COLOR_YELLOW,
-			level == CH_ERROR ? "error" : "warning", line,
-			is_coloured ? CH_COLOR_OFF : "");
-}
-
-static enum ch_level level_of(const struct ch_image_common *c)
-{
-	if (c->quiet > 1)
-		return CH_ERROR;
-	if (c->quiet == 1)
-		return CH_WARN;
-	return c->debug || c->verbose > 1 ? CH_DEBUG : CH_INFO;
-}
 
 /* Without a message, it was told already. */
 static int report(const struct ch_err *err, int code)
@@ -242,16 +221,17 @@ static int run_verb(const struct ch_image_verb *verb, void *settings, int argc, 
 		return report(err, EXIT_NO);
 	if (ch_opt_parse(table, argc, argv, settings, &first, err) < 0)
 		return wrong_usage(err);
-	ch_log_to(to_stderr, &common->color, level_of(common));
+	ch_image_log_begin(common);
 	if (common->help) {
 		usage_of(verb);
 		return 0;
 	}
 	if (check_operands(verb, argc - first, err) < 0)
 		return wrong_usage(err);
-	if (verb->run(settings, argc - first, argv + first, err) < 0)
-		return report(err, EXIT_NO);
-	return 0;
+
+	int rc = verb->run(settings, argc - first, argv + first, err);
+
+	return rc == 0 ? 0 : report(err, rc == CH_IMAGE_USAGE ? EXIT_USAGE_ : EXIT_NO);
 }
 
 static int dispatch(const struct ch_image_common *common, int argc, char **argv, struct ch_err *err)
@@ -268,10 +248,9 @@ static int dispatch(const struct ch_image_common *common, int argc, char **argv,
 	}
 	memcpy(settings, common, sizeof(*common));
 	code = run_verb(verb, settings, argc, argv, err);
+	ch_image_log_end();
 	if (verb->done)
 		verb->done(settings);
-	/* The sink looks at them. */
-	ch_log_to(NULL, NULL, CH_ERROR);
 	return code;
 }
 
@@ -294,7 +273,10 @@ int main(int argc, char **argv)
 	struct ch_err err;
 	int code = 0, first;
 
-	ch_log_to(to_stderr, &common.color, CH_INFO);
+	/* A limit on the size of files gives an error as a full disk does. Commands in images have
+	 * the signal as usual. */
+	signal(SIGXFSZ, SIG_IGN);
+	ch_image_log_begin(&common);
 	if (argc == 1) {
 		usage(stderr);
 		return EXIT_NO;

@@ -3,6 +3,7 @@
 #ifndef CH_CLI_IMAGE_H
 #define CH_CLI_IMAGE_H
 
+#include <errno.h>
 #include <stddef.h>
 
 #include "image_options.h"
@@ -10,6 +11,8 @@
 struct ch_err;
 struct ch_ref;
 struct ch_store;
+
+#define CH_IMAGE_USAGE (-EDOM)
 
 struct ch_image_verb {
 	const char *name;
@@ -19,7 +22,8 @@ struct ch_image_verb {
 	const struct ch_opt *options; /* NULL: none of its own */
 	size_t size;		      /* of its settings, which begin with struct ch_image_common */
 
-	/* SETTINGS: all zero but for what was given. Returns 0, or a negative errno: an error. */
+	/* SETTINGS: all zero but for what was given. Returns 0, or a negative errno: an error;
+	 * CH_IMAGE_USAGE: it was called in the wrong way. */
 	int (*run)(void *settings, int argc, char **argv, struct ch_err *err);
 	void (*done)(void *settings); /* release them; NULL: nothing is owned */
 };
@@ -35,6 +39,8 @@ int ch_image_gestalt(void *settings, int argc, char **argv, struct ch_err *err);
 int ch_image_import(void *settings, int argc, char **argv, struct ch_err *err);
 int ch_image_list(void *settings, int argc, char **argv, struct ch_err *err);
 int ch_image_modify(void *settings, int argc, char **argv, struct ch_err *err);
+int ch_image_pull(void *settings, int argc, char **argv, struct ch_err *err);
+int ch_image_push(void *settings, int argc, char **argv, struct ch_err *err);
 int ch_image_reset(void *settings, int argc, char **argv, struct ch_err *err);
 int ch_image_undelete(void *settings, int argc, char **argv, struct ch_err *err);
 

@@ -19,8 +19,10 @@ struct ch_image_build {
 	struct ch_build_secret *secrets; /* owned */
 	size_t n_secrets;
 	bool dry_run, parse_only;
-	struct ch_words cmds; /* of modify */
-	const char *shell;    /* of modify; NULL: /bin/sh */
+	/* Of modify: */
+	struct ch_words cmds;
+	const char *shell; /* NULL: /bin/sh */
+	bool interactive;  /* the last instruction is */
 };
 
 extern const struct ch_opt ch_image_build_options[];

@@ -88,6 +88,16 @@ static int set_force_cmd(void *target, const char *value, struct ch_err *err)
 	return s->force_cmds.bad ? ch_err_nomem(err) : 0;
 }
 
+static int set_interactive(void *target, const char *value, struct ch_err *err)
+{
+	struct ch_image_build *s = target;
+
+	(void)value;
+	(void)err;
+	s->interactive = true;
+	return 0;
+}
+
 static int set_no_force_detect(void *target, const char *value, struct ch_err *err)
 {
 	struct ch_image_build *s = target;
@@ -302,6 +312,12 @@ const struct ch_opt ch_image_modify_options[] = {
 	  set_command },
 	ROW_FORCE,
 	ROW_FORCE_CMD,
+	{ "interactive", 'i', CH_OPT_RUN, CH_OPT_FLAG, NULL, "run a shell on this terminal",
+	  "After the other commands, run the shell on this terminal, for commands to be typed. If "
+	  "it "
+	  "ends with status 0, what it has done is kept; with another one ('exit 1'), no image is "
+	  "made.",
+	  set_interactive },
 	ROW_NO_FORCE_DETECT,
 	{ "shell", 'S', CH_OPT_RUN, CH_OPT_VALUE, "SHELL",
 	  "run commands by SHELL (default: /bin/sh)",

@@ -24,6 +24,12 @@ int ch_image_cache(const struct ch_image_common *common, struct ch_store *store,
 	return ch_cache_open(dir, &options, ret_cache, err);
 }
 
+int ch_image_cache_tidy(const struct ch_image_common *common, struct ch_cache *cache,
+			struct ch_err *err)
+{
+	return cache ? ch_cache_tidy(cache, (uint64_t)common->cache_max << 20, err) : 0;
+}
+
 static void tell(const char *line, void *data)
 {
 	(void)data;

@@ -11,6 +11,10 @@
 int ch_image_cache(const struct ch_image_common *common, struct ch_store *store,
 		   struct ch_cache **ret_cache, struct ch_err *err);
 
+/* For the end of what has put something into CACHE (NULL: there is none): keep it small. */
+int ch_image_cache_tidy(const struct ch_image_common *common, struct ch_cache *cache,
+			struct ch_err *err);
+
 /* Where builds keep what they make; both borrowed. It tells by ch_log. */
 struct ch_shelf ch_image_shelf(const struct ch_image_common *common, struct ch_store *store,
 			       struct ch_cache *cache);

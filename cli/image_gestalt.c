@@ -42,6 +42,9 @@ int ch_image_gestalt(void *settings, int argc, char **argv, struct ch_err *err)
 	for (size_t i = 0; i < sizeof(selectors) / sizeof(selectors[0]); i++)
 		if (strcmp(argv[0], selectors[i].name) == 0)
 			return selectors[i].answer(settings, err);
-	return ch_err_set(err, -EDOM, "gestalt: '%s' is none of bucache, bucache-dot, storage-path",
-			  argv[0]);
+	if (strcmp(argv[0], "python-path") == 0)
+		return ch_err_set(err, CH_IMAGE_USAGE,
+				  "gestalt: python-path: ch-image is no Python program");
+	return ch_err_set(err, CH_IMAGE_USAGE,
+			  "gestalt: '%s' is none of bucache, bucache-dot, storage-path", argv[0]);
 }

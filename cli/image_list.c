@@ -164,6 +164,10 @@ int ch_image_list(void *settings, int argc, char **argv, struct ch_err *err)
 	};
 	int rc;
 
+	if (set->undeletable)
+		return argc > 0 ? ch_err_set(err, CH_IMAGE_USAGE,
+					     "list: an image, or --undeletable, but not both")
+				: ch_image_list_undeletable(set, err);
 	if (ch_image_storage(&set->common, &list.store, err) < 0)
 		return err->code;
 	if (set->json)

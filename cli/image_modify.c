@@ -75,6 +75,18 @@ static int add_script(struct ch_buf *out, const char *path, struct ch_err *err)
 	return 0;
 }
 
+/* The last instruction. */
+static int add_shell(struct ch_buf *out, const struct ch_image_build *set, struct ch_err *err)
+{
+	const char *words[] = { shell_of(set), NULL };
+
+	if (!isatty(STDIN_FILENO))
+		return ch_err_set(err, -ENOTTY,
+				  "modify: --interactive: standard input is no "
+				  "terminal");
+	return add_exec(out, "RUN", words, err);
+}
+
 static int add_commands(struct ch_buf *out, const struct ch_image_build *set, struct ch_err *err)
 {
 	for (size_t i = 0; i < set->cmds.n; i++) {
@@ -91,15 +103,17 @@ static int write_dockerfile(const struct ch_image_build *set, const char *from, 
 {
 	const char *shell[] = { shell_of(set), "-c", NULL };
 
-	if (!script && set->cmds.n == 0) {
+	if (!script && set->cmds.n == 0 && !set->interactive) {
 		if (isatty(STDIN_FILENO))
 			return ch_err_set(err, -EINVAL,
-					  "modify: nothing to do: give --command, or a SCRIPT");
+					  "modify: nothing to do: give --command, "
+					  "--interactive, or a SCRIPT");
 		script = "-";
 	}
 	ch_buf_addf(out, "FROM %s\n", from);
 	if ((set->shell && add_exec(out, "SHELL", shell, err) < 0) ||
-	    add_commands(out, set, err) < 0 || (script && add_script(out, script, err) < 0))
+	    add_commands(out, set, err) < 0 || (script && add_script(out, script, err) < 0) ||
+	    (set->interactive && add_shell(out, set, err) < 0))
 		return err->code;
 	return ch_buf_bad(out) ? ch_err_nomem(err) : 0;
 }

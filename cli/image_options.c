@@ -21,10 +21,13 @@
 
 /* ---- common ---------------------------------------------------------------------------------- */
 
+FLAG(ch_image_common, always_download)
+FLAG(ch_image_common, auth)
 FLAG(ch_image_common, debug)
 FLAG(ch_image_common, dependencies)
 FLAG(ch_image_common, help)
 FLAG(ch_image_common, no_lock)
+FLAG(ch_image_common, tls_no_verify)
 FLAG(ch_image_common, version)
 
 #define CACHE(name, mode)                                                                          \
@@ -41,11 +44,28 @@ CACHE(cache, CH_IMAGE_CACHE_ON)
 CACHE(no_cache, CH_IMAGE_CACHE_OFF)
 CACHE(rebuild, CH_IMAGE_CACHE_REBUILD)
 
+static int set_arch(void *target, const char *value, struct ch_err *err)
+{
+	struct ch_image_common *s = target;
+
+	if (!value[0])
+		return ch_err_set(err, -EINVAL, "ARCH is empty");
+	s->arch = value;
+	return 0;
+}
+
 static int set_cache_large(void *target, const char *value, struct ch_err *err)
 {
 	struct ch_image_common *s = target;
 
 	return ch_text_u32(value, "SIZE", 0, UINT32_MAX, &s->cache_large, err);
+}
+
+static int set_cache_max(void *target, const char *value, struct ch_err *err)
+{
+	struct ch_image_common *s = target;
+
+	return ch_text_u32(value, "SIZE", 0, UINT32_MAX, &s->cache_max, err);
 }
 
 static int set_color(void *target, const char *value, struct ch_err *err)
@@ -97,6 +117,23 @@ static int set_verbose(void *target, const char *value, struct ch_err *err)
 }
 
 const struct ch_opt ch_image_options[] = {
+	{ "always-download", 0, CH_OPT_RUN, CH_OPT_FLAG, NULL, "download what is there, too",
+	  "When images are pulled, download everything, also what the download cache has; and pull "
+	  "base images again that were pulled. (The command pull always asks the registry which "
+	  "image is the newest one.)",
+	  set_always_download },
+	{ "arch", 'a', CH_OPT_RUN, CH_OPT_VALUE, "ARCH", "pull images for ARCH (default host)",
+	  "Pull images for the architecture ARCH, as registries call it: amd64, arm/v7. host, the "
+	  "default: that of this machine. yolo: what the registry likes best. There is one image "
+	  "of "
+	  "a name in storage, whatever its architecture.",
+	  set_arch },
+	{ "auth", 0, CH_OPT_RUN, CH_OPT_FLAG, NULL, "log in to registries",
+	  "Log in to registries, as push always does, with the name and password of "
+	  "$CH_IMAGE_USERNAME and $CH_IMAGE_PASSWORD, or of the files that docker login and podman "
+	  "login write, or what is typed at the terminal. So does $CH_IMAGE_AUTH, if it is yes. "
+	  "Otherwise nothing is said about who asks.",
+	  set_auth },
 	{ "cache", 0, CH_OPT_RUN, CH_OPT_FLAG, NULL, "use the build cache (default)",
 	  "Use the build cache: what was built before is taken from it, and what is built goes "
 	  "into "
@@ -109,6 +146,12 @@ const struct ch_opt ch_image_options[] = {
 	  "need more space, and less time. 0, the default unless $CH_IMAGE_CACHE_LARGE says "
 	  "otherwise: no files.",
 	  set_cache_large },
+	{ "cache-max", 0, CH_OPT_RUN, CH_OPT_VALUE, "SIZE", "keep the cache below SIZE MiB",
+	  "At the end of a build, if the build cache has more than SIZE MiB, remove from it what "
+	  "has not been used for the longest time, until it has not. What images need, deleted "
+	  "ones that can be brought back too, always stays. 0, the default unless "
+	  "$CH_IMAGE_CACHE_MAX says otherwise: no limit.",
+	  set_cache_max },
 	{ "color", 0, CH_OPT_RUN, CH_OPT_OPTIONAL, CH_COLOR_ARG,
 	  "colour errors and warnings (default auto: on a terminal)",
 	  "Print errors and warnings in colour: " CH_COLOR_RULES ".", set_color },
@@ -149,12 +192,24 @@ const struct ch_opt ch_image_options[] = {
 	  "the "
 	  "user's, and not writable for others.",
 	  set_storage },
+	{ "tls-no-verify", 0, CH_OPT_RUN, CH_OPT_FLAG, NULL, "accept any certificate of registries",
+	  "Accept any certificate of registries, and those that speak no TLS at all: whoever is on "
+	  "the way can then read passwords, and change images.",
+	  set_tls_no_verify },
 	{ "verbose", 'v', CH_OPT_RUN, CH_OPT_FLAG, NULL, "print more; may be repeated",
 	  "Print more messages; may be repeated.", set_verbose },
 	{ "version", 'V', CH_OPT_RUN, CH_OPT_FLAG, NULL, "print the version and exit",
 	  "Print the version on standard output and exit.", set_version },
 	{ 0 },
 };
+
+/* A number of MiB in the environment. */
+static int default_size(const char *name, uint32_t *ret_size, struct ch_err *err)
+{
+	const char *value = getenv(name);
+
+	return value && value[0] ? ch_text_u32(value, name, 0, UINT32_MAX, ret_size, err) : 0;
+}
 
 int ch_image_defaults(struct ch_image_common *common, struct ch_err *err)
 {
@@ -163,14 +218,16 @@ int ch_image_defaults(struct ch_image_common *common, struct ch_err *err)
 		[CH_IMAGE_CACHE_OFF] = "disabled",
 		[CH_IMAGE_CACHE_REBUILD] = "rebuild",
 	};
-	const char *mode = getenv("CH_IMAGE_CACHE"), *large = getenv("CH_IMAGE_CACHE_LARGE");
+	const char *mode = getenv("CH_IMAGE_CACHE");
 	unsigned i = 0;
+
+	const char *auth = getenv("CH_IMAGE_AUTH");
 
 	if (getenv("CH_IMAGE_DEBUG"))
 		common->debug = true;
-	if (large && large[0] &&
-	    ch_text_u32(large, "CH_IMAGE_CACHE_LARGE", 0, UINT32_MAX, &common->cache_large, err) <
-		    0)
+	common->auth = auth && strcmp(auth, "yes") == 0;
+	if (default_size("CH_IMAGE_CACHE_LARGE", &common->cache_large, err) < 0 ||
+	    default_size("CH_IMAGE_CACHE_MAX", &common->cache_max, err) < 0)
 		return err->code;
 	if (!mode || !mode[0])
 		return 0;
@@ -189,6 +246,7 @@ int ch_image_defaults(struct ch_image_common *common, struct ch_err *err)
 
 FLAG(ch_image_list, json)
 FLAG(ch_image_list, is_long)
+FLAG(ch_image_list, undeletable)
 
 const struct ch_opt ch_image_list_options[] = {
 	{ "json", 0, CH_OPT_RUN, CH_OPT_FLAG, NULL, "print one JSON document",
@@ -199,5 +257,68 @@ const struct ch_opt ch_image_list_options[] = {
 	{ "long", 'l', CH_OPT_RUN, CH_OPT_FLAG, NULL, "print size and age, too",
 	  "Print, in columns, name, architecture, size on the disk, and time of the last change.",
 	  set_is_long },
+	{ "undeletable", 'u', CH_OPT_RUN, CH_OPT_FLAG, NULL, "list what undelete can bring back",
+	  "Print, instead, the names of images that are not in storage, but in the build cache: "
+	  "ch-image undelete brings them back.",
+	  set_undeletable },
+	{ 0 },
+};
+
+/* ---- pull
+ * ---------------------------------------------------------------------------------------- */
+
+FLAG(ch_image_pull, parse_only)
+
+static int set_last_layer(void *target, const char *value, struct ch_err *err)
+{
+	struct ch_image_pull *s = target;
+
+	return ch_text_u32(value, "N", 1, UINT32_MAX, &s->last_layer, err);
+}
+
+const struct ch_opt ch_image_pull_table[] = {
+	{ "last-layer", 0, CH_OPT_RUN, CH_OPT_VALUE, "N", "unpack the first N layers only",
+	  "Unpack the first N layers only: the image is not complete. For those who want to know "
+	  "what a layer does.",
+	  set_last_layer },
+	{ "parse-only", 0, CH_OPT_RUN, CH_OPT_FLAG, NULL, "print what the reference says, and exit",
+	  "Print the parts of the image reference and exit. Neither registry nor storage is "
+	  "touched.",
+	  set_parse_only },
+	{ 0 },
+};
+
+/* ---- push
+ * ---------------------------------------------------------------------------------------- */
+
+static int set_compress(void *target, const char *value, struct ch_err *err)
+{
+	struct ch_image_push *s = target;
+
+	(void)err;
+	s->compress = value;
+	return 0;
+}
+
+static int set_image(void *target, const char *value, struct ch_err *err)
+{
+	struct ch_image_push *s = target;
+
+	if (!value[0])
+		return ch_err_set(err, -EINVAL, "DIR is empty");
+	s->image = value;
+	return 0;
+}
+
+const struct ch_opt ch_image_push_table[] = {
+	{ "compress", 0, CH_OPT_RUN, CH_OPT_VALUE, "ALG[:LEVEL]",
+	  "compress by gzip (default) or zstd",
+	  "Compress the layer by ALG at LEVEL: gzip (the default), which everybody reads, at 1 to "
+	  "12 (5, which is about what gzip -6 gives); or zstd at 1 to 19 (3), which is faster and "
+	  "smaller. With zstd, the manifest is one of OCI, else one of Docker.",
+	  set_compress },
+	{ "image", 0, CH_OPT_RUN, CH_OPT_VALUE, "DIR", "push the image in directory DIR",
+	  "Push the image in the directory DIR, not one in storage. IMAGE is only its name then.",
+	  set_image },
 	{ 0 },
 };

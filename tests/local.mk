@@ -49,6 +49,7 @@ unit_tests_fs = \
 # Those that need the JSON library.
 unit_tests_json = \
 	%D%/unit/test_command \
+	%D%/unit/test_image_print \
 	%D%/unit/test_oci_config \
 	%D%/unit/test_oci_manifest \
 	%D%/unit/test_oci_meta \
@@ -63,6 +64,7 @@ unit_tests_image = \
 	%D%/unit/test_cache \
 	%D%/unit/test_cache_files \
 	%D%/unit/test_cache_upkeep \
+	%D%/unit/test_compress \
 	%D%/unit/test_copy \
 	%D%/unit/test_copy_flags \
 	%D%/unit/test_copy_hash \
@@ -72,11 +74,17 @@ unit_tests_image = \
 	%D%/unit/test_dockerfile_tree \
 	%D%/unit/test_hash \
 	%D%/unit/test_ignore \
+	%D%/unit/test_layer \
 	%D%/unit/test_mode \
 	%D%/unit/test_progress \
 	%D%/unit/test_rsync \
 	%D%/unit/test_store \
-	%D%/unit/test_tree
+	%D%/unit/test_tar \
+	%D%/unit/test_tree \
+	%D%/unit/test_walk
+
+# Those of ch-convert that read images by the server's code.
+unit_tests_squash = %D%/unit/test_squash_write
 
 # Parsers of foreign data: fuzz/fuzz_X.c, replaying fuzz/corpus/X/.
 fuzz_targets = \
@@ -155,15 +163,34 @@ if SERVER
 %C%_libtest_la_LIBADD += libchfs.la
 endif
 if IMAGE
-%C%_libtest_la_LIBADD += libchcopy.la libchcache.la libchstore.la libchbuildrun.la \
-	libchdockerfile.la libcharchive.la libchtree.la libchhash.la \
-	libchprogress.la
-%C%_libtest_la_SOURCES += %D%/unit/copying.c %D%/unit/copying.h
-# Made only when somebody asks for it.
-EXTRA_PROGRAMS += %D%/bench/cache_tool
+%C%_libtest_la_LIBADD += \
+	libchconvert.la \
+	libchcopy.la \
+	libchcache.la \
+	libchstore.la \
+	libchbuildrun.la \
+	libchdockerfile.la \
+	libcharchive.la \
+	libchtree.la \
+	libchprogress.la \
+	libchregistry.la \
+	libchsquash.la \
+	libchhash.la
+%C%_libtest_la_SOURCES += \
+	%D%/unit/copying.c %D%/unit/copying.h \
+	%D%/unit/tars.c %D%/unit/tars.h
+# Made only when somebody asks for them.
+EXTRA_PROGRAMS += \
+	%D%/bench/cache_tool \
+	%D%/bench/squash_tool \
+	%D%/lib/registry_tool
+%C%_lib_registry_tool_LDADD = libchregistry.la libchrt.la libchjsonout.la
 %C%_fuzz_fuzz_unpack_tar_LDADD = libcharchive.la $(LDADD)
 if UNIT
 %C%_libtest_la_SOURCES += %D%/unit/cache_trees.c %D%/unit/cache_trees.h
+if SERVER
+%C%_libtest_la_SOURCES += %D%/unit/squashing.c %D%/unit/squashing.h
+endif
 endif
 endif
 if JSON
@@ -191,6 +218,9 @@ check_PROGRAMS += $(unit_tests_seccomp)
 endif
 if IMAGE
 check_PROGRAMS += $(unit_tests_image)
+if SERVER
+check_PROGRAMS += $(unit_tests_squash)
+endif
 endif
 endif
 endif

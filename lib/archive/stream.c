@@ -63,10 +63,13 @@ static la_ssize_t more_input(struct archive *a, void *data, const void **ret_buf
 	struct ch_stream *s = data;
 	const struct ch_archive *from = s->from;
 	struct ch_err err;
-	ssize_t n = from->more ? from->more(from->data, s->in, BLOCK, &err)
-			       : read_fd(from->fd, s->in, BLOCK, &err);
+	ssize_t n = 0;
 
+	if (!s->at_end)
+		n = from->more ? from->more(from->data, s->in, BLOCK, &err)
+			       : read_fd(from->fd, s->in, BLOCK, &err);
 	*ret_buf = s->in;
+	s->at_end = n <= 0;
 	if (n < 0) {
 		archive_set_error(a, -fail(s, &err), "%s", err.msg);
 		return ARCHIVE_FATAL;

@@ -20,6 +20,7 @@ struct ch_stream {
 	struct ch_hash hash;
 	uint64_t bytes;	   /* that came out */
 	char *in;	   /* owned; what goes in */
+	bool at_end;	   /* of what goes in */
 	bool failed;	   /* then ERR says why */
 	struct ch_err err; /* kept here, since libarchive calls us back */
 };

@@ -34,6 +34,8 @@ struct ch_build {
 	struct ch_force force;
 	const struct ch_build_secret *secrets;
 	size_t n_secrets;
+	bool interactive;   /* the last instruction is a RUN whose command has our
+			       terminal; it is never found in the cache */
 	bool dry_run;	    /* say what would be executed, and do not */
 	const char *keeper; /* program */
 	int start_s;	    /* how long a container may take to start, seconds */

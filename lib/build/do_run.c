@@ -144,6 +144,13 @@ static int set_default(struct ch_step *step, char **text, const char *usual)
 	return *text || !usual ? 0 : ch_step_nomem(step);
 }
 
+static const char *last_part(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
 /* Cache directories are called after where they are; secrets' files after them. */
 static int set_defaults(struct ch_step *step, struct ch_run_mount *m)
 {
@@ -153,10 +160,7 @@ static int set_defaults(struct ch_step *step, struct ch_run_mount *m)
 	case CH_RUN_MOUNT_CACHE:
 		return set_default(step, &m->id, m->target);
 	case CH_RUN_MOUNT_SECRET:
-		return set_default(step, &m->id,
-				   m->target ? strrchr(m->target, '/') ? strrchr(m->target, '/') + 1
-								       : m->target
-					     : "");
+		return set_default(step, &m->id, m->target ? last_part(m->target) : "");
 	case CH_RUN_MOUNT_SSH:
 		return set_default(step, &m->id, "default");
 	case CH_RUN_MOUNT_TMPFS:
@@ -303,6 +307,13 @@ static int find_mounts(struct ch_step *step, struct words *w)
 
 /* ---- execution ---------------------------------------------------------------------------- */
 
+static bool is_interactive(const struct ch_step *step)
+{
+	const struct ch_build *b = step->job->build;
+
+	return b->interactive && step->instr == &b->df->instrs[b->df->n - 1];
+}
+
 /* What the command said is on the terminal. */
 static int failed(struct ch_step *step, const struct ch_run_end *end)
 {
@@ -339,6 +350,7 @@ static int run(struct ch_step *step, struct words *w)
 		.mounts = w->mounts,
 		.n_mounts = step->instr->nmounts,
 		.caches = caches,
+		.interactive = is_interactive(step),
 		.keeper = b->keeper,
 		.start_s = b->start_s,
 		.tell = b->shelf.tell,
@@ -355,6 +367,8 @@ static int execute(struct ch_step *step, struct words *w)
 	int rc = find_mounts(step, w);
 
 	ch_vars_environment(step, &w->env);
+	if (is_interactive(step) && getenv("TERM"))
+		ch_words_set(&w->env, "TERM", getenv("TERM"));
 	if (rc == 0 && w->env.bad)
 		rc = ch_step_nomem(step);
 	return rc < 0 ? rc : run(step, w);
@@ -395,6 +409,8 @@ static int do_run(struct ch_step *step, struct words *w)
 	if (rc == 0)
 		rc = read_mounts(step, w);
 	add_rest(step);
+	if (is_interactive(step))
+		ch_key_unique(&step->key);
 	if (rc == 0)
 		rc = ch_step_begin(step);
 	if (rc == 0)

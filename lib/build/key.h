@@ -20,6 +20,9 @@ void ch_key_add(struct ch_key *key, const void *data, size_t len);
 /* TEXT, which may be NULL: that is a part, too. */
 void ch_key_text(struct ch_key *key, const char *text);
 
+/* Something that no other key has: the result is not to be found again. */
+void ch_key_unique(struct ch_key *key);
+
 static inline void ch_auto_key(struct ch_key *key)
 {
 	ch_buf_done(&key->buf);

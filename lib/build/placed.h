@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* placed.h - what is kept beside, and in, an image of storage for builds
+/* placed.h - what is kept beside an image of storage for builds
  *
  *	stat/NAME	how its files looked when they were the same as a commit (cache.h)
- *	at/NAME		which commit the finished image is: a link to "COMMIT INODE TIME", the time
- *when its directory was made; with " BOOT" behind it if it was not waited for that all is on the
- *disk: should the machine have been started anew since, it is made again when it is wanted
+ *	at/NAME		which commit the finished image is: a link to "COMMIT INODE TIME"
  *
- * and in the image /ch/metadata.json, and /ch/environment for ch-run --set-env. */
+ * TIME is when its directory was made. " BOOT" comes behind it if it was not waited for that all
+ * is on the disk: should the machine have been started anew since, the image is made again when it
+ * is wanted. */
 #ifndef CH_BUILD_PLACED_H
 #define CH_BUILD_PLACED_H
 
@@ -15,7 +15,6 @@
 #include "cache/cache.h"
 
 struct ch_err;
-struct ch_oci_meta;
 struct ch_ref;
 struct ch_store;
 
@@ -55,11 +54,5 @@ int ch_placed_note(struct ch_store *store, const struct ch_ref *ref, int root,
 /* Is it in storage, and COMMIT? */
 enum ch_placed_at ch_placed_at(struct ch_store *store, const struct ch_ref *ref,
 			       const struct ch_oid *commit);
-
-/* Metadata of the image in ROOT; without a file, empty. Errors: -EINVAL it cannot be read. */
-int ch_placed_meta(int root, struct ch_oci_meta *ret_meta, struct ch_err *err);
-
-/* Write it. */
-int ch_placed_write_meta(int root, const struct ch_oci_meta *meta, struct ch_err *err);
 
 #endif

@@ -257,11 +257,24 @@ static int open_input(const char *text, struct ch_err *err)
 	return ch_take_fd(&fd);
 }
 
+/* The command was in its foreground. */
+static void take_terminal_back(void)
+{
+	sigset_t output, mask;
+
+	sigemptyset(&output);
+	sigaddset(&output, SIGTTOU); /* from the background this is allowed only so */
+	sigprocmask(SIG_BLOCK, &output, &mask);
+	tcsetpgrp(STDIN_FILENO, getpgrp());
+	sigprocmask(SIG_SETMASK, &mask, NULL);
+}
+
 /* Fork, and wait for the end. IN has no descriptors of the command yet. */
 static int run_inside(struct running *r, struct ch_run_inside *in, struct ch_run_end *end,
 		      struct ch_err *err)
 {
 	ch_auto(fd) int input = open_input(in->run->input, err);
+	bool is_ours = in->run->interactive;
 	int ends[2], status;
 
 	if (input < 0)
@@ -273,9 +286,9 @@ static int run_inside(struct running *r, struct ch_run_inside *in, struct ch_run
 	ch_auto(fd) int to = ends[1];
 
 	in->report = to;
-	in->stdio[0] = input;
-	in->stdio[1] = ch_run_output_theirs(&r->out, STDOUT_FILENO);
-	in->stdio[2] = ch_run_output_theirs(&r->out, STDERR_FILENO);
+	in->stdio[0] = is_ours ? STDIN_FILENO : input;
+	in->stdio[1] = is_ours ? STDOUT_FILENO : ch_run_output_theirs(&r->out, STDOUT_FILENO);
+	in->stdio[2] = is_ours ? STDERR_FILENO : ch_run_output_theirs(&r->out, STDERR_FILENO);
 	r->first = ch_run_inside_fork(in, err);
 	if (r->first < 0)
 		return r->first;
@@ -288,6 +301,8 @@ static int run_inside(struct running *r, struct ch_run_inside *in, struct ch_run
 	attend(r);
 	while (waitpid(r->first, &status, 0) < 0 && errno == EINTR)
 		;
+	if (is_ours)
+		take_terminal_back();
 	return r->caught ? interrupted(r->caught, err) : read_report(from, end, err);
 }
 
@@ -299,7 +314,7 @@ static int run_in(const struct ch_run *run, const struct ch_run_plan *plan, stru
 	ch_auto(run_end) struct ch_run_end end = { 0 };
 	struct running r = { 0 };
 	sigset_t set;
-	int rc = ch_run_output_open(&r.out, run->silent, err);
+	int rc = run->interactive ? 0 : ch_run_output_open(&r.out, run->silent, err);
 
 	ending_signals(&set);
 

@@ -37,6 +37,7 @@ struct ch_run {
 	bool fakeroot;	    /* by fakeroot(1) of the image, which is there */
 	bool apt_root;	    /* by APT_CONFIG, apt does not try to become another user */
 	bool silent;	    /* output is not shown, only kept for the tail */
+	bool interactive;   /* our terminal is the command's: no input, no tail */
 	const char *keeper; /* program */
 	int start_s;	    /* how long the container may take to start, seconds */
 	/* Gets a line when there is something to be waited for; may be NULL. */
@@ -56,7 +57,8 @@ struct ch_run_end {
 
 /* Run it, and wait until everything in the container has ended. Output goes to our stdout and
  * stderr as it comes: through a pseudo-terminal where ours is a terminal, else through a
- * pipe; through one and the same if both of ours are.
+ * pipe; through one and the same if both of ours are. An interactive one has our stdin, stdout
+ * and stderr themselves, and is in the foreground of that terminal meanwhile.
  *
  * SIGINT, SIGTERM and SIGHUP are blocked meanwhile. The first one is passed on to all
  * processes in the container; those still there after two seconds are killed. Then it

@@ -204,10 +204,16 @@ static _Noreturn void become(const struct ch_run_inside *in)
 		ch_err_sys(&err, "working directory '%s' in the image", cwd);
 		give_up(REPORT, &err);
 	}
+	/* As its user's shell would do it; SIGTTOU is blocked still. */
+	if (in->run->interactive && (setpgid(0, 0) < 0 || tcsetpgrp(STDIN_FILENO, getpid()) < 0)) {
+		ch_err_sys(&err, "be in the foreground of the terminal");
+		give_up(REPORT, &err);
+	}
 	umask(0022);
 	if (in->run->emulate && ch_fakeroot_install(&err) < 0)
 		give_up(REPORT, &err);
 	signal(SIGPIPE, SIG_DFL);
+	signal(SIGXFSZ, SIG_DFL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	ch_exec(words.v, &err);

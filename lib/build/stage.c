@@ -5,17 +5,15 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/progress.h"
 #include "build/placed.h"
+#include "store/imagemeta.h"
 #include "store/store.h"
 #include "sys/tree.h"
-
-#define ROOT_BRANCH "root"
 
 static void say(const struct ch_shelf *shelf, const char *line)
 {
@@ -101,7 +99,7 @@ static int go_to_root(struct ch_stage *stage, struct ch_err *err)
 		return go_to(stage, &found, err);
 	if (rc == 0)
 		rc = commit(stage, "ROOT", NULL, &state, err);
-	return rc < 0 ? rc : ch_cache_branch_set(cache, ROOT_BRANCH, &stage->commit, err);
+	return rc < 0 ? rc : ch_cache_branch_set(cache, CH_STAGE_ROOT, &stage->commit, err);
 }
 
 /* ---- begin ------------------------------------------------------------------------------------
@@ -109,7 +107,14 @@ static int go_to_root(struct ch_stage *stage, struct ch_err *err)
 
 int ch_stage_from_scratch(struct ch_stage *stage, struct ch_err *err)
 {
+	stage->is_blank = true;
 	return stage->shelf->cache ? go_to_root(stage, err) : 0;
+}
+
+int ch_stage_from_unknown(struct ch_stage *stage, struct ch_err *err)
+{
+	stage->has_missed = true;
+	return ch_stage_from_scratch(stage, err);
 }
 
 /* An image that came into storage while there was no cache. Each time it is another one: what
@@ -121,20 +126,18 @@ static int adopt(struct ch_stage *stage, const struct ch_ref *base, int root, st
 	struct ch_cache_state state;
 	struct ch_placed placed = CH_PLACED_INIT;
 	bool can_be_lost = false;
-	uint8_t salt[16];
 	int rc = go_to_root(stage, err);
 
 	if (rc < 0)
 		return rc;
-	if (getrandom(salt, sizeof(salt), 0) != sizeof(salt) ||
-	    asprintf(&text, "IMPORT %s", base->text) < 0)
+	if (asprintf(&text, "IMPORT %s", base->text) < 0)
 		return ch_err_nomem(err);
-	ch_key_add(&key, salt, sizeof(salt));
+	ch_key_unique(&key);
 	rc = ch_placed_open(stage->shelf->store, base->file, root, &placed, err);
 	if (rc == 0)
 		rc = key_state(&stage->state, &key, &state, err);
 	if (rc == 0)
-		rc = ch_placed_meta(root, &stage->meta, err);
+		rc = ch_store_read_meta(root, &stage->meta, err);
 	placed.image.progress = ch_progress_new("to the cache", CH_PROGRESS_FILES, 0);
 	if (rc == 0)
 		rc = commit(stage, text, &placed.image, &state, err);
@@ -191,7 +194,7 @@ int ch_stage_from_image(struct ch_stage *stage, const struct ch_ref *base, struc
 	if (stage->shelf->cache)
 		return find_or_adopt(stage, base, err);
 	stage->base = ch_store_read(stage->shelf->store, base, err);
-	return stage->base < 0 ? stage->base : ch_placed_meta(stage->base, &stage->meta, err);
+	return stage->base < 0 ? stage->base : ch_store_read_meta(stage->base, &stage->meta, err);
 }
 
 int ch_stage_from_stage(struct ch_stage *stage, struct ch_stage *base, struct ch_err *err)
@@ -217,9 +220,17 @@ int ch_stage_from_commit(struct ch_stage *stage, const struct ch_oid *commit, st
 	return go_to(stage, commit, err);
 }
 
+void ch_stage_forget(struct ch_stage *stage)
+{
+	ch_close(&stage->base);
+	ch_oci_meta_done(&stage->meta);
+	stage->has_commit = false;
+}
+
 /* ---- grow ---------------------------------------------------------------------------------- */
 
-int ch_stage_find(struct ch_stage *stage, const struct ch_key *key, struct ch_err *err)
+/* LOOKS: is that wanted? */
+static int find(struct ch_stage *stage, const struct ch_key *key, bool looks, struct ch_err *err)
 {
 	struct ch_cache *cache = stage->shelf->cache;
 	struct ch_oid found;
@@ -231,13 +242,24 @@ int ch_stage_find(struct ch_stage *stage, const struct ch_key *key, struct ch_er
 
 	if (rc < 0)
 		return rc;
-	if (!stage->shelf->rebuild && !stage->has_missed)
+	if (looks && !stage->has_missed)
 		rc = ch_cache_lookup(cache, &stage->next, &found, err);
 	stage->has_missed |= rc == 0;
 	if (rc <= 0)
 		return rc;
+	stage->is_blank = false;
 	rc = go_to(stage, &found, err);
 	return rc < 0 ? rc : 1;
+}
+
+int ch_stage_find(struct ch_stage *stage, const struct ch_key *key, struct ch_err *err)
+{
+	return find(stage, key, !stage->shelf->rebuild, err);
+}
+
+int ch_stage_find_base(struct ch_stage *stage, const struct ch_key *key, struct ch_err *err)
+{
+	return find(stage, key, true, err);
 }
 
 static void left_out(void *data, const char *source, mode_t mode)
@@ -265,7 +287,8 @@ static int check_out(struct ch_stage *stage, struct ch_err *err)
 	int rc = ch_placed_open(stage->shelf->store, stage->draft.place, stage->draft.root, &placed,
 				err);
 
-	say(stage->shelf, "copying image from cache ...");
+	if (!stage->is_blank)
+		say(stage->shelf, "copying image from cache ...");
 	placed.image.progress = ch_progress_new("from the cache", CH_PROGRESS_FILES, 0);
 	if (rc == 0)
 		rc = ch_cache_checkout(stage->shelf->cache, &stage->commit, &placed.image, NULL,
@@ -335,7 +358,7 @@ static int place(struct ch_stage *stage, struct ch_err *err)
 {
 	const struct ch_shelf *shelf = stage->shelf;
 	struct ch_draft *draft = &stage->draft;
-	int rc = ch_placed_write_meta(draft->root, &stage->meta, err);
+	int rc = ch_store_write_meta(draft->root, &stage->meta, err);
 
 	draft->can_be_lost = shelf->cache;
 	if (rc == 0 && shelf->cache)
@@ -361,21 +384,6 @@ int ch_stage_finish(struct ch_stage *stage, struct ch_err *err)
 		rc = place(stage, err);
 	stage->is_finished = rc == 0;
 	return rc;
-}
-
-int ch_stage_restore(const struct ch_shelf *shelf, const struct ch_ref *ref, struct ch_err *err)
-{
-	ch_auto(stage) struct ch_stage stage = CH_STAGE_INIT;
-	struct ch_oid commit;
-	int rc = shelf->cache ? ch_cache_branch_get(shelf->cache, ref->text, &commit, err) : 0;
-
-	if (rc <= 0 || ch_placed_at(shelf->store, ref, &commit) != CH_PLACED_IN_DOUBT)
-		return rc < 0 ? rc : 0;
-	stage.shelf = shelf;
-	rc = ch_ref_parse(ref->text, &stage.ref, err);
-	if (rc == 0)
-		rc = ch_stage_from_commit(&stage, &commit, err);
-	return rc == 0 ? ch_stage_finish(&stage, err) : rc;
 }
 
 void ch_stage_done(struct ch_stage *stage)

@@ -64,7 +64,7 @@ struct ch_registry_options {
 };
 
 /* Open the repository of REF (of which nothing is kept). "docker.io/x" and names without a host
- * are on Docker Hub; $CH_REGY_DEFAULT_HOST, _PORT and _PATH_DEFAULT say otherwise for the latter.
+ * are on Docker Hub; $CH_REGY_DEFAULT_HOST, _PORT and _PATH_PREFIX say otherwise for the latter.
  * Nothing is sent yet. Errors: -EINVAL, -ENOMEM. */
 int ch_registry_open(const struct ch_ref *ref, const struct ch_registry_options *options,
 		     struct ch_registry **ret_registry, struct ch_err *err);

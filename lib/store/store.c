@@ -165,6 +165,11 @@ static int open_top(struct ch_store *store, struct ch_err *err)
 	return 0;
 }
 
+bool ch_store_has_locks(const struct ch_store *store)
+{
+	return !store->no_lock;
+}
+
 int ch_store_dir(struct ch_store *store, const char *name, struct ch_err *err)
 {
 	int fd;

@@ -56,6 +56,9 @@ static inline void ch_auto_store(struct ch_store **store)
 /* Its path, absolute. */
 const char *ch_store_where(const struct ch_store *store);
 
+/* Is anything locked here (not no_lock)? */
+bool ch_store_has_locks(const struct ch_store *store);
+
 /* Open the directory NAME of storage, for what others keep there ("bucache"); it is made where
  * it is missing. Returns the descriptor (the caller's), or a negative errno. */
 int ch_store_dir(struct ch_store *store, const char *name, struct ch_err *err);

@@ -19,10 +19,16 @@ static void *start(void *data)
 	return NULL;
 }
 
-static size_t count(size_t n, size_t each)
+size_t ch_threads_cpus(void)
 {
 	cpu_set_t cpus;
-	size_t most = sched_getaffinity(0, sizeof(cpus), &cpus) == 0 ? (size_t)CPU_COUNT(&cpus) : 1;
+
+	return sched_getaffinity(0, sizeof(cpus), &cpus) == 0 ? (size_t)CPU_COUNT(&cpus) : 1;
+}
+
+static size_t count(size_t n, size_t each)
+{
+	size_t most = ch_threads_cpus();
 
 	if (most > THREADS_MAX)
 		most = THREADS_MAX;

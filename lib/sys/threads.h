@@ -5,6 +5,9 @@
 
 #include <stddef.h>
 
+/* How many CPUs we may use: at least 1 */
+size_t ch_threads_cpus(void);
+
 /* Call WORK(DATA) in as many threads as there are CPUs for us, but at least EACH of N tasks for
  * a thread, and at most 8; and at least in the calling one. WORK shares the tasks out itself.
  * Returns when all have returned. That threads cannot be had is no failure. */

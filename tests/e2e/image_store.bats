@@ -268,7 +268,8 @@ untouched() {
 	works -s "$tmp/a//" gestalt -s "$tmp/b/" storage-path
 	assert_equal "$output" "$tmp/b"
 	works gestalt bucache
-	fails 1 "'python-path' is none of" gestalt python-path
+	fails 64 "gestalt: python-path: ch-image is no Python program" gestalt python-path
+	fails 64 "gestalt: 'x' is none of bucache, bucache-dot, storage-path" gestalt x
 	fails 64 "unknown or ambiguous option '--profile'" --profile list
 	fails 64 "'lits' is no command; 'list', perhaps" lits
 	fails 64 "no command given" -v

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* blobs.h - the download cache: blobs of registries in storage
+ *
+ *	dlcache/HEX		a blob whose SHA-256 is HEX, whole
+ *	dlcache/HEX.part	so far; locked (flock(2)) by who downloads it
+ *	dlcache/ref/NAME	what the reference NAME meant when it was last asked: a link to
+ *				"sha256:HEX"
+ *
+ * Blobs get their name when they are whole and on the disk. What breaks off is kept for the next
+ * one to go on from. Any thread may call what is here. */
+#ifndef CH_PULL_BLOBS_H
+#define CH_PULL_BLOBS_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "oci/manifest.h"
+
+struct ch_err;
+struct ch_store;
+
+#define CH_BLOBS_DIR "dlcache" /* its name in the storage directory */
+
+struct ch_blobs {
+	int dir; /* owned */
+	bool no_lock;
+};
+
+#define CH_BLOBS_INIT ((struct ch_blobs){ .dir = -1 })
+
+int ch_blobs_open(struct ch_store *store, struct ch_blobs *ret_blobs, struct ch_err *err);
+void ch_blobs_done(struct ch_blobs *blobs);
+
+static inline void ch_auto_blobs(struct ch_blobs *blobs)
+{
+	ch_blobs_done(blobs);
+}
+
+/* Open the blob DIGEST for reading. Returns the descriptor (the caller's), or a negative errno:
+ * -ENOENT it is not there. What is read needs to be verified: disks fail. */
+int ch_blobs_find(const struct ch_blobs *blobs, const char *digest, struct ch_err *err);
+
+/* The blob is not what its name says, or not wanted. */
+void ch_blobs_drop(const struct ch_blobs *blobs, const char *digest);
+
+/* ---- downloads ----------------------------------------------------------------------------- */
+
+struct ch_blobs_part {
+	int fd; /* owned: for reading and writing; with what others have left */
+	char digest[CH_OCI_DIGEST_SIZE];
+};
+
+#define CH_BLOBS_PART_INIT ((struct ch_blobs_part){ .fd = -1 })
+
+/* Begin to make the blob DIGEST, or go on with it. While somebody else does, this waits, up to
+ * the moment when CANCEL is true (-ECANCELED); ret_waited: whether it had to. What is whole
+ * meanwhile is not looked for. */
+int ch_blobs_begin(const struct ch_blobs *blobs, const char *digest, const atomic_bool *cancel,
+		   bool *ret_waited, struct ch_blobs_part *ret_part, struct ch_err *err);
+
+/* It is whole, and verified. The descriptor stays open. */
+int ch_blobs_finish(const struct ch_blobs *blobs, const struct ch_blobs_part *part,
+		    struct ch_err *err);
+
+/* Let go; of what is not whole, nothing is lost. */
+void ch_blobs_part_done(const struct ch_blobs *blobs, struct ch_blobs_part *part);
+
+/* ---- documents ----------------------------------------------------------------------------- */
+
+/* Read the blob DIGEST, of at most CH_OCI_MANIFEST_MAX bytes, and verify it. ret_text: malloc'ed,
+ * with a NUL behind it. Errors: -ENOENT it is not there, or not right (then it is dropped). */
+int ch_blobs_read(const struct ch_blobs *blobs, const char *digest, char **ret_text,
+		  size_t *ret_len, struct ch_err *err);
+
+/* Write it. */
+int ch_blobs_write(const struct ch_blobs *blobs, const char *digest, const char *text, size_t len,
+		   struct ch_err *err);
+
+/* Note that the reference NAME ("HOST:PORT/PATH:TAG") means DIGEST. */
+int ch_blobs_note(const struct ch_blobs *blobs, const char *name, const char *digest,
+		  struct ch_err *err);
+
+/* What does it mean? Returns 1, or 0: nothing was noted. */
+int ch_blobs_noted(const struct ch_blobs *blobs, const char *name,
+		   char ret_digest[CH_OCI_DIGEST_SIZE]);
+
+#endif
