@@ -314,8 +314,9 @@ nothing_left() {
 	at a 'test -e a -a ! -e b'
 	pulls "$registry/parts:1" a
 	at a 'test -e a -a -e b'
-	start_proxy "$registry" 'GET /blobs/ 1 stall 100000' 'GET /blobs/ - stall 10'
-	begin_pull --always-download "$proxy/parts:1" c
+	put_image parts:2 none:one.tar
+	start_proxy "$registry" "GET /blobs/sha256:$(sha256sum <"$tmp/one.tar" | cut -c 1-64) - stall 10"
+	begin_pull "$proxy/parts:2" c
 	await 10 compgen -G "$store/dlcache/*.part"
 	kill -TERM "$pid"
 	wait "$job" && fail "it was not interrupted"
