@@ -154,6 +154,8 @@ int ch_image_build_cache(void *settings, int argc, char **argv, struct ch_err *e
 		rc = reset(store, err);
 	if (rc == 0)
 		rc = ch_image_cache(&s->common, store, &cache, err);
+	if (rc == 0 && (s->gc || s->reset))
+		rc = ch_store_drop_spare(store, err);
 	if (rc == 0 && s->gc)
 		rc = collect(cache, err);
 	if (rc == 0 && s->verify)

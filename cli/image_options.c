@@ -287,3 +287,38 @@ const struct ch_opt ch_image_pull_table[] = {
 	  set_parse_only },
 	{ 0 },
 };
+
+/* ---- push
+ * ---------------------------------------------------------------------------------------- */
+
+static int set_compress(void *target, const char *value, struct ch_err *err)
+{
+	struct ch_image_push *s = target;
+
+	(void)err;
+	s->compress = value;
+	return 0;
+}
+
+static int set_image(void *target, const char *value, struct ch_err *err)
+{
+	struct ch_image_push *s = target;
+
+	if (!value[0])
+		return ch_err_set(err, -EINVAL, "DIR is empty");
+	s->image = value;
+	return 0;
+}
+
+const struct ch_opt ch_image_push_table[] = {
+	{ "compress", 0, CH_OPT_RUN, CH_OPT_VALUE, "ALG[:LEVEL]",
+	  "compress by gzip (default) or zstd",
+	  "Compress the layer by ALG at LEVEL: gzip (the default), which everybody reads, at 1 to "
+	  "12 (5, which is about what gzip -6 gives); or zstd at 1 to 19 (3), which is faster and "
+	  "smaller. With zstd, the manifest is one of OCI, else one of Docker.",
+	  set_compress },
+	{ "image", 0, CH_OPT_RUN, CH_OPT_VALUE, "DIR", "push the image in directory DIR",
+	  "Push the image in the directory DIR, not one in storage. IMAGE is only its name then.",
+	  set_image },
+	{ 0 },
+};

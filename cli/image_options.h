@@ -48,6 +48,14 @@ struct ch_image_pull {
 
 extern const struct ch_opt ch_image_pull_table[];
 
+struct ch_image_push {
+	struct ch_image_common common;
+	const char *image;    /* NULL: it is in storage */
+	const char *compress; /* NULL: not given */
+};
+
+extern const struct ch_opt ch_image_push_table[];
+
 /* What it does with --undeletable. */
 int ch_image_list_undeletable(const struct ch_image_list *set, struct ch_err *err);
 

@@ -41,14 +41,22 @@ ch_image_SOURCES = \
 	%D%/image_modify.c \
 	%D%/image_options.c %D%/image_options.h \
 	%D%/image_pull.c \
+	%D%/image_push.c \
 	%D%/image_registry.c %D%/image_registry.h \
 	%D%/image_signals.c %D%/image_signals.h \
 	%D%/image_undeletable.c \
 	%D%/image_undelete.c
 ch_image_CPPFLAGS = $(AM_CPPFLAGS) -DKEEPER='"$(libexecdir)/ch-keeper"'
-ch_image_LDADD = libchbuild.la libchbuildrun.la libchcopy.la libchdockerfile.la libchpull.la \
+ch_image_LDADD = libchbuild.la libchbuildrun.la libchcopy.la libchdockerfile.la libchpull.la libchpush.la \
 	libchregistry.la libchcache.la libchfakeroot.la libcharchive.la libchstore.la libchtree.la libchoci.la libchjson.la \
 	libchjsonout.la libchrt.la
+
+bin_PROGRAMS += ch-convert
+ch_convert_SOURCES = \
+	%D%/ch-convert.c \
+	%D%/convert_options.c %D%/convert_options.h
+ch_convert_LDADD = libchconvert.la libchstore.la libchtree.la libchoci.la \
+	libchjson.la libchjsonout.la libchrt.la
 endif
 
 # What the programs can say of the others
@@ -94,6 +102,7 @@ ch_run_SOURCES += %D%/sanitize.c
 ch_check_SOURCES += %D%/sanitize.c
 if IMAGE
 ch_image_SOURCES += %D%/sanitize.c
+ch_convert_SOURCES += %D%/sanitize.c
 endif
 ch_keeper_SOURCES += %D%/sanitize.c
 if SERVER
@@ -117,7 +126,7 @@ endif
 
 uninstall-local:
 	rm -f $(DESTDIR)$(bindir)/ch-checkns $(DESTDIR)$(bashcompdir)/ch-check \
-		$(DESTDIR)$(bashcompdir)/ch-image
+		$(DESTDIR)$(bashcompdir)/ch-image $(DESTDIR)$(bashcompdir)/ch-convert
 if SANITIZERS
 	rm -f $(DESTDIR)$(reports)
 endif

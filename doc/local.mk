@@ -3,7 +3,7 @@
 noinst_PROGRAMS += doc/optgen
 doc_optgen_SOURCES = %D%/optgen.c cli/check_options.c cli/check_options.h \
 	cli/image_build.h cli/image_build_options.c cli/image_cache.h cli/image_cache_options.c \
-	cli/image_options.c cli/image_options.h
+	cli/convert_options.c cli/convert_options.h cli/image_options.c cli/image_options.h
 # cli/*_options.c are among the sources of those programs, too: made apart.
 doc_optgen_CPPFLAGS = $(AM_CPPFLAGS) -iquote $(top_srcdir)
 doc_optgen_LDADD = libchprobe.la libchrt.la
@@ -21,9 +21,9 @@ else
 dist_noinst_DATA += %D%/spank_charlie.8
 endif
 if IMAGE
-dist_man_MANS += %D%/ch-image.1
+dist_man_MANS += %D%/ch-convert.1 %D%/ch-image.1
 else
-dist_noinst_DATA += %D%/ch-image.1
+dist_noinst_DATA += %D%/ch-convert.1 %D%/ch-image.1
 endif
 
 # Loaded for ch-run by itself; for Slurm's commands, see the file.
@@ -32,13 +32,14 @@ dist_bashcomp_DATA = contrib/completion/ch-run
 install-data-hook:
 	cd $(DESTDIR)$(bashcompdir) && rm -f ch-check && $(LN_S) ch-run ch-check
 if IMAGE
-	cd $(DESTDIR)$(bashcompdir) && rm -f ch-image && $(LN_S) ch-run ch-image
+	cd $(DESTDIR)$(bashcompdir) && rm -f ch-convert ch-image && \
+		$(LN_S) ch-run ch-convert && $(LN_S) ch-run ch-image
 endif
 
-generated = %D%/ch-check.1 %D%/ch-image.1 %D%/ch-run.1 %D%/spank_charlie.8 \
-	contrib/completion/ch-run
-templates = %D%/ch-check.1.in %D%/ch-image.1.in %D%/ch-run.1.in %D%/spank_charlie.8.in \
-	contrib/completion/ch-run.in
+generated = %D%/ch-check.1 %D%/ch-convert.1 %D%/ch-image.1 %D%/ch-run.1 \
+	%D%/spank_charlie.8 contrib/completion/ch-run
+templates = %D%/ch-check.1.in %D%/ch-convert.1.in %D%/ch-image.1.in %D%/ch-run.1.in \
+	%D%/spank_charlie.8.in contrib/completion/ch-run.in
 EXTRA_DIST += $(templates)
 
 # $@.in, with each line @FORM TABLE@ replaced by what "optgen FORM TABLE" prints. Where

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "cli/check_options.h"
+#include "cli/convert_options.h"
 #include "cli/image_build.h"
 #include "cli/image_cache.h"
 #include "cli/image_options.h"
@@ -84,12 +85,14 @@ static const struct {
 	enum ch_opt_where where;
 } tables[] = {
 	{ "check", ch_check_options, CH_OPT_RUN },
+	{ "convert", ch_convert_options, CH_OPT_RUN },
 	{ "image", ch_image_options, CH_OPT_RUN },
 	{ "image-build", ch_image_build_options, CH_OPT_RUN },
 	{ "image-build-cache", ch_image_build_cache_options, CH_OPT_RUN },
 	{ "image-list", ch_image_list_options, CH_OPT_RUN },
 	{ "image-modify", ch_image_modify_options, CH_OPT_RUN },
 	{ "image-pull", ch_image_pull_table, CH_OPT_RUN },
+	{ "image-push", ch_image_push_table, CH_OPT_RUN },
 	{ "run", ch_options, CH_OPT_RUN },
 	{ "spank", ch_options, CH_OPT_SPANK },
 };

@@ -11,6 +11,7 @@
 #include "base/analyser.h"
 #include "base/auto.h"
 #include "base/err.h"
+#include "hash/hash.h"
 #include "sys/names.h"
 #include "sys/twins.h"
 #include "sys/within.h"
@@ -33,7 +34,8 @@ struct xattrs {
 
 struct walk {
 	const struct ch_walk_how *how;
-	struct ch_sink *sink;
+	struct ch_sink *sink; /* NULL: a state is wanted */
+	struct ch_hash state;
 	struct ch_walked stats;
 	struct ch_twins twins;
 	char *piece;		       /* owned; PIECE bytes */
@@ -48,6 +50,7 @@ static void ch_auto_walk(struct walk **walk)
 	if (!*walk)
 		return;
 	ch_twins_done(&(*walk)->twins);
+	ch_hash_done(&(*walk)->state);
 	free((*walk)->piece);
 	free(*walk);
 }
@@ -119,6 +122,42 @@ static int get_xattrs(const struct walk *w, int dir, const char *name, struct xa
 				   : ch_xattrs_each(dir, name, ch_xattr_is_of_file, add_xattr, ret);
 
 	return rc < 0 ? ch_err_rc(err, rc, "read extended attributes of '/%s'", w->path) : 0;
+}
+
+/* ---- states -----------------------------------------------------------------------------------
+ */
+
+/* Not the time of change of what is made readable for the moment: it is one of ours. */
+static void hash_stat(struct walk *w, const struct stat *st)
+{
+	bool is_dir = S_ISDIR(st->st_mode), has_ctime = !is_dir && (st->st_mode & S_IRUSR);
+	const int64_t facts[] = {
+		st->st_mode,
+		is_dir ? 0 : (int64_t)st->st_ino,
+		is_dir ? 0 : st->st_size,
+		st->st_mtim.tv_sec,
+		st->st_mtim.tv_nsec,
+		has_ctime ? st->st_ctim.tv_sec : 0,
+		has_ctime ? st->st_ctim.tv_nsec : 0,
+	};
+
+	ch_hash_more(&w->state, w->path, w->len + 1);
+	ch_hash_more(&w->state, facts, sizeof(facts));
+	w->stats.entries++;
+	w->stats.bytes += S_ISREG(st->st_mode) ? (uint64_t)st->st_size : 0;
+}
+
+/* Of a directory. */
+static void hash_xattrs(struct walk *w, const struct xattrs *x)
+{
+	for (size_t i = 0; i < x->n; i++) {
+		const struct ch_entry_xattr *xattr = &x->list[i];
+		const uint64_t len = xattr->len;
+
+		ch_hash_more(&w->state, xattr->name, strlen(xattr->name) + 1);
+		ch_hash_more(&w->state, &len, sizeof(len));
+		ch_hash_more(&w->state, xattr->value, xattr->len);
+	}
 }
 
 /* ---- entries ----------------------------------------------------------------------------------
@@ -278,7 +317,11 @@ static int add_dir(struct walk *w, int dir, const char *name, const struct stat 
 
 	if (fd < 0)
 		return ch_err_sys(err, "open directory '/%s'", w->path);
-	if (get_xattrs(w, dir, name, &x, err) < 0 || add(w, &e, st, &x, err) < 0)
+	if (get_xattrs(w, dir, name, &x, err) < 0)
+		return err->code;
+	if (!w->sink)
+		hash_xattrs(w, &x);
+	else if (add(w, &e, st, &x, err) < 0)
 		return err->code;
 	return take_all(w, fd, err);
 }
@@ -293,6 +336,21 @@ static int add_twin(struct walk *w, const struct stat *st, struct ch_err *err)
 	if (rc == 0 && first)
 		rc = add(w, &(struct ch_entry){ .link = first }, st, NULL, err);
 	return rc < 0 ? rc : first != NULL;
+}
+
+/* What is no directory */
+static int add_other(struct walk *w, int dir, const char *name, const struct stat *st,
+		     struct ch_err *err)
+{
+	int rc = st->st_nlink > 1 ? add_twin(w, st, err) : 0;
+
+	if (rc != 0)
+		return rc < 0 ? rc : 0;
+	if (S_ISREG(st->st_mode))
+		return add_file(w, dir, name, st, err);
+	if (S_ISLNK(st->st_mode))
+		return add_link(w, dir, name, st, err);
+	return add(w, &(struct ch_entry){ 0 }, st, NULL, err);
 }
 
 /* Take the entry NAME of DIR, which the path is that of. */
@@ -311,35 +369,48 @@ static int take(struct walk *w, int dir, const char *name, struct ch_err *err)
 	w->stats.sockets += S_ISSOCK(st.st_mode);
 	if (is_device || S_ISSOCK(st.st_mode))
 		return 0;
+	if (!w->sink)
+		hash_stat(w, &st);
 	if (S_ISDIR(st.st_mode))
 		return add_dir(w, dir, name, &st, err);
+	return w->sink ? add_other(w, dir, name, &st, err) : 0;
+}
 
-	int rc = st.st_nlink > 1 ? add_twin(w, &st, err) : 0;
+static struct walk *new_walk(const struct ch_walk_how *how)
+{
+	struct walk *w = calloc(1, sizeof(*w));
 
-	if (rc != 0)
-		return rc < 0 ? rc : 0;
-	if (S_ISREG(st.st_mode))
-		return add_file(w, dir, name, &st, err);
-	if (S_ISLNK(st.st_mode))
-		return add_link(w, dir, name, &st, err);
-	return add(w, &(struct ch_entry){ 0 }, &st, NULL, err);
+	if (w)
+		w->how = how;
+	return w;
 }
 
 int ch_walk_entries(int root, const struct ch_walk_how *how, struct ch_sink *sink,
 		    struct ch_walked *ret_walked, struct ch_err *err)
 {
-	ch_auto(walk) struct walk *w = calloc(1, sizeof(*w));
+	ch_auto(walk) struct walk *w = new_walk(how);
 
 	if (w)
 		w->piece = malloc(PIECE);
 	if (!w || !w->piece)
 		return ch_err_nomem(err);
-	w->how = how;
 	w->sink = sink;
+	if (take(w, root, ".", err) < 0)
+		return err->code;
+	*ret_walked = w->stats;
+	return 0;
+}
 
-	int rc = take(w, root, ".", err);
+int ch_walk_state(int root, const struct ch_walk_how *how, uint8_t *ret_state,
+		  struct ch_walked *ret_walked, struct ch_err *err)
+{
+	ch_auto(walk) struct walk *w = new_walk(how);
 
-	if (rc == 0)
-		*ret_walked = w->stats;
-	return rc;
+	if (!w)
+		return ch_err_nomem(err);
+	if (ch_hash_start(&w->state, CH_SHA256, err) < 0 || take(w, root, ".", err) < 0)
+		return err->code;
+	ch_hash_end(&w->state, ret_state);
+	*ret_walked = w->stats;
+	return 0;
 }

@@ -39,4 +39,12 @@ struct ch_walked {
 int ch_walk_entries(int root, const struct ch_walk_how *how, struct ch_sink *sink,
 		    struct ch_walked *ret_walked, struct ch_err *err);
 
+/* A hash of what the file system says about all of it, without a look into files: as long as
+ * that is the same, so are the entries, for all but those who set out to deceive.
+ *
+ * ret_state: CH_SHA256_BYTES
+ * ret_walked: bytes are the sizes of files */
+int ch_walk_state(int root, const struct ch_walk_how *how, uint8_t *ret_state,
+		  struct ch_walked *ret_walked, struct ch_err *err);
+
 #endif

@@ -8,9 +8,9 @@
 
 #include "base/auto.h"
 #include "base/err.h"
-#include "build/placed.h"
 #include "build/stage.h"
 #include "pull/pull.h"
+#include "store/imagemeta.h"
 #include "store/store.h"
 
 #define MESSAGE "PULL "
@@ -26,7 +26,7 @@ static int fill(struct ch_stage *stage, struct ch_pull *pull, struct ch_err *err
 		return err->code;
 	ch_oci_meta_done(&stage->meta);
 	stage->meta = meta;
-	return ch_placed_write_config(stage->draft.root, config, err);
+	return ch_store_write_config(stage->draft.root, config, err);
 }
 
 static int begin(struct ch_stage *stage, struct ch_pull *pull, const struct ch_ref *from,

@@ -2,10 +2,7 @@
 /* placed.h - what is kept beside, and in, an image of storage for builds
  *
  *	stat/NAME	how its files looked when they were the same as a commit (cache.h)
- *	at/NAME		which commit the finished image is: a link to "COMMIT INODE"
- *
- * and in the image /ch/metadata.json, and /ch/environment for ch-run --set-env; of those that
- * were pulled, /ch/config.pulled.json, their configuration. */
+ *	at/NAME		which commit the finished image is: a link to "COMMIT INODE" */
 #ifndef CH_BUILD_PLACED_H
 #define CH_BUILD_PLACED_H
 
@@ -14,7 +11,6 @@
 #include "cache/cache.h"
 
 struct ch_err;
-struct ch_oci_meta;
 struct ch_ref;
 struct ch_store;
 
@@ -26,9 +22,9 @@ struct ch_placed {
 
 #define CH_PLACED_INIT ((struct ch_placed){ .dir = -1 })
 
-/* The image REF, whose files are in ROOT. */
-int ch_placed_open(struct ch_store *store, const struct ch_ref *ref, int root,
-		   struct ch_placed *ret_placed, struct ch_err *err);
+/* The image or draft that storage calls NAME (borrowed), whose files are in ROOT. */
+int ch_placed_open(struct ch_store *store, const char *name, int root, struct ch_placed *ret_placed,
+		   struct ch_err *err);
 
 void ch_placed_done(struct ch_placed *placed);
 
@@ -43,14 +39,5 @@ int ch_placed_note(struct ch_store *store, const struct ch_ref *ref, int root,
 
 /* Is it in storage, and COMMIT? In doubt, not. */
 bool ch_placed_is_at(struct ch_store *store, const struct ch_ref *ref, const struct ch_oid *commit);
-
-/* Metadata of the image in ROOT; without a file, empty. Errors: -EINVAL it cannot be read. */
-int ch_placed_meta(int root, struct ch_oci_meta *ret_meta, struct ch_err *err);
-
-/* Write it. */
-int ch_placed_write_meta(int root, const struct ch_oci_meta *meta, struct ch_err *err);
-
-/* Write CONFIG, the configuration of an image that was pulled. */
-int ch_placed_write_config(int root, const char *config, struct ch_err *err);
 
 #endif

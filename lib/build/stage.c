@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/progress.h"
 #include "build/placed.h"
+#include "store/imagemeta.h"
 #include "store/store.h"
 #include "sys/tree.h"
 
@@ -131,11 +132,11 @@ static int adopt(struct ch_stage *stage, const struct ch_ref *base, int root, st
 	if (asprintf(&text, "IMPORT %s", base->text) < 0)
 		return ch_err_nomem(err);
 	ch_key_unique(&key);
-	rc = ch_placed_open(stage->shelf->store, base, root, &placed, err);
+	rc = ch_placed_open(stage->shelf->store, base->file, root, &placed, err);
 	if (rc == 0)
 		rc = key_state(&stage->state, &key, &state, err);
 	if (rc == 0)
-		rc = ch_placed_meta(root, &stage->meta, err);
+		rc = ch_store_read_meta(root, &stage->meta, err);
 	placed.image.progress = ch_progress_new("to the cache", CH_PROGRESS_FILES, 0);
 	if (rc == 0)
 		rc = commit(stage, text, &placed.image, &state, err);
@@ -190,7 +191,7 @@ int ch_stage_from_image(struct ch_stage *stage, const struct ch_ref *base, struc
 	if (stage->shelf->cache)
 		return find_or_adopt(stage, base, err);
 	stage->base = ch_store_read(stage->shelf->store, base, err);
-	return stage->base < 0 ? stage->base : ch_placed_meta(stage->base, &stage->meta, err);
+	return stage->base < 0 ? stage->base : ch_store_read_meta(stage->base, &stage->meta, err);
 }
 
 int ch_stage_from_stage(struct ch_stage *stage, struct ch_stage *base, struct ch_err *err)
@@ -280,7 +281,8 @@ static int copy_base(struct ch_stage *stage, struct ch_err *err)
 static int check_out(struct ch_stage *stage, struct ch_err *err)
 {
 	struct ch_placed placed = CH_PLACED_INIT;
-	int rc = ch_placed_open(stage->shelf->store, &stage->ref, stage->draft.root, &placed, err);
+	int rc = ch_placed_open(stage->shelf->store, stage->draft.place, stage->draft.root, &placed,
+				err);
 
 	if (!stage->is_blank)
 		say(stage->shelf, "copying image from cache ...");
@@ -294,10 +296,14 @@ static int check_out(struct ch_stage *stage, struct ch_err *err)
 
 int ch_stage_ready(struct ch_stage *stage, struct ch_err *err)
 {
+	struct ch_store *store = stage->shelf->store;
+	/* A check-out makes of whatever is there what is wanted. */
+	enum ch_draft_from from = stage->shelf->cache ? CH_DRAFT_SPARE : CH_DRAFT_EMPTY;
+
 	if (stage->is_ready)
 		return 0;
 
-	int rc = ch_draft_new(stage->shelf->store, &stage->ref, CH_DRAFT_EMPTY, &stage->draft, err);
+	int rc = ch_draft_new(store, &stage->ref, from, &stage->draft, err);
 
 	if (rc < 0)
 		return rc;
@@ -314,7 +320,8 @@ int ch_stage_keep(struct ch_stage *stage, const char *text, bool files, struct c
 	if (!files)
 		return commit(stage, text, NULL, &stage->next, err);
 
-	int rc = ch_placed_open(stage->shelf->store, &stage->ref, stage->draft.root, &placed, err);
+	int rc = ch_placed_open(stage->shelf->store, stage->draft.place, stage->draft.root, &placed,
+				err);
 
 	placed.image.progress = ch_progress_new("to the cache", CH_PROGRESS_FILES, 0);
 	if (rc == 0)
@@ -341,7 +348,7 @@ int ch_stage_finish(struct ch_stage *stage, struct ch_err *err)
 	if (rc == 0)
 		rc = ch_stage_ready(stage, err);
 	if (rc == 0)
-		rc = ch_placed_write_meta(stage->draft.root, &stage->meta, err);
+		rc = ch_store_write_meta(stage->draft.root, &stage->meta, err);
 	if (rc == 0)
 		rc = ch_draft_commit(&stage->draft, err);
 	if (rc == 0 && shelf->cache)

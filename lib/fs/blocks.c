@@ -167,7 +167,7 @@ static long fill(const struct ch_squash *image, struct ch_block b, void *scratch
 		return ch_squash_pread(image, b.pos, to, size) < 0 ? -EIO : (long)size;
 	if (ch_squash_pread(image, b.pos, scratch, size) < 0)
 		return -EIO;
-	return ch_unpack(image->unpacker, scratch, size, to, image->block_size);
+	return ch_unpack_block(image->unpacker, scratch, size, to, image->block_size);
 }
 
 static uint8_t *data_of(struct ch_blocks *b, const struct slot *s)

@@ -158,8 +158,7 @@ static void load_next(struct ch_reader *r, const struct ch_inode *inode, uint64_
 {
 	struct ch_block b;
 
-	if (r->data->push && index > 0 &&
-	    index + 1 < ch_blockmap_count(r->data->image, inode) &&
+	if (r->data->push && index > 0 && index + 1 < ch_blockmap_count(r->data->image, inode) &&
 	    ch_blockmap_find(r->data->map, inode, index + 1, &b) == 0 && ch_block_size(b.header))
 		ch_push_load(r->data->push, b);
 }

@@ -99,7 +99,7 @@ static int load(const struct ch_squash *image, uint64_t pos, uint8_t *out, struc
 		memcpy(out, in + HEAD_SIZE, size);
 		len = (long)size;
 	} else {
-		len = ch_unpack(image->unpacker, in + HEAD_SIZE, size, out, CH_META_SIZE);
+		len = ch_unpack_block(image->unpacker, in + HEAD_SIZE, size, out, CH_META_SIZE);
 	}
 	if (len <= 0)
 		return -EIO;

@@ -210,7 +210,7 @@ static void give_back(struct ch_unpacker *u, struct context *c)
 	pthread_mutex_unlock(&u->lock);
 }
 
-long ch_unpack(struct ch_unpacker *u, const void *in, size_t len, void *out, size_t size)
+long ch_unpack_block(struct ch_unpacker *u, const void *in, size_t len, void *out, size_t size)
 {
 	struct context *c;
 	long n;

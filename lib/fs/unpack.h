@@ -22,6 +22,7 @@ void ch_unpacker_free(struct ch_unpacker *unpacker);
 
 /* Decompress LEN bytes at IN to at most SIZE bytes at OUT. Thread-safe.
  * Returns the length, or -EIO. */
-long ch_unpack(struct ch_unpacker *unpacker, const void *in, size_t len, void *out, size_t size);
+long ch_unpack_block(struct ch_unpacker *unpacker, const void *in, size_t len, void *out,
+		     size_t size);
 
 #endif

@@ -6,6 +6,7 @@ libchoci_la_SOURCES = \
 	%D%/config.c %D%/config.h \
 	%D%/image.c %D%/image.h \
 	%D%/image_meta.c %D%/image_meta.h \
+	%D%/image_print.c %D%/image_print.h \
 	%D%/manifest.c %D%/manifest.h \
 	%D%/meta.c %D%/meta.h \
 	%D%/ref.c %D%/ref.h

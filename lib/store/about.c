@@ -6,6 +6,7 @@
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -104,44 +105,65 @@ void ch_about_done(struct ch_about *about)
 
 /* ---- mount points -------------------------------------------------------------------------- */
 
-/* Make NAME, a directory (MODE with S_IFDIR) or an empty file, in the image's directory DIR. What
- * is there by that name, a link that leads nowhere included, is left alone. */
-static int make_point(int root, const char *dir, const char *name, mode_t mode, struct ch_err *err)
+#define DIR_POINT(path)                                                                            \
+	{                                                                                          \
+		path, S_IFDIR | 0755                                                               \
+	}
+#define FILE_POINT(path)                                                                           \
+	{                                                                                          \
+		path, S_IFREG | 0644                                                               \
+	}
+
+const struct ch_about_point ch_about_points[] = {
+	DIR_POINT("bin"),
+	DIR_POINT("dev"),
+	DIR_POINT("etc"),
+	DIR_POINT("mnt"),
+	DIR_POINT("proc"),
+	DIR_POINT("sys"),
+	DIR_POINT("tmp"),
+	DIR_POINT("usr"),
+	FILE_POINT("etc/hosts"),
+	FILE_POINT("etc/resolv.conf"),
+	DIR_POINT("mnt/0"),
+	DIR_POINT("mnt/1"),
+	DIR_POINT("mnt/2"),
+	DIR_POINT("mnt/3"),
+	DIR_POINT("mnt/4"),
+	DIR_POINT("mnt/5"),
+	DIR_POINT("mnt/6"),
+	DIR_POINT("mnt/7"),
+	DIR_POINT("mnt/8"),
+	DIR_POINT("mnt/9"),
+	{ 0 },
+};
+
+/* What is there by that name, a link that leads nowhere included, is left alone. */
+static int make_point(int root, const struct ch_about_point *point, struct ch_err *err)
 {
-	ch_auto(fd) int at = ch_open_in_root(root, dir, O_PATH | O_DIRECTORY);
+	const char *slash = strchr(point->path, '/'), *name = slash ? slash + 1 : point->path;
+	ch_auto(str) char *dir = slash ? strndup(point->path, (size_t)(slash - point->path))
+				       : strdup("/");
+	ch_auto(fd) int at = dir ? ch_open_in_root(root, dir, O_PATH | O_DIRECTORY) : -ENOMEM;
 	ch_auto(fd) int file = -1;
 	int rc;
 
 	if (at < 0)
-		return ch_err_rc(err, at, "mount point '%s/%s'", dir, name);
-	if (S_ISDIR(mode))
-		rc = mkdirat(at, name, mode & 07777);
+		return ch_err_rc(err, at, "mount point '%s'", point->path);
+	if (S_ISDIR(point->mode))
+		rc = mkdirat(at, name, point->mode & 07777);
 	else
-		rc = file = openat(at, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+		rc = file = openat(at, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+				   point->mode & 07777);
 	if (rc < 0 && errno != EEXIST)
-		return ch_err_sys(err, "mount point '%s/%s'", dir, name);
+		return ch_err_sys(err, "mount point '%s'", point->path);
 	return 0;
 }
 
 int ch_about_mount_points(int root, struct ch_err *err)
 {
-	static const struct {
-		const char *dir, *name;
-		mode_t mode;
-	} points[] = {
-		{ "/", "bin", S_IFDIR | 0755 },	 { "/", "dev", S_IFDIR | 0755 },
-		{ "/", "etc", S_IFDIR | 0755 },	 { "/", "mnt", S_IFDIR | 0755 },
-		{ "/", "proc", S_IFDIR | 0755 }, { "/", "sys", S_IFDIR | 0755 },
-		{ "/", "tmp", S_IFDIR | 0755 },	 { "/", "usr", S_IFDIR | 0755 },
-		{ "/etc", "hosts", 0644 },	 { "/etc", "resolv.conf", 0644 },
-	};
-	char digit[2] = "0";
-
-	for (size_t i = 0; i < sizeof(points) / sizeof(points[0]); i++)
-		if (make_point(root, points[i].dir, points[i].name, points[i].mode, err) < 0)
-			return err->code;
-	for (; digit[0] <= '9'; digit[0]++)
-		if (make_point(root, "/mnt", digit, S_IFDIR | 0755, err) < 0)
+	for (const struct ch_about_point *point = ch_about_points; point->path; point++)
+		if (make_point(root, point, err) < 0)
 			return err->code;
 	return 0;
 }

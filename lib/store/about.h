@@ -4,6 +4,7 @@
 #define CH_STORE_ABOUT_H
 
 #include <stdint.h>
+#include <sys/types.h>
 #include <time.h>
 
 struct ch_err;
@@ -28,7 +29,16 @@ static inline void ch_auto_about(struct ch_about *about)
 	ch_about_done(about);
 }
 
-/* Make the directories and files that containers mount something on, where they are missing. */
+/* A directory (MODE with S_IFDIR) or an empty file (S_IFREG) that containers mount something on */
+struct ch_about_point {
+	const char *path; /* plain, as of entries (archive/entry.h) */
+	mode_t mode;
+};
+
+/* All of them, directories before what is in them; the last one has no path. */
+extern const struct ch_about_point ch_about_points[];
+
+/* Make them where they are missing. */
 int ch_about_mount_points(int root, struct ch_err *err);
 
 #endif

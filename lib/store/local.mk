@@ -4,9 +4,11 @@ noinst_LTLIBRARIES += libchstore.la
 libchstore_la_SOURCES = \
 	%D%/about.c %D%/about.h \
 	%D%/draft.c %D%/draft.h \
+	%D%/imagemeta.c %D%/imagemeta.h \
 	%D%/images.c \
 	%D%/inner.h \
 	%D%/lock.c \
+	%D%/spare.c \
 	%D%/store.c %D%/store.h \
 	%D%/trash.c
 endif

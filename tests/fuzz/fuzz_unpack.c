@@ -41,7 +41,7 @@ static void unpack(struct ch_unpacker *unpacker, const uint8_t *data, size_t siz
 	if (size == 0 || size > max)
 		return;
 	memcpy(in_end - size, data, size);
-	if (ch_unpack(unpacker, in_end - size, size, out_end - max, max) > (long)max)
+	if (ch_unpack_block(unpacker, in_end - size, size, out_end - max, max) > (long)max)
 		abort();
 }
 

@@ -25,7 +25,7 @@
 #define META_PLAIN   0x8000U
 #define PIECE	     4096
 
-#define BLOCKS	     3
+#define BLOCKS 3
 
 /* An image of three blocks, whose list of blocks is behind them; and a file in it. */
 struct fixture {

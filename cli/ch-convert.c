@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ch-convert - container images from one format to another
+ *
+ * Messages go to standard error. Interrupted, it leaves nothing behind, and ends by the signal
+ * then; a second one ends it at once. */
+#include <errno.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/auto.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "convert/convert.h"
+#include "convert/packing.h"
+#include "convert_options.h"
+#include "oci/manifest.h"
+#include "opt/optdoc.h"
+#include "rt/version.h"
+#include "store/store.h"
+
+enum { EXIT_NO = 1, EXIT_USAGE_ = 64 };
+
+/* ---- messages ----------------------------------------------------------------------------- */
+
+static void to_stderr(enum ch_level level, const char *line, void *data)
+{
+	(void)data;
+	if (level > CH_WARN)
+		fprintf(stderr, "%s\n", line);
+	else
+		fprintf(stderr, "ch-convert: %s: %s\n", level == CH_ERROR ? "error" : "warning",
+			line);
+}
+
+static enum ch_level level_of(const struct ch_convert_settings *s)
+{
+	if (s->quiet > 0)
+		return s->quiet > 1 ? CH_ERROR : CH_WARN;
+	return s->verbose > 0 ? CH_DEBUG : CH_INFO;
+}
+
+static int report(const struct ch_err *err, int code)
+{
+	ch_log(CH_ERROR, "%s (%s:%u %d)", err->msg, err->file, err->line, -err->code);
+	return code;
+}
+
+static void note(void *data, const char *line)
+{
+	(void)data;
+	ch_log(CH_INFO, "%s", line);
+}
+
+static void usage(FILE *out)
+{
+	fputs("Usage: ch-convert [OPTION...] IN OUT\n"
+	      "Convert a container image from one format to another.\n"
+	      "Formats FMT: " CH_FORMAT_NAMES "\n\n",
+	      out);
+	ch_opt_help(ch_convert_options, CH_OPT_RUN, out);
+}
+
+/* ---- signals ------------------------------------------------------------------------------ */
+
+static atomic_bool is_cancelled;
+static volatile sig_atomic_t ending_signal;
+
+static void on_signal(int number)
+{
+	ending_signal = number;
+	atomic_store(&is_cancelled, true);
+}
+
+/* Who is to ignore them, as under nohup(1), goes on to do so. */
+static void catch_signals(void)
+{
+	static const int all[] = { SIGINT, SIGTERM, SIGHUP };
+	struct sigaction sa = { .sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND }, old;
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		if (sigaction(all[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+			sigaction(all[i], &sa, NULL);
+	/* Who reads what we write to a program, and ends, is told apart by its status. */
+	signal(SIGPIPE, SIG_IGN);
+}
+
+/* Nothing is left behind: end as the signal wants. */
+static int end_by_signal(void)
+{
+	signal(ending_signal, SIG_DFL);
+	raise(ending_signal);
+	return EXIT_NO;
+}
+
+/* ---- what is to be done ------------------------------------------------------------------- */
+
+/* What the command line means. Owned texts are what CONVERT points to. */
+struct job {
+	const struct ch_convert_settings *set;
+	const char *in, *out; /* as given */
+	struct ch_convert convert;
+	char *storage;
+	char *in_path, *out_path;
+	struct ch_store *store;
+};
+
+static void ch_auto_job(struct job *job)
+{
+	ch_store_close(job->store);
+	free(job->storage);
+	free(job->in_path);
+	free(job->out_path);
+}
+
+static bool has_tag(enum ch_format format)
+{
+	return format == CH_FORMAT_OCI || format == CH_FORMAT_OCI_ARCHIVE ||
+	       format == CH_FORMAT_DOCKER_ARCHIVE;
+}
+
+/* A path, and what is meant of it. ret_path: malloc'ed */
+static int split(enum ch_format format, const char *operand, char **ret_path, const char **ret_tag,
+		 struct ch_err *err)
+{
+	*ret_tag = NULL;
+	if (has_tag(format))
+		return ch_format_split(operand, ret_path, ret_tag, err);
+	*ret_path = strdup(operand);
+	return *ret_path ? 0 : ch_err_nomem(err);
+}
+
+static int find_formats(struct job *job, struct ch_err *err)
+{
+	struct ch_convert *c = &job->convert;
+
+	if (job->set->in && ch_format_parse(job->set->in, &c->from, err) < 0)
+		return ch_err_in(err, "option --in-fmt");
+	if (job->set->out && ch_format_parse(job->set->out, &c->to, err) < 0)
+		return ch_err_in(err, "option --out-fmt");
+	if (!job->set->in && ch_format_of_source(job->in, job->storage, &c->from, err) < 0)
+		return err->code;
+	if (!job->set->out)
+		c->to = ch_format_of_name(job->out);
+	if (c->from == c->to)
+		return ch_err_set(err, -EINVAL,
+				  "'%s' and '%s' both have the format %s: nothing to convert",
+				  job->in, job->out, ch_format_name(c->from));
+	if (split(c->from, job->in, &job->in_path, &c->source.tag, err) < 0)
+		return err->code;
+	return split(c->to, job->out, &job->out_path, &c->target.tag, err);
+}
+
+/* Tar archives are compressed as their name says; an option may add the level. */
+static int check_packing(const struct job *job, struct ch_compress_how *how, struct ch_err *err)
+{
+	struct ch_compress_how by_name = { 0 };
+
+	if (ch_packing_of_name(job->out_path, &by_name, err) < 0)
+		return err->code;
+	if (job->set->compress && how->kind != by_name.kind)
+		return ch_err_set(err, -EINVAL,
+				  "--compress %s: that is not what the name '%s' says",
+				  job->set->compress, job->out);
+	how->kind = by_name.kind;
+	return 0;
+}
+
+static int find_packing(struct job *job, struct ch_err *err)
+{
+	const char *text = job->set->compress;
+	struct ch_target_how *how = &job->convert.target;
+	enum ch_format to = job->convert.to;
+	int rc = 0;
+
+	how->pack.threads = job->set->jobs;
+	if (text && to == CH_FORMAT_SQUASH)
+		rc = ch_squash_compress_parse(text, &how->squash, err);
+	else if (text && (to == CH_FORMAT_TAR || has_tag(to)))
+		rc = ch_packing_parse(text, &how->pack, err);
+	else if (text)
+		return ch_err_set(err, -EINVAL, "--compress: format %s is not compressed",
+				  ch_format_name(to));
+	if (rc < 0)
+		return ch_err_in(err, "--compress");
+	return to == CH_FORMAT_TAR ? check_packing(job, &how->pack, err) : 0;
+}
+
+static int find_temp(const struct job *job, const char **ret, struct ch_err *err)
+{
+	const char *env = getenv("TMPDIR");
+
+	*ret = job->set->tmp ? job->set->tmp : env && env[0] ? env : "/var/tmp";
+	if (**ret != '/')
+		return ch_err_set(err, -EINVAL, "directory for temporary files '%s': not absolute",
+				  *ret);
+	return 0;
+}
+
+static int understand(struct job *job, struct ch_err *err)
+{
+	struct ch_convert *c = &job->convert;
+
+	if (job->set->xattrs && job->set->no_xattrs)
+		return ch_err_set(err, -EINVAL, "--xattrs and --no-xattrs exclude each other");
+	if (ch_store_path(job->set->storage, &job->storage, err) < 0 ||
+	    find_formats(job, err) < 0 || find_packing(job, err) < 0 ||
+	    find_temp(job, &c->source.temp, err) < 0 ||
+	    ch_oci_arch_parse(job->set->arch, &c->source.arch, err) < 0)
+		return err->code;
+	c->source.path = job->in_path;
+	c->source.no_xattrs = c->target.no_xattrs = job->set->no_xattrs;
+	c->source.max = job->set->max_size;
+	c->source.cancel = &is_cancelled;
+	c->target.path = job->out_path;
+	c->target.keep = job->set->no_clobber;
+	return 0;
+}
+
+static int open_storage(struct job *job, struct ch_err *err)
+{
+	const struct ch_store_options options = { .path = job->storage, .note = note };
+	struct ch_convert *c = &job->convert;
+
+	if (c->from != CH_FORMAT_CH_IMAGE && c->to != CH_FORMAT_CH_IMAGE)
+		return 0;
+	if (ch_store_open(&options, &job->store, err) < 0)
+		return err->code;
+	c->source.store = c->target.store = job->store;
+	return 0;
+}
+
+/* ---- doing it ----------------------------------------------------------------------------- */
+
+static void announce(const struct job *job)
+{
+	ch_log(CH_INFO, "input:   %-14s  %s", ch_format_name(job->convert.from), job->in);
+	ch_log(CH_INFO, "output:  %-14s  %s", ch_format_name(job->convert.to), job->out);
+}
+
+static int convert(struct job *job, struct ch_err *err)
+{
+	struct ch_converted got;
+
+	announce(job);
+	if (job->set->dry_run)
+		return ch_convert_check(&job->convert, err);
+	if (open_storage(job, err) < 0 || ch_convert(&job->convert, &got, err) < 0)
+		return err->code;
+	if (got.devices > 0)
+		ch_log(CH_WARN, "%llu device files or sockets left out",
+		       (unsigned long long)got.devices);
+	ch_log(CH_INFO, "done");
+	return 0;
+}
+
+static int run(const struct ch_convert_settings *set, char **operands, struct ch_err *err)
+{
+	ch_auto(job) struct job job = { .set = set, .in = operands[0], .out = operands[1] };
+
+	if (understand(&job, err) < 0 || convert(&job, err) < 0)
+		return err->code;
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct ch_convert_settings set = { 0 };
+	struct ch_err err;
+	int first;
+
+	ch_log_to(to_stderr, NULL, CH_INFO);
+	if (argc == 1) {
+		usage(stderr);
+		return EXIT_NO;
+	}
+	if (ch_opt_parse(ch_convert_options, argc, argv, &set, &first, &err) < 0)
+		return report(&err, EXIT_USAGE_);
+	ch_log_to(to_stderr, NULL, level_of(&set));
+	if (set.help)
+		usage(stdout);
+	else if (set.version)
+		ch_version_print("ch-convert");
+	if (set.help || set.version)
+		return fflush(stdout) == 0 ? 0 : EXIT_NO;
+	if (argc - first != 2) {
+		ch_err_set(&err, -EINVAL, "too %s arguments; usage: ch-convert [OPTION...] IN OUT",
+			   argc - first < 2 ? "few" : "many");
+		return report(&err, EXIT_USAGE_);
+	}
+	catch_signals();
+	if (run(&set, argv + first, &err) < 0) {
+		report(&err, EXIT_NO);
+		return ending_signal ? end_by_signal() : EXIT_NO;
+	}
+	return 0;
+}

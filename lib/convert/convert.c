@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "convert/convert.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "archive/entry.h"
+#include "base/auto.h"
+#include "base/err.h"
+#include "base/progress.h"
+#include "convert/filter.h"
+#include "oci/meta.h"
+
+/* Once may not be enough: a source may find out on the way how it has to be read, and each time
+ * something more. */
+enum { TRIES = 100 };
+
+/* What the image says about itself. What cannot be understood, it has not said. */
+static int read_meta(const struct ch_filter *filter, struct ch_oci_meta *ret, struct ch_err *err)
+{
+	const char *text = filter->texts[CH_FILTER_METADATA];
+
+	if (!text || ch_oci_meta_parse(text, filter->lens[CH_FILTER_METADATA], ret, err) == 0)
+		return 0;
+	return err->code == -ENOMEM ? -ENOMEM : 0;
+}
+
+/* One try. Returns 1 if it has to be repeated. */
+static int try(const struct ch_convert *c, struct ch_source *source, struct ch_target *target,
+	       struct ch_converted *ret, struct ch_err *err)
+{
+	const struct ch_filter_how how = {
+		.no_xattrs = c->target.no_xattrs,
+		.max = c->source.max,
+		.progress = source->size > 0 ? NULL : c->source.progress,
+		.cancel = c->source.cancel,
+	};
+	ch_auto(filter) struct ch_filter filter = { 0 };
+	ch_auto(oci_meta) struct ch_oci_meta meta = { 0 };
+	struct ch_sink *sink;
+	int rc;
+
+	if (ch_target_begin(target, &sink, err) < 0)
+		return err->code;
+	ch_filter_init(&filter, sink, &how);
+	rc = source->send(source, &filter.sink, err);
+	if (rc != 0)
+		return rc;
+	if (ch_filter_end(&filter, err) < 0 || read_meta(&filter, &meta, err) < 0 ||
+	    ch_target_commit(target, &meta, err) < 0)
+		return err->code;
+	ret->devices = source->devices + filter.devices;
+	return 0;
+}
+
+int ch_convert_check(const struct ch_convert *convert, struct ch_err *err)
+{
+	ch_auto(target) struct ch_target *target = NULL;
+
+	return ch_target_new(convert->to, &convert->target, &target, err);
+}
+
+int ch_convert(const struct ch_convert *convert, struct ch_converted *ret, struct ch_err *err)
+{
+	struct ch_convert c = *convert;
+	ch_auto(source) struct ch_source *source = NULL;
+	ch_auto(target) struct ch_target *target = NULL;
+	ch_auto(progress) struct ch_progress *progress = ch_progress_new("converting",
+									 CH_PROGRESS_BYTES, 0);
+	int rc = 1;
+
+	c.source.progress = progress;
+	if (ch_target_new(c.to, &c.target, &target, err) < 0 ||
+	    ch_source_open(c.from, &c.source, &source, err) < 0)
+		return err->code;
+	ch_progress_expect(progress, source->size);
+	for (int i = 0; rc == 1; i++) {
+		if (i == TRIES)
+			return ch_err_set(err, -ELOOP, "it cannot be read in %d tries", TRIES);
+		rc = try(&c, source, target, ret, err);
+	}
+	return rc;
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* packing.h - how an archive, or a layer, is compressed: as an option says it, or a name */
+#ifndef CH_CONVERT_PACKING_H
+#define CH_CONVERT_PACKING_H
+
+struct ch_compress_how;
+struct ch_err;
+
+/* "ALG[:LEVEL]", ALG one of none, gzip, zstd, xz. Sets kind and level of HOW.
+ * Errors: -EINVAL, and what can be chosen. */
+int ch_packing_parse(const char *text, struct ch_compress_how *how, struct ch_err *err);
+
+/* What the name of a tar archive says: ".tar", ".tar.gz", ".tgz", ".tar.zst", ".tzst", ".tar.xz",
+ * ".txz". Errors: -EINVAL it ends in none of them. */
+int ch_packing_of_name(const char *name, struct ch_compress_how *how, struct ch_err *err);
+
+#endif

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "convert/place.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/err.h"
+#include "sys/rmtree.h"
+
+/* A hidden name: ".", the name (or its begin), this, and digits */
+#define MARK ".ch-"
+
+enum { DIGITS = 8, NAME_PART = NAME_MAX - 1 - (sizeof(MARK) - 1) - DIGITS, TRIES = 100 };
+
+/* ---- what is there ------------------------------------------------------------------------ */
+
+static bool is_empty(int dir)
+{
+	int copy = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	ch_auto(dir) DIR *stream = copy < 0 ? NULL : fdopendir(copy);
+	const struct dirent *entry;
+
+	if (!stream) {
+		ch_close(&copy);
+		return false;
+	}
+	while ((entry = readdir(stream)))
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+			return false;
+	return true;
+}
+
+static bool looks_like_image(int dir)
+{
+	return faccessat(dir, "bin", F_OK, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       faccessat(dir, "dev", F_OK, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       faccessat(dir, "usr", F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static int check_dir(const char *path, struct ch_err *err)
+{
+	ch_auto(fd) int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return ch_err_sys(err, "look at '%s'", path);
+	if (is_empty(fd) || looks_like_image(fd))
+		return 0;
+	return ch_err_set(err, -EEXIST,
+			  "'%s' is there, and does not look like an image (bin, dev, usr): it is "
+			  "not replaced",
+			  path);
+}
+
+int ch_place_check(const char *path, unsigned flags, struct ch_err *err)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return errno == ENOENT ? 0 : ch_err_sys(err, "look at '%s'", path);
+	if (flags & CH_PLACE_KEEP)
+		return ch_err_set(err, -EEXIST, "'%s' is there already: not replaced", path);
+	if (!(flags & CH_PLACE_DIR)) {
+		if (S_ISREG(st.st_mode))
+			return 0;
+		return ch_err_set(err, S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL,
+				  "'%s' is there, and is not a file: it is not replaced", path);
+	}
+	if (!S_ISDIR(st.st_mode))
+		return ch_err_set(err, -ENOTDIR,
+				  "'%s' is there, and is not a directory: it is not replaced",
+				  path);
+	return check_dir(path, err);
+}
+
+/* ---- beginning ---------------------------------------------------------------------------- */
+
+/* Open the directory that PATH is in, or what it leads to as a link, and tell its name there. */
+static int find_dir(struct ch_place *p, struct ch_err *err)
+{
+	ch_auto(str) char *real = realpath(p->path, NULL);
+	ch_auto(str) char *path = strdup(real ? real : p->path);
+	char *slash;
+	size_t n = path ? strlen(path) : 0;
+
+	if (!path)
+		return ch_err_nomem(err);
+	while (n > 1 && path[n - 1] == '/')
+		path[--n] = '\0';
+	slash = strrchr(path, '/');
+	p->name = strdup(slash ? slash + 1 : path);
+	if (!p->name)
+		return ch_err_nomem(err);
+	if (!p->name[0] || strcmp(p->name, ".") == 0 || strcmp(p->name, "..") == 0)
+		return ch_err_set(err, -EINVAL, "'%s' cannot be made", p->path);
+	if (slash)
+		slash[slash == path] = '\0';
+	p->dir = open(slash ? path : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (p->dir < 0)
+		return ch_err_sys(err, "directory '%s'", slash ? path : ".");
+	return 0;
+}
+
+/* What all hidden names of this place begin with */
+static int prefix_of(const struct ch_place *p, char out[NAME_MAX + 1])
+{
+	return snprintf(out, NAME_MAX + 1, ".%.*s%s", (int)NAME_PART, p->name, MARK);
+}
+
+/* Remove what nobody holds the lock of. That it cannot be done is no matter of ours. */
+static void remove_stale(const struct ch_place *p, const char *name)
+{
+	ch_auto(fd) int fd = openat(p->dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	struct ch_err ignored;
+	struct stat st;
+
+	if (fd >= 0 && fstat(fd, &st) == 0 && st.st_uid == geteuid() &&
+	    flock(fd, LOCK_EX | LOCK_NB) == 0)
+		(void)ch_rmtree(p->dir, name, &ignored);
+}
+
+static void remove_all_stale(const struct ch_place *p)
+{
+	char prefix[NAME_MAX + 1];
+	size_t n = (size_t)prefix_of(p, prefix);
+	int copy = openat(p->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	ch_auto(dir) DIR *stream = copy < 0 ? NULL : fdopendir(copy);
+	const struct dirent *entry;
+
+	if (!stream) {
+		ch_close(&copy);
+		return;
+	}
+	while ((entry = readdir(stream)))
+		if (strncmp(entry->d_name, prefix, n) == 0 && strlen(entry->d_name) == n + DIGITS)
+			remove_stale(p, entry->d_name);
+}
+
+static int make(const struct ch_place *p, const char *temp)
+{
+	if (!p->is_dir)
+		return openat(p->dir, temp, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+			      0666);
+	if (mkdirat(p->dir, temp, 0755) < 0)
+		return -1;
+	return openat(p->dir, temp, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+/* Is what is open as FD still there? Between its making and its locking, somebody may have taken
+ * it for left over. */
+static bool is_there(const struct ch_place *p, const char *temp, int fd)
+{
+	struct stat st, now;
+
+	return fstat(fd, &st) == 0 && fstatat(p->dir, temp, &now, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       st.st_ino == now.st_ino && st.st_dev == now.st_dev;
+}
+
+static int begin(struct ch_place *p, struct ch_err *err)
+{
+	char temp[NAME_MAX + DIGITS + 1], prefix[NAME_MAX + 1];
+
+	prefix_of(p, prefix);
+	for (int i = 0; i < TRIES; i++) {
+		ch_auto(fd) int fd = -1;
+		uint32_t digits;
+
+		if (getrandom(&digits, sizeof(digits), 0) != (ssize_t)sizeof(digits))
+			return ch_err_sys(err, "random number");
+		snprintf(temp, sizeof(temp), "%s%0*x", prefix, (int)DIGITS, digits);
+		fd = make(p, temp);
+		if (fd < 0 && errno == EEXIST)
+			continue;
+		if (fd < 0)
+			return ch_err_sys(err, "make '%s'", p->path);
+		/* Where there are no locks, nothing is found left over, either. */
+		(void)flock(fd, LOCK_EX);
+		if (!is_there(p, temp, fd))
+			continue;
+		p->fd = ch_take_fd(&fd);
+		p->temp = strdup(temp);
+		if (p->temp)
+			return 0;
+		(void)unlinkat(p->dir, temp, p->is_dir ? AT_REMOVEDIR : 0);
+		return ch_err_nomem(err);
+	}
+	return ch_err_set(err, -EEXIST, "make '%s': no name is free", p->path);
+}
+
+int ch_place_new(const char *path, unsigned flags, struct ch_place *ret_place, struct ch_err *err)
+{
+	ch_auto(place) struct ch_place p = CH_PLACE_INIT;
+
+	p.path = path;
+	p.is_dir = flags & CH_PLACE_DIR;
+	p.keep = flags & CH_PLACE_KEEP;
+	if (ch_place_check(path, flags, err) < 0 || find_dir(&p, err) < 0)
+		return err->code;
+	remove_all_stale(&p);
+	if (begin(&p, err) < 0)
+		return err->code;
+	*ret_place = p;
+	p = CH_PLACE_INIT;
+	return 0;
+}
+
+/* ---- end ---------------------------------------------------------------------------------- */
+
+static int move(const struct ch_place *p, unsigned flags)
+{
+	return renameat2(p->dir, p->temp, p->dir, p->name, flags);
+}
+
+/* Where the file system knows no flags (NFS), a look has to do. */
+static int move_keeping(const struct ch_place *p)
+{
+	if (move(p, RENAME_NOREPLACE) == 0)
+		return 0;
+	if (errno != EINVAL)
+		return -1;
+	if (faccessat(p->dir, p->name, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
+		errno = EEXIST;
+		return -1;
+	}
+	return move(p, 0);
+}
+
+/* A directory that is not empty cannot be renamed over: it is exchanged, and gone then. Where
+ * that cannot be, it is gone first. */
+static int move_dir(struct ch_place *p, struct ch_err *err)
+{
+	if (move(p, RENAME_EXCHANGE) == 0) {
+		ch_auto(str) char *old = ch_take(p->temp);
+
+		return ch_rmtree(p->dir, old, err);
+	}
+	if (errno == EINVAL && ch_rmtree(p->dir, p->name, err) < 0)
+		return err->code;
+	return move(p, 0) < 0 ? ch_err_sys(err, "make '%s'", p->path) : 0;
+}
+
+static int give_name(struct ch_place *p, struct ch_err *err)
+{
+	if (!p->keep && p->is_dir) {
+		/* It may have become something else meanwhile. */
+		int rc = ch_place_check(p->path, CH_PLACE_DIR, err);
+
+		return rc < 0 ? rc : move_dir(p, err);
+	}
+	if ((p->keep ? move_keeping(p) : move(p, 0)) < 0)
+		return ch_err_sys(err, "make '%s'", p->path);
+	return 0;
+}
+
+int ch_place_commit(struct ch_place *p, struct ch_err *err)
+{
+	if ((p->is_dir ? syncfs(p->fd) : fsync(p->fd)) < 0)
+		return ch_err_sys(err, "write '%s'", p->path);
+	if (give_name(p, err) < 0)
+		return err->code;
+	free(ch_take(p->temp));
+	(void)flock(p->fd, LOCK_UN);
+	return fsync(p->dir) < 0 ? ch_err_sys(err, "write '%s'", p->path) : 0;
+}
+
+void ch_place_done(struct ch_place *p)
+{
+	struct ch_err ignored;
+
+	if (p->temp)
+		(void)ch_rmtree(p->dir, p->temp, &ignored);
+	ch_close(&p->fd);
+	ch_close(&p->dir);
+	free(p->temp);
+	free(p->name);
+	*p = CH_PLACE_INIT;
+}

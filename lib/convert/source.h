@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* source.h - images to be read, as entries for a sink (archive/entry.h) */
+#ifndef CH_CONVERT_SOURCE_H
+#define CH_CONVERT_SOURCE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "convert/format.h"
+
+struct ch_err;
+struct ch_progress;
+struct ch_sink;
+struct ch_store;
+
+/* Where an image is, and how it is to be read. Everything is borrowed, till the source is freed. */
+struct ch_source_how {
+	const char *path;	/* or a name */
+	const char *tag;	/* which one of several in there; NULL: not given */
+	const char *arch;	/* of several; as ch_oci_arch_parse has it */
+	struct ch_store *store; /* for CH_FORMAT_CH_IMAGE */
+	const char *temp;	/* directory for what has to be unpacked before it can be read */
+	bool no_xattrs;
+	uint64_t max;		      /* bytes; 0: no limit */
+	struct ch_progress *progress; /* told of bytes read, by sources that have a size */
+	const atomic_bool *cancel;    /* true ends waiting for data with -ECANCELED; or NULL */
+};
+
+struct ch_source {
+	/* Give all entries to SINK, but not its end. Returns 1 if it turns out only now how the
+	 * image has to be read: begin again, with a sink that has got nothing. */
+	int (*send)(struct ch_source *source, struct ch_sink *sink, struct ch_err *err);
+
+	void (*free)(struct ch_source *source);
+
+	uint64_t devices; /* left out by the last send */
+
+	/* What the image says about itself, apart from its files: an OCI configuration
+	 * (image-spec, config.md). NULL: nothing. Owned. */
+	char *config;
+	size_t config_len;
+
+	uint64_t size; /* bytes that will be read, as the progress is told; 0: not known, and it
+			* is not told */
+};
+
+/* Open an image. Nothing is read but what tells where the rest is.
+ * Errors: -ENOENT etc.; -EINVAL it is not of that format, or damaged; -ENOTSUP the format cannot
+ * be read. */
+int ch_source_open(enum ch_format format, const struct ch_source_how *how,
+		   struct ch_source **ret_source, struct ch_err *err);
+
+/* The same, by format; each in from_NAME.c. */
+int ch_source_dir(const struct ch_source_how *how, struct ch_source **ret_source,
+		  struct ch_err *err);
+int ch_source_image(const struct ch_source_how *how, struct ch_source **ret_source,
+		    struct ch_err *err);
+int ch_source_squash(const struct ch_source_how *how, struct ch_source **ret_source,
+		     struct ch_err *err); /* SIF, too */
+int ch_source_tar(const struct ch_source_how *how, struct ch_source **ret_source,
+		  struct ch_err *err);
+
+static inline void ch_auto_source(struct ch_source **source)
+{
+	if (*source)
+		(*source)->free(*source);
+}
+
+#endif
