@@ -8,6 +8,7 @@ libchconvert_la_SOURCES = \
 	%D%/flatten.c %D%/flatten.h \
 	%D%/format.c %D%/format.h \
 	%D%/from_dir.c \
+	%D%/from_stack.c \
 	%D%/from_tar.c \
 	%D%/layer_write.c %D%/layer_write.h \
 	%D%/orderly.c %D%/orderly.h \
@@ -15,6 +16,9 @@ libchconvert_la_SOURCES = \
 	%D%/paths.c %D%/paths.h \
 	%D%/place.c %D%/place.h \
 	%D%/source.c %D%/source.h \
+	%D%/stack.c %D%/stack.h \
+	%D%/stack_docker.c \
+	%D%/stack_oci.c \
 	%D%/tarindex.c %D%/tarindex.h \
 	%D%/target.c %D%/target.h \
 	%D%/to_dir.c \

@@ -155,12 +155,11 @@ static int set_helper(const char *name, const struct names *names, struct ch_aut
 				"0123456789_.-");
 
 	if (n == 0 || name[n] || n > 100)
-		return ch_err_set(err, -EINVAL, "'%.100s' is no name of a credential helper",
-				  name);
+		return ch_err_set(err, -EINVAL, "'%.100s' is no name of a credential helper", name);
 	ret->helper = strdup(name);
-	ret->server = strdup(names->is_hub	     ? hub_key
+	ret->server = strdup(names->is_hub	    ? hub_key
 			     : names->short_name[0] ? names->short_name
-						     : names->with_port);
+						    : names->with_port);
 	return ret->helper && ret->server ? 0 : ch_err_nomem(err);
 }
 
@@ -173,8 +172,7 @@ static int find(const struct ch_json *doc, const char *host, const char *reposit
 
 	if (make_names(host, &names, err) < 0)
 		return err->code;
-	helper = ch_json_text(
-		look_by_names(ch_json_get(doc, "credHelpers"), &names, NULL, 0));
+	helper = ch_json_text(look_by_names(ch_json_get(doc, "credHelpers"), &names, NULL, 0));
 	if (helper && helper[0])
 		return set_helper(helper, &names, ret, err);
 	entry = find_entry(ch_json_get(doc, "auths"), &names, repository);

@@ -94,11 +94,9 @@ static int fetch(struct ch_registry *registry, struct transfer *t, struct ch_err
 	snprintf(path, sizeof(path), "blobs/%s", t->d->blob->digest);
 	if (ch_registry_url(registry, path, &url, err) < 0)
 		return err->code;
-	x.request = (struct ch_http_request){ .method = "GET",
-					      .url = url,
-					      .from = t->got,
-					      .write = receive,
-					      .write_context = t };
+	x.request = (struct ch_http_request){
+		.method = "GET", .url = url, .from = t->got, .write = receive, .write_context = t
+	};
 	while (t->got < t->d->blob->size) {
 		int again;
 

@@ -12,7 +12,6 @@
 #include "base/err.h"
 #include "registry/secret.h"
 
-
 int ch_file_read(const char *path, size_t max, char **ret_text, size_t *ret_len, struct ch_err *err)
 {
 	ch_auto(fd) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);

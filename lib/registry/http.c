@@ -18,8 +18,8 @@
 
 enum {
 	CONNECT_SECONDS = 20,
-	SILENCE_SECONDS = 60,	/* without any data worth the name; see $CH_REGY_TIMEOUT */
-	SLOWEST = 10,		/* bytes a second that are worth it */
+	SILENCE_SECONDS = 60,	  /* without any data worth the name; see $CH_REGY_TIMEOUT */
+	SLOWEST = 10,		  /* bytes a second that are worth it */
 	HEADERS_MAX = 256 * 1024, /* bytes of all headers of an answer */
 	HEADER_MAX = 16 * 1024,
 	BUFFER = 512 * 1024,
@@ -139,8 +139,8 @@ static size_t on_header(char *line, size_t size, size_t n, void *data)
 	(void)line;
 	x->headers += size * n;
 	if (x->headers > HEADERS_MAX) {
-		x->code = ch_err_set(x->err, -EPROTO, "the answer has more than %d bytes of headers",
-				     HEADERS_MAX);
+		x->code = ch_err_set(x->err, -EPROTO,
+				     "the answer has more than %d bytes of headers", HEADERS_MAX);
 		return 0;
 	}
 	return size * n;
@@ -163,8 +163,7 @@ static int begin_body(struct exchange *x)
 	if (curl_easy_header(x->http->easy, "Content-Range", 0, CURLH_HEADER, -1, &h) !=
 		    CURLHE_OK ||
 	    sscanf(h->value, "bytes %llu-", &start) != 1 || start != x->request->from)
-		return ch_err_set(x->err, -EPROTO,
-				  "other bytes were sent than those from %llu on",
+		return ch_err_set(x->err, -EPROTO, "other bytes were sent than those from %llu on",
 				  (unsigned long long)x->request->from);
 	return 0;
 }
@@ -505,8 +504,7 @@ int ch_http_do(struct ch_http *http, const struct ch_http_request *request,
 
 	ch_http_answer_done(ret);
 	ret->text = CH_BUF_INIT(request->text_max ? request->text_max : CH_HTTP_TEXT_MAX);
-	if (ch_url_parse(request->url, &url, err) < 0 ||
-	    make_headers(request, &headers, err) < 0)
+	if (ch_url_parse(request->url, &url, err) < 0 || make_headers(request, &headers, err) < 0)
 		return err->code;
 	curl_easy_reset(http->easy);
 	set_rest(http, &url);

@@ -21,8 +21,9 @@
 struct ch_err;
 struct ch_http;
 
-#define CH_HTTP_TEXT_MAX (64 * 1024) /* bytes of an answer that is not data, if nothing else is
-				      * said */
+#define CH_HTTP_TEXT_MAX                                                                           \
+	(64 * 1024) /* bytes of an answer that is not data, if nothing else is                     \
+		     * said */
 
 struct ch_http_options {
 	bool no_verify;		   /* of certificates */

@@ -250,8 +250,8 @@ static int base_url(const struct ch_registry_shared *s, enum protocol protocol, 
 }
 
 /* GET /v2/, whatever the answer is */
-static int knock(struct ch_registry *registry, enum protocol protocol, struct ch_http_answer *answer,
-		 struct ch_err *err)
+static int knock(struct ch_registry *registry, enum protocol protocol,
+		 struct ch_http_answer *answer, struct ch_err *err)
 {
 	ch_auto(str) char *url = NULL;
 	struct ch_exchange x = { .http = registry->http, .request.method = "GET" };
@@ -326,7 +326,8 @@ static bool is_home(const struct ch_registry *registry, enum protocol protocol, 
 	       ch_url_is_same_server(base, url);
 }
 
-/* Once, with the authorization that there is; a better one is got if that is not enough: *ret_again */
+/* Once, with the authorization that there is; a better one is got if that is not enough: *ret_again
+ */
 static int send_once(struct ch_registry *registry, enum protocol protocol, struct ch_exchange *x,
 		     struct ch_http_answer *ret, bool *ret_again, struct ch_err *err)
 {

@@ -117,8 +117,8 @@ static int read_answer(const struct ch_http_answer *answer, char **ret_header,
 	const char *token;
 	long long seconds;
 
-	if (ch_json_parse(answer->text.data ? answer->text.data : "", answer->text.len, &doc,
-			  err) < 0)
+	if (ch_json_parse(answer->text.data ? answer->text.data : "", answer->text.len, &doc, err) <
+	    0)
 		return err->code;
 	token = ch_json_text(ch_json_get(doc, "token"));
 	if (!token || !token[0])

@@ -134,8 +134,8 @@ int ch_trust_registry(struct ch_trust *trust, const char *registry, struct ch_er
 	trust->certs = CH_BUF_INIT(CERTS_MAX);
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]) && rc == 0; i++)
 		if (!places[i].is_home || (home && home[0]))
-			rc = add_from(trust, places[i].is_home ? home : "", places[i].sub,
-				      registry, err);
+			rc = add_from(trust, places[i].is_home ? home : "", places[i].sub, registry,
+				      err);
 	return rc < 0 ? rc : 0;
 }
 

@@ -27,8 +27,7 @@ static void ch_auto_curl_text(char **text)
 /* What is in the query may be secret. */
 static int bad(const char *text, const char *why, struct ch_err *err)
 {
-	return ch_err_set(err, -EINVAL, "URL '%.*s': %s", (int)strcspn(text, "?"), text,
-			  why);
+	return ch_err_set(err, -EINVAL, "URL '%.*s': %s", (int)strcspn(text, "?"), text, why);
 }
 
 /* ret_u: curl's */
