@@ -27,7 +27,7 @@ struct state {
 	int self;	  /* uppermost layer that has it, or whites it out */
 	struct low selfs; /* lowest one so far */
 	int below;	  /* uppermost one that hides what lower ones have below it */
-	int kids;	  /* uppermost one that put something below it */
+	int kids;	  /* uppermost one that made it a directory, or put something below it */
 	struct low names; /* lowest one so far that names something below it */
 	bool is_dir;	  /* in the lowest layer it is a directory */
 	bool is_sent;	  /* in the lowest layer it is a file that was passed on */
@@ -432,9 +432,10 @@ static int send_dir_of(struct ch_flatten *f, uint32_t node, struct ch_err *err)
 	if (dir != CH_PATHS_ROOT && (hider == CH_PATHS_NONE || f->states[dir].self > f->layer))
 		dir = f->paths.nodes[dir].parent;
 	s = &f->states[dir];
-	if (dir == CH_PATHS_ROOT || s->self != NO_LAYER || s->kids != NO_LAYER)
+	if (dir == CH_PATHS_ROOT || s->kids != NO_LAYER)
 		return 0;
 	s->kids = f->layer;
+	claim_above(f, dir, true);
 	return send_as(f, &entry, dir, CH_PATHS_NONE, err);
 }
 
@@ -528,6 +529,8 @@ static int add_file(struct ch_flatten *f, const struct ch_entry *e, uint32_t nod
 	if (S_ISLNK(e->mode) && !(f->states[node].link = strdup(e->target)))
 		return ch_err_nomem(err);
 	f->states[node].is_sent = is_sent && !is_dir;
+	if (is_sent && is_dir && f->states[node].kids == NO_LAYER)
+		f->states[node].kids = f->layer;
 	if (is_sent)
 		return send_as(f, e, node, wishes, err);
 	if (wishes == CH_PATHS_NONE)

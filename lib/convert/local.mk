@@ -3,6 +3,7 @@ if IMAGE
 noinst_LTLIBRARIES += libchconvert.la
 libchconvert_la_SOURCES = \
 	%D%/bundle.c %D%/bundle.h \
+	%D%/bundle_write.c %D%/bundle_write.h \
 	%D%/convert.c %D%/convert.h \
 	%D%/filter.c %D%/filter.h \
 	%D%/flatten.c %D%/flatten.h \
@@ -23,6 +24,7 @@ libchconvert_la_SOURCES = \
 	%D%/target.c %D%/target.h \
 	%D%/to_dir.c \
 	%D%/to_image.c \
+	%D%/to_layout.c \
 	%D%/to_squash.c \
 	%D%/to_tar.c
 libchconvert_la_CPPFLAGS = $(AM_CPPFLAGS)
