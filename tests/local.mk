@@ -184,10 +184,10 @@ if IMAGE
 # Made only when somebody asks for them.
 EXTRA_PROGRAMS += \
 	%D%/bench/cache_tool \
-	%C%_fuzz_fuzz_layer_LDADD = libcharchive.la $(LDADD) \
-	%C%_lib_registry_tool_LDADD = libchregistry.la libchrt.la libchjsonout.la \
 	%D%/bench/squash_tool \
 	%D%/lib/registry_tool
+%C%_lib_registry_tool_LDADD = libchregistry.la libchrt.la libchjsonout.la
+%C%_fuzz_fuzz_layer_LDADD = libcharchive.la $(LDADD)
 %C%_fuzz_fuzz_unpack_tar_LDADD = libcharchive.la $(LDADD)
 if UNIT
 %C%_libtest_la_SOURCES += %D%/unit/cache_trees.c %D%/unit/cache_trees.h
