@@ -113,65 +113,61 @@ static void of_several_headers_the_best_counts(void **state)
 #define ME  "{\"auth\": \"bWU6cHc=\"}"
 #define YOU "{\"auth\": \"eW91OnB3Mjp4\"}"
 
+static const struct {
+	const char *text, *host, *repository, *user, *secret, *helper, *server;
+} stored[] = {
+	{ "{}", "a:5000", "b", NULL, NULL, NULL, NULL },
+	{ "{\"auths\": {\"a:5000\": " ME "}}", "a:5000", "b", "me", "pw", NULL, NULL },
+	{ "{\"auths\": {\"a:5000\": " ME "}}", "a:5001", "b", NULL, NULL, NULL, NULL },
+	{ "{\"auths\": {\"a\": " ME "}}", "a:5000", "b", NULL, NULL, NULL, NULL },
+	{ "{\"auths\": {\"a\": " ME "}}", "a:443", "b", "me", "pw", NULL, NULL },
+	{ "{\"auths\": {\"a:443\": " ME "}}", "a:443", "b", "me", "pw", NULL, NULL },
+	{ "{\"auths\": {\"https://a/v1/\": " ME "}}", "a:443", "b", "me", "pw", NULL, NULL },
+	{ "{\"auths\": {\"http://a:5000\": " ME "}}", "a:5000", "b", "me", "pw", NULL, NULL },
+	{ "{\"auths\": {\"https://ab/\": " ME "}}", "a:443", "b", NULL, NULL, NULL, NULL },
+	/* More of the path is better; parts of names do not count. */
+	{ "{\"auths\": {\"a/b\": " YOU ", \"a\": " ME "}}", "a:443", "b/c", "you", "pw2:x", NULL,
+	  NULL },
+	{ "{\"auths\": {\"a/b\": " YOU ", \"a\": " ME "}}", "a:443", "bc", "me", "pw", NULL, NULL },
+	{ "{\"auths\": {\"a/b/c\": " YOU ", \"a/b\": " ME "}}", "a:443", "b/c", "you", "pw2:x",
+	  NULL, NULL },
+	/* Docker Hub */
+	{ "{\"auths\": {\"https://index.docker.io/v1/\": " ME "}}", "registry-1.docker.io:443",
+	  "library/x", "me", "pw", NULL, NULL },
+	{ "{\"auths\": {\"docker.io\": " ME "}}", "registry-1.docker.io:443", "x/y", "me", "pw",
+	  NULL, NULL },
+	{ "{\"auths\": {\"docker.io/x\": " YOU ", \"docker.io\": " ME "}}",
+	  "registry-1.docker.io:443", "x/y", "you", "pw2:x", NULL, NULL },
+	/* Other forms */
+	{ "{\"auths\": {\"a\": {\"username\": \"u\", \"password\": \"p\"}}}", "a:443", "b", "u",
+	  "p", NULL, NULL },
+	{ "{\"auths\": {\"a\": {\"auth\": \"bWU6\", \"identitytoken\": \"t\"}}}", "a:443", "b", "",
+	  "t", NULL, NULL },
+	/* Helpers */
+	{ "{\"credHelpers\": {\"a\": \"h\"}, \"auths\": {\"a\": " ME "}}", "a:443", "b", NULL, NULL,
+	  "h", "a" },
+	{ "{\"credsStore\": \"s\", \"auths\": {\"a\": {}}}", "a:443", "b", NULL, NULL, "s", "a" },
+	{ "{\"credsStore\": \"s\"}", "a:5000", "b", NULL, NULL, "s", "a:5000" },
+	{ "{\"credsStore\": \"s\", \"auths\": {\"a\": " ME "}}", "a:443", "b", "me", "pw", NULL,
+	  NULL },
+	{ "{\"credsStore\": \"s\"}", "registry-1.docker.io:443", "x", NULL, NULL, "s",
+	  "https://index.docker.io/v1/" },
+};
+
 static void credentials_are_found(void **state)
 {
 	(void)state;
-	static const struct {
-		const char *text, *host, *repository, *user, *secret, *helper, *server;
-	} cases[] = {
-		{ "{}", "a:5000", "b", NULL, NULL, NULL, NULL },
-		{ "{\"auths\": {\"a:5000\": " ME "}}", "a:5000", "b", "me", "pw", NULL, NULL },
-		{ "{\"auths\": {\"a:5000\": " ME "}}", "a:5001", "b", NULL, NULL, NULL, NULL },
-		{ "{\"auths\": {\"a\": " ME "}}", "a:5000", "b", NULL, NULL, NULL, NULL },
-		{ "{\"auths\": {\"a\": " ME "}}", "a:443", "b", "me", "pw", NULL, NULL },
-		{ "{\"auths\": {\"a:443\": " ME "}}", "a:443", "b", "me", "pw", NULL, NULL },
-		{ "{\"auths\": {\"https://a/v1/\": " ME "}}", "a:443", "b", "me", "pw", NULL,
-		  NULL },
-		{ "{\"auths\": {\"http://a:5000\": " ME "}}", "a:5000", "b", "me", "pw", NULL,
-		  NULL },
-		{ "{\"auths\": {\"https://ab/\": " ME "}}", "a:443", "b", NULL, NULL, NULL, NULL },
-		/* More of the path is better; parts of names do not count. */
-		{ "{\"auths\": {\"a/b\": " YOU ", \"a\": " ME "}}", "a:443", "b/c", "you", "pw2:x",
-		  NULL, NULL },
-		{ "{\"auths\": {\"a/b\": " YOU ", \"a\": " ME "}}", "a:443", "bc", "me", "pw", NULL,
-		  NULL },
-		{ "{\"auths\": {\"a/b/c\": " YOU ", \"a/b\": " ME "}}", "a:443", "b/c", "you",
-		  "pw2:x", NULL, NULL },
-		/* Docker Hub */
-		{ "{\"auths\": {\"https://index.docker.io/v1/\": " ME "}}",
-		  "registry-1.docker.io:443", "library/x", "me", "pw", NULL, NULL },
-		{ "{\"auths\": {\"docker.io\": " ME "}}", "registry-1.docker.io:443", "x/y", "me",
-		  "pw", NULL, NULL },
-		{ "{\"auths\": {\"docker.io/x\": " YOU ", \"docker.io\": " ME "}}",
-		  "registry-1.docker.io:443", "x/y", "you", "pw2:x", NULL, NULL },
-		/* Other forms */
-		{ "{\"auths\": {\"a\": {\"username\": \"u\", \"password\": \"p\"}}}", "a:443", "b",
-		  "u", "p", NULL, NULL },
-		{ "{\"auths\": {\"a\": {\"auth\": \"bWU6\", \"identitytoken\": \"t\"}}}", "a:443",
-		  "b", "", "t", NULL, NULL },
-		/* Helpers */
-		{ "{\"credHelpers\": {\"a\": \"h\"}, \"auths\": {\"a\": " ME "}}", "a:443", "b",
-		  NULL, NULL, "h", "a" },
-		{ "{\"credsStore\": \"s\", \"auths\": {\"a\": {}}}", "a:443", "b", NULL, NULL, "s",
-		  "a" },
-		{ "{\"credsStore\": \"s\"}", "a:5000", "b", NULL, NULL, "s", "a:5000" },
-		{ "{\"credsStore\": \"s\", \"auths\": {\"a\": " ME "}}", "a:443", "b", "me", "pw",
-		  NULL, NULL },
-		{ "{\"credsStore\": \"s\"}", "registry-1.docker.io:443", "x", NULL, NULL, "s",
-		  "https://index.docker.io/v1/" },
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(stored); i++) {
 		ch_auto(authfile_answer) struct ch_authfile_answer a = { 0 };
 		struct ch_err err;
 
-		if (ch_authfile_find(cases[i].text, strlen(cases[i].text), cases[i].host,
-				     cases[i].repository, &a, &err) < 0)
-			fail_msg("%s: %s", cases[i].text, err.msg);
-		same(a.credentials.user, cases[i].user);
-		same(a.credentials.secret, cases[i].secret);
-		same(a.helper, cases[i].helper);
-		same(a.server, cases[i].server);
+		if (ch_authfile_find(stored[i].text, strlen(stored[i].text), stored[i].host,
+				     stored[i].repository, &a, &err) < 0)
+			fail_msg("%s: %s", stored[i].text, err.msg);
+		same(a.credentials.user, stored[i].user);
+		same(a.credentials.secret, stored[i].secret);
+		same(a.helper, stored[i].helper);
+		same(a.server, stored[i].server);
 	}
 }
 
