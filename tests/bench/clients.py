@@ -16,7 +16,8 @@ class ChImage:
         os.chown(os.path.dirname(storage), user.pw_uid, user.pw_gid)
         self.env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "CH_IMAGE_STORAGE": storage,
                     "USER": user.pw_name, "LOGNAME": user.pw_name, "LC_ALL": "C",
-                    "HOME": os.path.dirname(storage), "EMAIL": "x@localhost"}
+                    "HOME": os.path.dirname(storage), "GIT_AUTHOR_NAME": "x",
+                    "GIT_COMMITTER_NAME": "x", "EMAIL": "x@localhost"}
 
     def call(self, *words):
         return timed([self.program, *words], self.user, env=self.env, cwd="/")
