@@ -12,6 +12,7 @@
 #include "build/copy.h"
 #include "dockerfile/ignore.h"
 #include "hash/hash.h"
+#include "sys/owner.h"
 
 /* What the instruction says, expanded. */
 struct words {
@@ -127,21 +128,18 @@ static int expand(struct ch_step *step, struct words *w)
 
 /* The hash of the files is a part of the key if they are the context's. Those of stages and
  * images are known by their state, and the step has begun. */
-int ch_step_copy(struct ch_step *step, const struct ch_copy_plan *plan,
-		 const struct ch_context *context)
+int ch_step_copy(struct ch_step *step, const struct ch_copy_plan *plan)
 {
-	bool has_begun = context->is_image;
 	uint8_t hash[CH_SHA256_BYTES];
 	struct ch_err err;
-	int rc = 0;
+	int rc;
 
-	if (!has_begun && step->job->build->shelf.cache) {
+	if (step->job->build->shelf.cache) {
 		if (ch_copy_hash(plan, &step->job->hashes, hash, &err) < 0)
 			return ch_step_fail(step, &err);
 		ch_key_add(&step->key, hash, sizeof(hash));
 	}
-	if (!has_begun)
-		rc = ch_step_begin(step);
+	rc = ch_step_begin(step);
 	if (rc == 0)
 		rc = ch_step_ready(step);
 	if (rc != 0)
@@ -149,6 +147,39 @@ int ch_step_copy(struct ch_step *step, const struct ch_copy_plan *plan,
 	if (ch_copy_execute(plan, step->stage->draft.root, &err) < 0)
 		return ch_step_fail(step, &err);
 	return ch_step_end(step, true);
+}
+
+/* A copy from an image. */
+struct transfer {
+	const struct ch_copy_request *request;
+	int root; /* where to */
+};
+
+static int transfer(void *data, struct ch_err *err)
+{
+	const struct transfer *t = data;
+	ch_auto(copy_plan) struct ch_copy_plan plan = { 0 };
+	int rc = ch_copy_plan(t->request, &plan, err);
+
+	return rc < 0 ? rc : ch_copy_execute(&plan, t->root, err);
+}
+
+/* The step has begun. */
+static int copy_of_image(struct ch_step *step, const struct ch_copy_request *request)
+{
+	struct ch_err err;
+	int rc = ch_step_ready(step);
+
+	if (rc != 0)
+		return rc < 0 ? rc : 0;
+
+	struct transfer t = { request, step->stage->draft.root };
+
+	rc = transfer(&t, &err);
+	/* Commands, as root, have made files that nobody may read. */
+	if (rc == -EACCES)
+		rc = ch_as_owner(transfer, &t, &err);
+	return rc < 0 ? ch_step_fail(step, &err) : ch_step_end(step, true);
 }
 
 static int execute(struct ch_step *step, struct words *w, const struct ch_context *context)
@@ -172,9 +203,11 @@ static int execute(struct ch_step *step, struct words *w, const struct ch_contex
 	};
 	struct ch_err err;
 
+	if (context->is_image)
+		return copy_of_image(step, &request);
 	if (ch_copy_plan(&request, &plan, &err) < 0)
 		return ch_step_fail(step, &err);
-	return ch_step_copy(step, &plan, context);
+	return ch_step_copy(step, &plan);
 }
 
 /* From a stage or an image: its files are not needed to know whether the result is. */

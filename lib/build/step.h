@@ -101,10 +101,8 @@ static inline void ch_auto_step_source(struct ch_step_source *source)
 /* For notes of copies: LINE is a warning. SHELF: struct ch_shelf. */
 void ch_step_warn(void *shelf, const char *line);
 
-/* Copy by PLAN from CONTEXT: begin (unless CONTEXT is an image: that was done before it was
- * opened), copy, and end. */
-int ch_step_copy(struct ch_step *step, const struct ch_copy_plan *plan,
-		 const struct ch_context *context);
+/* Copy by PLAN from the context: begin, copy, and end. */
+int ch_step_copy(struct ch_step *step, const struct ch_copy_plan *plan);
 
 /* ---- instructions ------------------------------------------------------------------------- */
 
