@@ -126,7 +126,7 @@ grown in 3 instructions: y' --build-arg n=1 -t y .
 	grep -q '^ch-image: error: Dockerfile:3:1: RUN: ' "$ctx/log"
 	via+=(CH_LOG_FESTOON=)
 	img build -t x .
-	[[ $(grep -E '^[0-9]+ 20[0-9T:-]+[+-][0-9]{4}    1\* FROM tiny' "$ctx/log") ]] || fail "$(cat "$ctx/log")"
+	grep -qE '^[0-9]+ 20[0-9T:-]+[+-][0-9]{4}    1\* FROM tiny' "$ctx/log" || fail "$(cat "$ctx/log")"
 	via+=("CH_LOG_FILE=$ctx/no/log")
 	img build -t x .
 	[[ $stderr == *'  2* RUN'* ]] || fail "$stderr"
