@@ -72,6 +72,7 @@ unit_tests_image = \
 	%D%/unit/test_dockerfile_errors \
 	%D%/unit/test_dockerfile_subst \
 	%D%/unit/test_dockerfile_tree \
+	%D%/unit/test_flatten \
 	%D%/unit/test_hash \
 	%D%/unit/test_ignore \
 	%D%/unit/test_layer \

@@ -125,6 +125,7 @@ static int adopt(struct ch_stage *stage, const struct ch_ref *base, int root, st
 	ch_auto(str) char *text = NULL;
 	struct ch_cache_state state;
 	struct ch_placed placed = CH_PLACED_INIT;
+	bool can_be_lost = false;
 	int rc = go_to_root(stage, err);
 
 	if (rc < 0)
@@ -143,7 +144,8 @@ static int adopt(struct ch_stage *stage, const struct ch_ref *base, int root, st
 	if (rc == 0)
 		rc = ch_cache_branch_set(stage->shelf->cache, base->text, &stage->commit, err);
 	if (rc == 0)
-		rc = ch_placed_note(stage->shelf->store, base, root, &stage->commit, err);
+		rc = ch_placed_note(stage->shelf->store, base, root, &stage->commit, &can_be_lost,
+				    err);
 	ch_placed_done(&placed);
 	return rc;
 }
@@ -158,7 +160,8 @@ static int find_base(struct ch_stage *stage, const struct ch_ref *base, struct c
 
 	if (rc <= 0)
 		return rc;
-	if (!ch_placed_is_at(shelf->store, base, &found) && ch_store_has(shelf->store, base))
+	if (ch_placed_at(shelf->store, base, &found) == CH_PLACED_ELSEWHERE &&
+	    ch_store_has(shelf->store, base))
 		return 0;
 	rc = go_to(stage, &found, err);
 	return rc < 0 ? rc : 1;
@@ -334,6 +337,37 @@ int ch_stage_keep(struct ch_stage *stage, const char *text, bool files, struct c
 /* ---- end ---------------------------------------------------------------------------------------
  */
 
+/* Is the image in storage already? */
+static bool is_placed(const struct ch_stage *stage)
+{
+	if (stage->is_ready)
+		return false;
+	switch (ch_placed_at(stage->shelf->store, &stage->ref, &stage->commit)) {
+	case CH_PLACED_THERE:
+		return true;
+	case CH_PLACED_IN_DOUBT:
+		say(stage->shelf, "made just before the machine stopped: making it again");
+		return false;
+	case CH_PLACED_ELSEWHERE:
+		break;
+	}
+	return false;
+}
+
+/* What is in the cache need not be on the disk a second time. */
+static int place(struct ch_stage *stage, struct ch_err *err)
+{
+	const struct ch_shelf *shelf = stage->shelf;
+	struct ch_draft *draft = &stage->draft;
+	int rc = ch_store_write_meta(draft->root, &stage->meta, err);
+
+	draft->can_be_lost = shelf->cache;
+	if (rc == 0 && shelf->cache)
+		rc = ch_placed_note(shelf->store, &stage->ref, draft->root, &stage->commit,
+				    &draft->can_be_lost, err);
+	return rc == 0 ? ch_draft_commit(draft, err) : rc;
+}
+
 int ch_stage_finish(struct ch_stage *stage, struct ch_err *err)
 {
 	const struct ch_shelf *shelf = stage->shelf;
@@ -343,18 +377,12 @@ int ch_stage_finish(struct ch_stage *stage, struct ch_err *err)
 		return 0;
 	if (shelf->cache)
 		rc = ch_cache_branch_set(shelf->cache, stage->ref.text, &stage->commit, err);
-	if (rc == 0 && !stage->is_ready &&
-	    ch_placed_is_at(shelf->store, &stage->ref, &stage->commit))
+	if (rc == 0 && shelf->cache && is_placed(stage))
 		return 0;
 	if (rc == 0)
 		rc = ch_stage_ready(stage, err);
 	if (rc == 0)
-		rc = ch_store_write_meta(stage->draft.root, &stage->meta, err);
-	if (rc == 0)
-		rc = ch_draft_commit(&stage->draft, err);
-	if (rc == 0 && shelf->cache)
-		rc = ch_placed_note(shelf->store, &stage->ref, stage->draft.root, &stage->commit,
-				    err);
+		rc = place(stage, err);
 	stage->is_finished = rc == 0;
 	return rc;
 }

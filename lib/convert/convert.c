@@ -9,21 +9,56 @@
 #include "base/err.h"
 #include "base/progress.h"
 #include "convert/filter.h"
+#include "oci/image_meta.h"
 #include "oci/meta.h"
 
 /* Once may not be enough: a source may find out on the way how it has to be read, and each time
  * something more. */
 enum { TRIES = 100 };
 
-/* What the image says about itself. What cannot be understood, it has not said. */
-static int read_meta(const struct ch_filter *filter, struct ch_oci_meta *ret, struct ch_err *err)
-{
-	const char *text = filter->texts[CH_FILTER_METADATA];
+/* ---- what the image says about itself ------------------------------------------------------ */
 
-	if (!text || ch_oci_meta_parse(text, filter->lens[CH_FILTER_METADATA], ret, err) == 0)
-		return 0;
-	return err->code == -ENOMEM ? -ENOMEM : 0;
+/* As files, for formats that have nothing else, and for ch-run. What a layer has there, is old. */
+static int put_meta(struct ch_filter *filter, const struct ch_oci_meta *meta, struct ch_err *err)
+{
+	ch_auto(str) char *json = NULL;
+	ch_auto(str) char *environment = NULL;
+
+	if (ch_oci_meta_print(meta, &json, err) < 0 ||
+	    ch_oci_meta_environment(meta, &environment, err) < 0 ||
+	    ch_filter_put(filter, CH_FILTER_METADATA_PATH, json, strlen(json), err) < 0)
+		return err->code;
+	return ch_filter_put(filter, "ch/environment", environment, strlen(environment), err);
 }
+
+/* It has a configuration. */
+static int take_config(struct ch_filter *filter, const struct ch_source *source,
+		       struct ch_oci_meta *ret, struct ch_err *err)
+{
+	if (ch_oci_image_meta(source->config, source->config_len, ret, err) < 0)
+		return ch_err_in(err, "configuration");
+	if (ch_filter_put(filter, CH_FILTER_CONFIG_PATH, source->config, source->config_len, err) <
+	    0)
+		return err->code;
+	return put_meta(filter, ret, err);
+}
+
+/* It has files only: ours, or one that another tool has left. What cannot be understood, it has
+ * not said. */
+static int take_files(const struct ch_filter *filter, struct ch_oci_meta *ret, struct ch_err *err)
+{
+	const char *ours = filter->texts[CH_FILTER_METADATA];
+	const char *pulled = filter->texts[CH_FILTER_CONFIG];
+	int rc = 0;
+
+	if (ours)
+		rc = ch_oci_meta_parse(ours, filter->lens[CH_FILTER_METADATA], ret, err);
+	else if (pulled)
+		rc = ch_oci_image_meta(pulled, filter->lens[CH_FILTER_CONFIG], ret, err);
+	return rc == -ENOMEM ? rc : 0;
+}
+
+/* ---- the whole ---------------------------------------------------------------------------- */
 
 /* One try. Returns 1 if it has to be repeated. */
 static int try(const struct ch_convert *c, struct ch_source *source, struct ch_target *target,
@@ -46,8 +81,9 @@ static int try(const struct ch_convert *c, struct ch_source *source, struct ch_t
 	rc = source->send(source, &filter.sink, err);
 	if (rc != 0)
 		return rc;
-	if (ch_filter_end(&filter, err) < 0 || read_meta(&filter, &meta, err) < 0 ||
-	    ch_target_commit(target, &meta, err) < 0)
+	rc = source->config ? take_config(&filter, source, &meta, err)
+			    : take_files(&filter, &meta, err);
+	if (rc < 0 || ch_filter_end(&filter, err) < 0 || ch_target_commit(target, &meta, err) < 0)
 		return err->code;
 	ret->devices = source->devices + filter.devices;
 	return 0;

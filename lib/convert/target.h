@@ -35,8 +35,10 @@ struct ch_target;
  * all zero at first, is one target. */
 struct ch_target_kind {
 	size_t size;
-	bool is_dir;   /* what is made is a directory; else a file */
-	bool is_named; /* it is not at a path: the kind itself makes it appear */
+	bool is_dir;	/* what is made is a directory; else a file */
+	bool is_layout; /* a directory that is an OCI layout is replaced, not one that is an
+			   image */
+	bool is_named;	/* it is not at a path: the kind itself makes it appear */
 
 	/* Begin. ret_sink: borrowed */
 	int (*begin)(struct ch_target *target, struct ch_sink **ret_sink, struct ch_err *err);
@@ -76,7 +78,10 @@ static inline void ch_auto_target(struct ch_target **target)
 
 /* The kinds; each in to_NAME.c. */
 extern const struct ch_target_kind ch_target_dir;
+extern const struct ch_target_kind ch_target_docker_archive;
 extern const struct ch_target_kind ch_target_image;
+extern const struct ch_target_kind ch_target_oci;
+extern const struct ch_target_kind ch_target_oci_archive;
 extern const struct ch_target_kind ch_target_squash;
 extern const struct ch_target_kind ch_target_tar;
 

@@ -103,25 +103,35 @@ start_registry()
 	registry=127.0.0.1:$port
 }
 
-# launch_python PROGRAM ARGS...: see fault_proxy.py; sets $port and $log
+# launch_python PROGRAM [OPTION]... -- UPSTREAM [FAULT]...: see fault_proxy.py; sets $port and $log
 launch_python()
 {
-	local program=$1 name=proxy$RANDOM
+	local program=$1 name=proxy$RANDOM options=()
 
+	shift
+	while [[ $1 != -- ]]; do
+		options+=("$1")
+		shift
+	done
 	shift
 	log=$servers/$name.requests
 	: >"$log"
-	launch "$name" python3 "$top/tests/lib/$program" --log "$log" "$servers/$name.port" "$@"
+	launch "$name" python3 "$top/tests/lib/$program" --log "$log" "${options[@]}" \
+		"$servers/$name.port" "$@"
 	wait_port cat "$servers/$name.port" 2>/dev/null
 }
 
 start_token_registry()
 {
-	local upstream=$1 port log
+	local upstream=$1 port log options=()
 
 	shift
+	while (($#)) && [[ $1 != -- ]]; do
+		options+=("$1")
+		shift
+	done
 	servers_dir
-	launch_python token_server.py "$upstream" "$@" || return
+	launch_python token_server.py "${options[@]}" -- "$upstream" "${@:2}" || return
 	registry=127.0.0.1:$port registry_log=$log
 }
 
@@ -136,7 +146,7 @@ start_proxy()
 		tls=(--cert "$registry_cert" --key "$registry_key")
 		shift
 	fi
-	launch_python fault_proxy.py "${tls[@]}" "$upstream" "$@" || return
+	launch_python fault_proxy.py "${tls[@]}" -- "$upstream" "$@" || return
 	proxy=127.0.0.1:$port proxy_log=$log
 }
 
