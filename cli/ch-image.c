@@ -3,6 +3,7 @@
  *
  * Options may be in front of the sub-command, and behind it. What is printed on standard
  * output was asked for; messages go to standard error. */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,6 +38,10 @@ static const struct ch_image_verb verbs[] = {
 	{ "modify", "SRC DST [SCRIPT]", "make an image of another one by commands", 2, 3,
 	  ch_image_modify_options, sizeof(struct ch_image_build), ch_image_modify,
 	  ch_image_build_done },
+	{ "pull", "IMAGE [DEST]", "get an image from its registry", 1, 2, ch_image_pull_table,
+	  sizeof(struct ch_image_pull), ch_image_pull, NULL },
+	{ "push", "IMAGE [DEST]", "send an image to a registry", 1, 2, ch_image_push_table,
+	  sizeof(struct ch_image_push), ch_image_push, NULL },
 	{ "reset", "", "delete everything from storage", 0, 0, NULL, sizeof(struct ch_image_common),
 	  ch_image_reset, NULL },
 	{ "undelete", "IMAGE", "bring back a deleted image from the build cache", 1, 1, NULL,
@@ -268,6 +273,9 @@ int main(int argc, char **argv)
 	struct ch_err err;
 	int code = 0, first;
 
+	/* A limit on the size of files gives an error as a full disk does. Commands in images have
+	 * the signal as usual. */
+	signal(SIGXFSZ, SIG_IGN);
 	ch_image_log_begin(&common);
 	if (argc == 1) {
 		usage(stderr);

@@ -39,6 +39,8 @@ int ch_image_gestalt(void *settings, int argc, char **argv, struct ch_err *err);
 int ch_image_import(void *settings, int argc, char **argv, struct ch_err *err);
 int ch_image_list(void *settings, int argc, char **argv, struct ch_err *err);
 int ch_image_modify(void *settings, int argc, char **argv, struct ch_err *err);
+int ch_image_pull(void *settings, int argc, char **argv, struct ch_err *err);
+int ch_image_push(void *settings, int argc, char **argv, struct ch_err *err);
 int ch_image_reset(void *settings, int argc, char **argv, struct ch_err *err);
 int ch_image_undelete(void *settings, int argc, char **argv, struct ch_err *err);
 

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +19,8 @@
 #include "dockerfile/err.h"
 #include "image.h"
 #include "image_cache.h"
+#include "image_registry.h"
+#include "image_signals.h"
 #include "image_log.h"
 #include "rt/start.h"
 #include "store/store.h"
@@ -153,6 +154,7 @@ static int run(const struct ch_image_build *set, const struct ch_image_source *s
 	ch_auto(cache) struct ch_cache *cache = NULL;
 	ch_auto(force) struct ch_force force = { 0 };
 	struct ch_df_err df_err = { 0 };
+	struct ch_pull_options pull;
 	long start_s;
 
 	if (read_force(set, &force, err) < 0 || ch_start_timeout(&start_s, err) < 0 ||
@@ -160,7 +162,9 @@ static int run(const struct ch_image_build *set, const struct ch_image_source *s
 	    ch_image_cache(&set->common, store, &cache, err) < 0)
 		return err->code;
 
-	const struct ch_build build = {
+	pull = ch_image_pull_options(&set->common, store);
+
+	struct ch_build build = {
 		.df = df,
 		.file = s->file,
 		.context = s->context,
@@ -179,6 +183,8 @@ static int run(const struct ch_image_build *set, const struct ch_image_source *s
 		.shelf = ch_image_shelf(&set->common, store, cache),
 	};
 
+	build.shelf.pull = &pull;
+
 	int rc = ch_build(&build, &df_err);
 
 	ch_image_log_again();
@@ -192,16 +198,12 @@ static int run(const struct ch_image_build *set, const struct ch_image_source *s
 static int run_to_end(const struct ch_image_build *set, const struct ch_image_source *s,
 		      const struct ch_dockerfile *df, const char *tag, struct ch_err *err)
 {
-	sigset_t ending, before;
+	sigset_t before;
 	int rc;
 
-	sigemptyset(&ending);
-	sigaddset(&ending, SIGINT);
-	sigaddset(&ending, SIGTERM);
-	sigaddset(&ending, SIGHUP);
-	sigprocmask(SIG_BLOCK, &ending, &before);
+	ch_image_signals_hold(&before);
 	rc = run(set, s, df, tag, err);
-	sigprocmask(SIG_SETMASK, &before, NULL);
+	ch_image_signals_release(&before);
 	return rc;
 }
 

@@ -76,6 +76,9 @@ int ch_image_delete(void *settings, int argc, char **argv, struct ch_err *err)
 	if (ch_image_storage(settings, &store, err) < 0 ||
 	    ch_image_cache(settings, store, &cache, err) < 0)
 		return err->code;
+	/* Who deletes wants room. */
+	if (ch_store_drop_spare(store, err) < 0)
+		return err->code;
 	for (int i = 0; i < argc; i++) {
 		int n = delete_glob(store, cache, argv[i], err);
 

@@ -21,10 +21,13 @@
 
 /* ---- common ---------------------------------------------------------------------------------- */
 
+FLAG(ch_image_common, always_download)
+FLAG(ch_image_common, auth)
 FLAG(ch_image_common, debug)
 FLAG(ch_image_common, dependencies)
 FLAG(ch_image_common, help)
 FLAG(ch_image_common, no_lock)
+FLAG(ch_image_common, tls_no_verify)
 FLAG(ch_image_common, version)
 
 #define CACHE(name, mode)                                                                          \
@@ -40,6 +43,16 @@ FLAG(ch_image_common, version)
 CACHE(cache, CH_IMAGE_CACHE_ON)
 CACHE(no_cache, CH_IMAGE_CACHE_OFF)
 CACHE(rebuild, CH_IMAGE_CACHE_REBUILD)
+
+static int set_arch(void *target, const char *value, struct ch_err *err)
+{
+	struct ch_image_common *s = target;
+
+	if (!value[0])
+		return ch_err_set(err, -EINVAL, "ARCH is empty");
+	s->arch = value;
+	return 0;
+}
 
 static int set_cache_large(void *target, const char *value, struct ch_err *err)
 {
@@ -104,6 +117,23 @@ static int set_verbose(void *target, const char *value, struct ch_err *err)
 }
 
 const struct ch_opt ch_image_options[] = {
+	{ "always-download", 0, CH_OPT_RUN, CH_OPT_FLAG, NULL, "download what is there, too",
+	  "When images are pulled, download everything, also what the download cache has; and pull "
+	  "base images again that were pulled. (The command pull always asks the registry which "
+	  "image is the newest one.)",
+	  set_always_download },
+	{ "arch", 'a', CH_OPT_RUN, CH_OPT_VALUE, "ARCH", "pull images for ARCH (default host)",
+	  "Pull images for the architecture ARCH, as registries call it: amd64, arm/v7. host, the "
+	  "default: that of this machine. yolo: what the registry likes best. There is one image "
+	  "of "
+	  "a name in storage, whatever its architecture.",
+	  set_arch },
+	{ "auth", 0, CH_OPT_RUN, CH_OPT_FLAG, NULL, "log in to registries",
+	  "Log in to registries, as push always does, with the name and password of "
+	  "$CH_IMAGE_USERNAME and $CH_IMAGE_PASSWORD, or of the files that docker login and podman "
+	  "login write, or what is typed at the terminal. So does $CH_IMAGE_AUTH, if it is yes. "
+	  "Otherwise nothing is said about who asks.",
+	  set_auth },
 	{ "cache", 0, CH_OPT_RUN, CH_OPT_FLAG, NULL, "use the build cache (default)",
 	  "Use the build cache: what was built before is taken from it, and what is built goes "
 	  "into "
@@ -162,6 +192,10 @@ const struct ch_opt ch_image_options[] = {
 	  "the "
 	  "user's, and not writable for others.",
 	  set_storage },
+	{ "tls-no-verify", 0, CH_OPT_RUN, CH_OPT_FLAG, NULL, "accept any certificate of registries",
+	  "Accept any certificate of registries, and those that speak no TLS at all: whoever is on "
+	  "the way can then read passwords, and change images.",
+	  set_tls_no_verify },
 	{ "verbose", 'v', CH_OPT_RUN, CH_OPT_FLAG, NULL, "print more; may be repeated",
 	  "Print more messages; may be repeated.", set_verbose },
 	{ "version", 'V', CH_OPT_RUN, CH_OPT_FLAG, NULL, "print the version and exit",
@@ -187,8 +221,11 @@ int ch_image_defaults(struct ch_image_common *common, struct ch_err *err)
 	const char *mode = getenv("CH_IMAGE_CACHE");
 	unsigned i = 0;
 
+	const char *auth = getenv("CH_IMAGE_AUTH");
+
 	if (getenv("CH_IMAGE_DEBUG"))
 		common->debug = true;
+	common->auth = auth && strcmp(auth, "yes") == 0;
 	if (default_size("CH_IMAGE_CACHE_LARGE", &common->cache_large, err) < 0 ||
 	    default_size("CH_IMAGE_CACHE_MAX", &common->cache_max, err) < 0)
 		return err->code;
@@ -224,5 +261,64 @@ const struct ch_opt ch_image_list_options[] = {
 	  "Print, instead, the names of images that are not in storage, but in the build cache: "
 	  "ch-image undelete brings them back.",
 	  set_undeletable },
+	{ 0 },
+};
+
+/* ---- pull
+ * ---------------------------------------------------------------------------------------- */
+
+FLAG(ch_image_pull, parse_only)
+
+static int set_last_layer(void *target, const char *value, struct ch_err *err)
+{
+	struct ch_image_pull *s = target;
+
+	return ch_text_u32(value, "N", 1, UINT32_MAX, &s->last_layer, err);
+}
+
+const struct ch_opt ch_image_pull_table[] = {
+	{ "last-layer", 0, CH_OPT_RUN, CH_OPT_VALUE, "N", "unpack the first N layers only",
+	  "Unpack the first N layers only: the image is not complete. For those who want to know "
+	  "what a layer does.",
+	  set_last_layer },
+	{ "parse-only", 0, CH_OPT_RUN, CH_OPT_FLAG, NULL, "print what the reference says, and exit",
+	  "Print the parts of the image reference and exit. Neither registry nor storage is "
+	  "touched.",
+	  set_parse_only },
+	{ 0 },
+};
+
+/* ---- push
+ * ---------------------------------------------------------------------------------------- */
+
+static int set_compress(void *target, const char *value, struct ch_err *err)
+{
+	struct ch_image_push *s = target;
+
+	(void)err;
+	s->compress = value;
+	return 0;
+}
+
+static int set_image(void *target, const char *value, struct ch_err *err)
+{
+	struct ch_image_push *s = target;
+
+	if (!value[0])
+		return ch_err_set(err, -EINVAL, "DIR is empty");
+	s->image = value;
+	return 0;
+}
+
+const struct ch_opt ch_image_push_table[] = {
+	{ "compress", 0, CH_OPT_RUN, CH_OPT_VALUE, "ALG[:LEVEL]",
+	  "compress by gzip (default) or zstd",
+	  "Compress the layer by ALG at LEVEL: gzip (the default), which everybody reads, at 1 to "
+	  "12 (5, which is about what gzip -6 gives); or zstd at 1 to 19 (3), which is faster and "
+	  "smaller. With zstd, the manifest is one of OCI, else one of Docker.",
+	  set_compress },
+	{ "image", 0, CH_OPT_RUN, CH_OPT_VALUE, "DIR", "push the image in directory DIR",
+	  "Push the image in the directory DIR, not one in storage. IMAGE is only its name then.",
+	  set_image },
 	{ 0 },
 };

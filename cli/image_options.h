@@ -24,6 +24,8 @@ struct ch_image_common {
 	uint32_t verbose, quiet;
 	bool is_later; /* behind the sub-command, verbose and quiet are counted anew */
 	bool debug, help, version, dependencies;
+	const char *arch; /* NULL: not given */
+	bool auth, tls_no_verify, always_download;
 };
 
 extern const struct ch_opt ch_image_options[];
@@ -37,6 +39,22 @@ struct ch_image_list {
 };
 
 extern const struct ch_opt ch_image_list_options[];
+
+struct ch_image_pull {
+	struct ch_image_common common;
+	uint32_t last_layer; /* 0: all */
+	bool parse_only;
+};
+
+extern const struct ch_opt ch_image_pull_table[];
+
+struct ch_image_push {
+	struct ch_image_common common;
+	const char *image;    /* NULL: it is in storage */
+	const char *compress; /* NULL: not given */
+};
+
+extern const struct ch_opt ch_image_push_table[];
 
 /* What it does with --undeletable. */
 int ch_image_list_undeletable(const struct ch_image_list *set, struct ch_err *err);

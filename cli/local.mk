@@ -40,11 +40,15 @@ ch_image_SOURCES = \
 	%D%/image_log.c %D%/image_log.h \
 	%D%/image_modify.c \
 	%D%/image_options.c %D%/image_options.h \
+	%D%/image_pull.c \
+	%D%/image_push.c \
+	%D%/image_registry.c %D%/image_registry.h \
+	%D%/image_signals.c %D%/image_signals.h \
 	%D%/image_undeletable.c \
 	%D%/image_undelete.c
 ch_image_CPPFLAGS = $(AM_CPPFLAGS) -DKEEPER='"$(libexecdir)/ch-keeper"'
-ch_image_LDADD = libchbuild.la libchbuildrun.la libchcopy.la libchdockerfile.la libchcache.la \
-	libchfakeroot.la libcharchive.la libchstore.la libchtree.la libchoci.la libchjson.la \
+ch_image_LDADD = libchbuild.la libchbuildrun.la libchcopy.la libchdockerfile.la libchpull.la libchpush.la \
+	libchregistry.la libchcache.la libchfakeroot.la libcharchive.la libchstore.la libchtree.la libchoci.la libchjson.la \
 	libchjsonout.la libchrt.la
 
 bin_PROGRAMS += ch-convert

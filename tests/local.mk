@@ -49,6 +49,7 @@ unit_tests_fs = \
 # Those that need the JSON library.
 unit_tests_json = \
 	%D%/unit/test_command \
+	%D%/unit/test_image_print \
 	%D%/unit/test_oci_config \
 	%D%/unit/test_oci_manifest \
 	%D%/unit/test_oci_meta \
@@ -83,6 +84,9 @@ unit_tests_image = \
 	%D%/unit/test_tree \
 	%D%/unit/test_walk
 
+# Those of ch-convert that read images by the server's code.
+unit_tests_squash = %D%/unit/test_squash_write
+
 # Parsers of foreign data: fuzz/fuzz_X.c, replaying fuzz/corpus/X/.
 fuzz_targets = \
 	%D%/fuzz/fuzz_bind \
@@ -106,6 +110,7 @@ fuzz_targets += \
 	%D%/fuzz/fuzz_cache \
 	%D%/fuzz/fuzz_dockerfile \
 	%D%/fuzz/fuzz_ignore \
+	%D%/fuzz/fuzz_layer \
 	%D%/fuzz/fuzz_mode \
 	%D%/fuzz/fuzz_unpack_tar
 endif
@@ -170,16 +175,25 @@ if IMAGE
 	libcharchive.la \
 	libchtree.la \
 	libchprogress.la \
+	libchregistry.la \
+	libchsquash.la \
 	libchhash.la
 %C%_libtest_la_SOURCES += \
 	%D%/unit/copying.c %D%/unit/copying.h \
 	%D%/unit/tars.c %D%/unit/tars.h
 # Made only when somebody asks for them.
-EXTRA_PROGRAMS += %D%/bench/cache_tool %D%/bench/squash_tool
-%C%_bench_squash_tool_LDADD = libchsquash.la $(LDADD)
+EXTRA_PROGRAMS += \
+	%D%/bench/cache_tool \
+	%D%/bench/squash_tool \
+	%D%/lib/registry_tool
+%C%_lib_registry_tool_LDADD = libchregistry.la libchrt.la libchjsonout.la
+%C%_fuzz_fuzz_layer_LDADD = libcharchive.la $(LDADD)
 %C%_fuzz_fuzz_unpack_tar_LDADD = libcharchive.la $(LDADD)
 if UNIT
 %C%_libtest_la_SOURCES += %D%/unit/cache_trees.c %D%/unit/cache_trees.h
+if SERVER
+%C%_libtest_la_SOURCES += %D%/unit/squashing.c %D%/unit/squashing.h
+endif
 endif
 endif
 if JSON
@@ -207,6 +221,9 @@ check_PROGRAMS += $(unit_tests_seccomp)
 endif
 if IMAGE
 check_PROGRAMS += $(unit_tests_image)
+if SERVER
+check_PROGRAMS += $(unit_tests_squash)
+endif
 endif
 endif
 endif

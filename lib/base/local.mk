@@ -3,6 +3,7 @@ noinst_LTLIBRARIES += libchbase.la
 libchbase_la_SOURCES = \
 	%D%/analyser.h \
 	%D%/auto.h \
+	%D%/be.h \
 	%D%/buf.c %D%/buf.h \
 	%D%/color.c %D%/color.h \
 	%D%/err.c %D%/err.h \

@@ -10,26 +10,30 @@
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "build/base.h"
 #include "build/vars.h"
+#include "oci/manifest.h"
+#include "pull/pull.h"
 
-/* Foreign machines' images need an emulator that is registered with the kernel; which is
- * wanted is for those who fetch the base image. Here it has to be the host's. */
-static int check_platform(struct ch_step *step)
+/* --platform=[linux/]ARCH[/VARIANT]. ret_arch: malloc'ed, or NULL: it is not said. What is for
+ * other machines needs an emulator that is registered with the kernel. */
+static int find_platform(struct ch_step *step, char **ret_arch)
 {
+	static const char os[] = "linux/";
 	const struct ch_df_flag *flag = ch_df_flag(step->instr, "platform");
 	ch_auto(str) char *text = NULL;
-	char host[64];
 	int rc = ch_step_flag(step, "platform", &text);
+	const char *arch;
+	struct ch_err err;
 
 	if (rc < 0 || !text || !*text)
 		return rc;
-	snprintf(host, sizeof(host), "linux/%s", ch_vars_arch());
-	if (strcmp(text, host) == 0 || strcmp(text, ch_vars_arch()) == 0)
-		return 0;
-	return ch_df_fail(step->df, &flag->value, 0, step->err, -ENOTSUP,
-			  "platform '%s': images can be built for this machine only, which is "
-			  "'%s'",
-			  text, host);
+	arch = strncmp(text, os, sizeof(os) - 1) == 0 ? text + sizeof(os) - 1 : text;
+	if (ch_oci_arch_parse(arch, &arch, &err) < 0)
+		return ch_df_fail(step->df, &flag->value, 0, step->err, err.code, "platform: %s",
+				  err.msg);
+	*ret_arch = strdup(arch);
+	return *ret_arch ? 0 : ch_step_nomem(step);
 }
 
 /* --arg=NAME=VALUE, as often as wanted */
@@ -57,10 +61,61 @@ static int set_args(struct ch_step *step)
 	return step->job->args.bad ? ch_step_nomem(step) : 0;
 }
 
-static int from_image(struct ch_step *step, const char *name)
+/* Is what STAGE has begun with for another architecture than ARCH? That is not so if either is not
+ * known. */
+static bool is_foreign(const struct ch_stage *stage, const char *arch)
+{
+	ch_auto(str) char *has = stage->meta.arch ? strdup(stage->meta.arch) : NULL;
+	char *slash = has ? strchr(has, '/') : NULL;
+
+	if (!arch || !has)
+		return false;
+	if (slash)
+		*slash++ = '\0';
+	return !ch_oci_arch_matches(arch, has, slash);
+}
+
+/* Returns 1 if the image is there, as it should be, 0 if it has to be pulled first. */
+static int find_image(struct ch_step *step, const struct ch_ref *ref, const char *arch,
+		      struct ch_err *err)
+{
+	const struct ch_shelf *shelf = step->stage->shelf;
+	int rc;
+
+	if (shelf->pull && !arch)
+		arch = shelf->pull->arch;
+	if (shelf->pull && shelf->pull->anew && ch_base_was_pulled(shelf, ref))
+		return 0;
+	rc = ch_stage_from_image(step->stage, ref, err);
+	if (rc == -ENOENT && shelf->pull)
+		return 0;
+	if (rc < 0 || !shelf->pull || !is_foreign(step->stage, arch))
+		return rc < 0 ? rc : rc + 1;
+	ch_stage_forget(step->stage);
+	return 0;
+}
+
+static int pull_image(struct ch_step *step, const struct ch_ref *ref, const char *arch)
+{
+	struct ch_err err;
+	int rc = ch_step_show(step, '.');
+
+	if (rc < 0)
+		return rc;
+	if (step->job->build->dry_run)
+		rc = ch_stage_from_unknown(step->stage, &err);
+	else
+		rc = ch_base_fetch(step->stage->shelf, ref, arch, &err);
+	if (rc == 0 && !step->job->build->dry_run)
+		rc = ch_stage_from_image(step->stage, ref, &err);
+	return rc < 0 ? ch_step_fail(step, &err) : 0;
+}
+
+static int from_image(struct ch_step *step, const char *name, const char *arch)
 {
 	ch_auto(ref) struct ch_ref ref = { 0 };
 	struct ch_err err = { 0 };
+	int rc;
 
 	if (ch_ref_parse(name, &ref, &err) < 0)
 		return ch_step_fail(step, &err);
@@ -69,14 +124,13 @@ static int from_image(struct ch_step *step, const char *name)
 			   name);
 		return ch_step_fail(step, &err);
 	}
-
-	int rc = ch_stage_from_image(step->stage, &ref, &err);
-
-	return rc < 0 ? ch_step_fail(step, &err) : rc;
+	rc = find_image(step, &ref, arch, &err);
+	if (rc == 0)
+		return pull_image(step, &ref, arch);
+	return rc < 0 ? ch_step_fail(step, &err) : ch_step_show(step, rc == 2 ? '*' : '.');
 }
 
-/* Returns 1 if that is in the cache, else 0. */
-static int begin(struct ch_step *step, const char *name)
+static int begin(struct ch_step *step, const char *name, const char *arch)
 {
 	int number = ch_df_stage(step->df, name, step->instr->stage);
 	bool has_cache = step->job->build->shelf.cache;
@@ -84,12 +138,12 @@ static int begin(struct ch_step *step, const char *name)
 	int rc;
 
 	if (number < 0 && strcmp(name, "scratch") != 0)
-		return from_image(step, name);
+		return from_image(step, name, arch);
 	if (number >= 0)
 		rc = ch_stage_from_stage(step->stage, &step->job->stages[number], &err);
 	else
 		rc = ch_stage_from_scratch(step->stage, &err);
-	return rc < 0 ? ch_step_fail(step, &err) : has_cache;
+	return rc < 0 ? ch_step_fail(step, &err) : ch_step_show(step, has_cache ? '*' : '.');
 }
 
 /* They run as if they stood behind FROM. */
@@ -139,8 +193,8 @@ CH_MOVES_END
 
 int ch_do_from(struct ch_step *step)
 {
-	ch_auto(str) char *name = NULL;
-	int rc = check_platform(step);
+	ch_auto(str) char *name = NULL, *arch = NULL;
+	int rc = find_platform(step, &arch);
 
 	if (rc == 0)
 		rc = ch_step_expand(step, &step->instr->words[0], &name);
@@ -150,9 +204,7 @@ int ch_do_from(struct ch_step *step)
 	if (rc == 0)
 		rc = set_args(step);
 	if (rc == 0)
-		rc = begin(step, name);
-	if (rc >= 0)
-		rc = ch_step_show(step, rc ? '*' : '.');
+		rc = begin(step, name, arch);
 	if (rc == 0)
 		rc = set_defaults(step);
 	return rc < 0 ? rc : do_triggers(step);

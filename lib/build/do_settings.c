@@ -106,13 +106,19 @@ int ch_do_healthcheck(struct ch_step *step)
 
 /* ---- texts ----------------------------------------------------------------------------------- */
 
+/* As ch_step_begin. ret_text: what is behind the keyword; malloc'ed, or NULL. */
+static int begin_text(struct ch_step *step, char **ret_text)
+{
+	int rc = ch_step_expand(step, &step->instr->rest, ret_text);
+
+	return rc < 0 ? rc : ch_step_begin(step);
+}
+
 static int set_text(struct ch_step *step, char **place)
 {
 	ch_auto(str) char *text = NULL;
-	int rc = ch_step_expand(step, &step->instr->rest, &text);
+	int rc = begin_text(step, &text);
 
-	if (rc == 0)
-		rc = ch_step_begin(step);
 	if (rc != 0)
 		return rc < 0 ? rc : 0;
 	free(*place);
@@ -135,10 +141,8 @@ int ch_do_user(struct ch_step *step)
 int ch_do_maintainer(struct ch_step *step)
 {
 	ch_auto(str) char *text = NULL;
-	int rc = ch_step_expand(step, &step->instr->rest, &text);
+	int rc = begin_text(step, &text);
 
-	if (rc == 0)
-		rc = ch_step_begin(step);
 	if (rc != 0)
 		return rc < 0 ? rc : 0;
 	ch_words_set(&step->stage->meta.labels, "maintainer", text ? text : "");

@@ -29,6 +29,7 @@ libchcopy_la_CFLAGS = $(AM_CFLAGS) -pthread
 # Builds
 noinst_LTLIBRARIES += libchbuild.la
 libchbuild_la_SOURCES = \
+	%D%/base.c %D%/base.h \
 	%D%/build.c %D%/build.h \
 	%D%/do_arg.c \
 	%D%/do_copy.c \

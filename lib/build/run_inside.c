@@ -213,6 +213,7 @@ static _Noreturn void become(const struct ch_run_inside *in)
 	if (in->run->emulate && ch_fakeroot_install(&err) < 0)
 		give_up(REPORT, &err);
 	signal(SIGPIPE, SIG_DFL);
+	signal(SIGXFSZ, SIG_DFL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	ch_exec(words.v, &err);

@@ -107,7 +107,14 @@ static int go_to_root(struct ch_stage *stage, struct ch_err *err)
 
 int ch_stage_from_scratch(struct ch_stage *stage, struct ch_err *err)
 {
+	stage->is_blank = true;
 	return stage->shelf->cache ? go_to_root(stage, err) : 0;
+}
+
+int ch_stage_from_unknown(struct ch_stage *stage, struct ch_err *err)
+{
+	stage->has_missed = true;
+	return ch_stage_from_scratch(stage, err);
 }
 
 /* An image that came into storage while there was no cache. Each time it is another one: what
@@ -118,6 +125,7 @@ static int adopt(struct ch_stage *stage, const struct ch_ref *base, int root, st
 	ch_auto(str) char *text = NULL;
 	struct ch_cache_state state;
 	struct ch_placed placed = CH_PLACED_INIT;
+	bool can_be_lost = false;
 	int rc = go_to_root(stage, err);
 
 	if (rc < 0)
@@ -125,7 +133,7 @@ static int adopt(struct ch_stage *stage, const struct ch_ref *base, int root, st
 	if (asprintf(&text, "IMPORT %s", base->text) < 0)
 		return ch_err_nomem(err);
 	ch_key_unique(&key);
-	rc = ch_placed_open(stage->shelf->store, base, root, &placed, err);
+	rc = ch_placed_open(stage->shelf->store, base->file, root, &placed, err);
 	if (rc == 0)
 		rc = key_state(&stage->state, &key, &state, err);
 	if (rc == 0)
@@ -136,7 +144,8 @@ static int adopt(struct ch_stage *stage, const struct ch_ref *base, int root, st
 	if (rc == 0)
 		rc = ch_cache_branch_set(stage->shelf->cache, base->text, &stage->commit, err);
 	if (rc == 0)
-		rc = ch_placed_note(stage->shelf->store, base, root, &stage->commit, err);
+		rc = ch_placed_note(stage->shelf->store, base, root, &stage->commit, &can_be_lost,
+				    err);
 	ch_placed_done(&placed);
 	return rc;
 }
@@ -151,7 +160,8 @@ static int find_base(struct ch_stage *stage, const struct ch_ref *base, struct c
 
 	if (rc <= 0)
 		return rc;
-	if (!ch_placed_is_at(shelf->store, base, &found) && ch_store_has(shelf->store, base))
+	if (ch_placed_at(shelf->store, base, &found) == CH_PLACED_ELSEWHERE &&
+	    ch_store_has(shelf->store, base))
 		return 0;
 	rc = go_to(stage, &found, err);
 	return rc < 0 ? rc : 1;
@@ -210,9 +220,17 @@ int ch_stage_from_commit(struct ch_stage *stage, const struct ch_oid *commit, st
 	return go_to(stage, commit, err);
 }
 
+void ch_stage_forget(struct ch_stage *stage)
+{
+	ch_close(&stage->base);
+	ch_oci_meta_done(&stage->meta);
+	stage->has_commit = false;
+}
+
 /* ---- grow ---------------------------------------------------------------------------------- */
 
-int ch_stage_find(struct ch_stage *stage, const struct ch_key *key, struct ch_err *err)
+/* LOOKS: is that wanted? */
+static int find(struct ch_stage *stage, const struct ch_key *key, bool looks, struct ch_err *err)
 {
 	struct ch_cache *cache = stage->shelf->cache;
 	struct ch_oid found;
@@ -224,13 +242,24 @@ int ch_stage_find(struct ch_stage *stage, const struct ch_key *key, struct ch_er
 
 	if (rc < 0)
 		return rc;
-	if (!stage->shelf->rebuild && !stage->has_missed)
+	if (looks && !stage->has_missed)
 		rc = ch_cache_lookup(cache, &stage->next, &found, err);
 	stage->has_missed |= rc == 0;
 	if (rc <= 0)
 		return rc;
+	stage->is_blank = false;
 	rc = go_to(stage, &found, err);
 	return rc < 0 ? rc : 1;
+}
+
+int ch_stage_find(struct ch_stage *stage, const struct ch_key *key, struct ch_err *err)
+{
+	return find(stage, key, !stage->shelf->rebuild, err);
+}
+
+int ch_stage_find_base(struct ch_stage *stage, const struct ch_key *key, struct ch_err *err)
+{
+	return find(stage, key, true, err);
 }
 
 static void left_out(void *data, const char *source, mode_t mode)
@@ -255,9 +284,11 @@ static int copy_base(struct ch_stage *stage, struct ch_err *err)
 static int check_out(struct ch_stage *stage, struct ch_err *err)
 {
 	struct ch_placed placed = CH_PLACED_INIT;
-	int rc = ch_placed_open(stage->shelf->store, &stage->ref, stage->draft.root, &placed, err);
+	int rc = ch_placed_open(stage->shelf->store, stage->draft.place, stage->draft.root, &placed,
+				err);
 
-	say(stage->shelf, "copying image from cache ...");
+	if (!stage->is_blank)
+		say(stage->shelf, "copying image from cache ...");
 	placed.image.progress = ch_progress_new("from the cache", CH_PROGRESS_FILES, 0);
 	if (rc == 0)
 		rc = ch_cache_checkout(stage->shelf->cache, &stage->commit, &placed.image, NULL,
@@ -268,10 +299,14 @@ static int check_out(struct ch_stage *stage, struct ch_err *err)
 
 int ch_stage_ready(struct ch_stage *stage, struct ch_err *err)
 {
+	struct ch_store *store = stage->shelf->store;
+	/* A check-out makes of whatever is there what is wanted. */
+	enum ch_draft_from from = stage->shelf->cache ? CH_DRAFT_SPARE : CH_DRAFT_EMPTY;
+
 	if (stage->is_ready)
 		return 0;
 
-	int rc = ch_draft_new(stage->shelf->store, &stage->ref, CH_DRAFT_EMPTY, &stage->draft, err);
+	int rc = ch_draft_new(store, &stage->ref, from, &stage->draft, err);
 
 	if (rc < 0)
 		return rc;
@@ -288,7 +323,8 @@ int ch_stage_keep(struct ch_stage *stage, const char *text, bool files, struct c
 	if (!files)
 		return commit(stage, text, NULL, &stage->next, err);
 
-	int rc = ch_placed_open(stage->shelf->store, &stage->ref, stage->draft.root, &placed, err);
+	int rc = ch_placed_open(stage->shelf->store, stage->draft.place, stage->draft.root, &placed,
+				err);
 
 	placed.image.progress = ch_progress_new("to the cache", CH_PROGRESS_FILES, 0);
 	if (rc == 0)
@@ -300,6 +336,37 @@ int ch_stage_keep(struct ch_stage *stage, const char *text, bool files, struct c
 /* ---- end ---------------------------------------------------------------------------------------
  */
 
+/* Is the image in storage already? */
+static bool is_placed(const struct ch_stage *stage)
+{
+	if (stage->is_ready)
+		return false;
+	switch (ch_placed_at(stage->shelf->store, &stage->ref, &stage->commit)) {
+	case CH_PLACED_THERE:
+		return true;
+	case CH_PLACED_IN_DOUBT:
+		say(stage->shelf, "made just before the machine stopped: making it again");
+		return false;
+	case CH_PLACED_ELSEWHERE:
+		break;
+	}
+	return false;
+}
+
+/* What is in the cache need not be on the disk a second time. */
+static int place(struct ch_stage *stage, struct ch_err *err)
+{
+	const struct ch_shelf *shelf = stage->shelf;
+	struct ch_draft *draft = &stage->draft;
+	int rc = ch_store_write_meta(draft->root, &stage->meta, err);
+
+	draft->can_be_lost = shelf->cache;
+	if (rc == 0 && shelf->cache)
+		rc = ch_placed_note(shelf->store, &stage->ref, draft->root, &stage->commit,
+				    &draft->can_be_lost, err);
+	return rc == 0 ? ch_draft_commit(draft, err) : rc;
+}
+
 int ch_stage_finish(struct ch_stage *stage, struct ch_err *err)
 {
 	const struct ch_shelf *shelf = stage->shelf;
@@ -309,18 +376,12 @@ int ch_stage_finish(struct ch_stage *stage, struct ch_err *err)
 		return 0;
 	if (shelf->cache)
 		rc = ch_cache_branch_set(shelf->cache, stage->ref.text, &stage->commit, err);
-	if (rc == 0 && !stage->is_ready &&
-	    ch_placed_is_at(shelf->store, &stage->ref, &stage->commit))
+	if (rc == 0 && shelf->cache && is_placed(stage))
 		return 0;
 	if (rc == 0)
 		rc = ch_stage_ready(stage, err);
 	if (rc == 0)
-		rc = ch_store_write_meta(stage->draft.root, &stage->meta, err);
-	if (rc == 0)
-		rc = ch_draft_commit(&stage->draft, err);
-	if (rc == 0 && shelf->cache)
-		rc = ch_placed_note(shelf->store, &stage->ref, stage->draft.root, &stage->commit,
-				    err);
+		rc = place(stage, err);
 	stage->is_finished = rc == 0;
 	return rc;
 }

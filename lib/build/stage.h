@@ -31,6 +31,8 @@ struct ch_shelf {
 	struct ch_store *store;
 	struct ch_cache *cache; /* NULL: none */
 	bool rebuild;		/* do not look for states, but for those of base images */
+	const struct ch_pull_options *pull; /* how images come that are not there; NULL: they do
+					       not */
 	/* Say a line to the user; a warning. */
 	void (*tell)(const char *line, void *data);
 	void (*warn)(const char *line, void *data);
@@ -50,6 +52,7 @@ struct ch_stage {
 	struct ch_draft draft;
 	int base;	 /* owned; without a cache: files to begin with, or -1: none */
 	bool has_missed; /* nothing behind an instruction that was not known is looked for */
+	bool is_blank;	 /* there are no files yet */
 	bool is_ready, is_finished;
 };
 
@@ -57,6 +60,9 @@ struct ch_stage {
 
 /* Begin with nothing. */
 int ch_stage_from_scratch(struct ch_stage *stage, struct ch_err *err);
+
+/* Begin with what nobody knows, for a dry run: no instruction's result is. */
+int ch_stage_from_unknown(struct ch_stage *stage, struct ch_err *err);
 
 /* Begin with the image BASE of storage. Returns 1 if it was in the cache, else 0.
  * Errors: -ENOENT there is no such image. */
@@ -68,9 +74,15 @@ int ch_stage_from_stage(struct ch_stage *stage, struct ch_stage *base, struct ch
 /* Begin with, and be, what COMMIT of the cache is. */
 int ch_stage_from_commit(struct ch_stage *stage, const struct ch_oid *commit, struct ch_err *err);
 
+/* Forget with what STAGE was begun, to begin with something else. */
+void ch_stage_forget(struct ch_stage *stage);
+
 /* Is the state known that an instruction with KEY makes of this one? Then it is ours now.
  * Returns 1, 0, or a negative errno. */
 int ch_stage_find(struct ch_stage *stage, const struct ch_key *key, struct ch_err *err);
+
+/* The same for a base image that is an instruction of its own: also with rebuild. */
+int ch_stage_find_base(struct ch_stage *stage, const struct ch_key *key, struct ch_err *err);
 
 /* Have the files. They are in stage->draft.root, and at stage->draft.path. */
 int ch_stage_ready(struct ch_stage *stage, struct ch_err *err);

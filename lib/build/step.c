@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,8 +11,10 @@
 
 #include "base/auto.h"
 #include "base/err.h"
+#include "build/base.h"
 #include "build/vars.h"
 #include "dockerfile/subst.h"
+#include "pull/watch.h"
 #include "store/store.h"
 
 static void say(void (*how)(const char *line, void *data), const struct ch_step *step,
@@ -154,21 +155,11 @@ int ch_step_show(struct ch_step *step, char mark)
 	return 0;
 }
 
-/* Has the caller blocked a signal that is to end it, and is it here? */
-static bool is_interrupted(void)
-{
-	sigset_t pending;
-
-	return sigpending(&pending) == 0 &&
-	       (sigismember(&pending, SIGINT) == 1 || sigismember(&pending, SIGTERM) == 1 ||
-		sigismember(&pending, SIGHUP) == 1);
-}
-
 int ch_step_begin(struct ch_step *step)
 {
 	struct ch_err err;
 
-	if (is_interrupted())
+	if (ch_watch_is_interrupted())
 		return ch_df_fail_instr(step->df, step->instr, step->err, -EINTR, "interrupted");
 
 	int found = ch_stage_find(step->stage, &step->key, &err);
@@ -225,6 +216,8 @@ int ch_step_source(struct ch_step *step, const char *from, struct ch_step_source
 
 	int rc = ch_ref_parse(from, &ret_source->ref, &err);
 
+	if (rc == 0 && !step->job->build->dry_run)
+		rc = ch_base_have(&step->job->build->shelf, &ret_source->ref, false, &err);
 	if (rc == 0 && cache)
 		rc = ch_cache_branch_get(cache, ret_source->ref.text, &commit, &err);
 	if (rc > 0)
@@ -245,7 +238,9 @@ int ch_step_source_open(struct ch_step *step, const struct ch_step_source *sourc
 		if (root < 0)
 			ch_err_sys(&err, "stage '%s'", source->stage->ref.text);
 	} else {
-		root = ch_store_read(store, &source->ref, &err);
+		root = ch_base_have(&step->job->build->shelf, &source->ref, true, &err);
+		if (root == 0)
+			root = ch_store_read(store, &source->ref, &err);
 	}
 	return root < 0 ? ch_step_fail(step, &err) : root;
 }

@@ -35,11 +35,11 @@ int ch_cache_branch_set(struct ch_cache *cache, const char *name, const struct c
 		rc = ch_repo_need(cache, true, err);
 	if (rc < 0)
 		return ch_repo_said(rc, err);
-	rc = ch_ref_set(cache, ref, commit, err);
+	rc = ch_refs_set(cache, ref, commit, err);
 	/* What had been deleted under this name is not to come back. */
 	if (rc == 0)
 		rc = ref_of(CH_REFS_DELETED, name, ref, err);
-	return ch_repo_said(rc == 0 ? ch_ref_remove(cache, ref, err) : rc, err);
+	return ch_repo_said(rc == 0 ? ch_refs_remove(cache, ref, err) : rc, err);
 }
 
 static int get(struct ch_cache *cache, const char *name, struct ch_oid *ret_commit,
@@ -50,7 +50,7 @@ static int get(struct ch_cache *cache, const char *name, struct ch_oid *ret_comm
 
 	if (rc == 0)
 		rc = ch_repo_need(cache, false, err);
-	return rc == 1 ? ch_ref_get(cache, ref, ret_commit, err) : rc;
+	return rc == 1 ? ch_refs_get(cache, ref, ret_commit, err) : rc;
 }
 
 int ch_cache_branch_get(struct ch_cache *cache, const char *name, struct ch_oid *ret_commit,
@@ -63,10 +63,10 @@ int ch_cache_branch_get(struct ch_cache *cache, const char *name, struct ch_oid 
 static int move(struct ch_cache *cache, const char *from, const char *to,
 		const struct ch_oid *commit, struct ch_err *err)
 {
-	int rc = ch_ref_set(cache, to, commit, err);
+	int rc = ch_refs_set(cache, to, commit, err);
 
 	if (rc == 0)
-		rc = ch_ref_remove(cache, from, err);
+		rc = ch_refs_remove(cache, from, err);
 	return rc < 0 ? rc : 1;
 }
 
@@ -100,7 +100,7 @@ int ch_cache_branch_undelete(struct ch_cache *cache, const char *name, struct ch
 	if (rc == 0)
 		rc = ch_repo_need(cache, false, err);
 	if (rc == 1)
-		rc = ch_ref_get(cache, deleted, &commit, err);
+		rc = ch_refs_get(cache, deleted, &commit, err);
 	if (rc == 1)
 		rc = move(cache, deleted, branch, &commit, err);
 	if (rc == 1)

@@ -34,7 +34,7 @@ struct collection {
 static int drop(struct collection *c, const char *ref, struct ch_err *err)
 {
 	c->gained.states += strncmp(ref, CH_REFS_STATES, strlen(CH_REFS_STATES)) == 0;
-	return ch_ref_remove(c->cache, ref, err);
+	return ch_refs_remove(c->cache, ref, err);
 }
 
 static bool is_broken(int rc)
@@ -100,7 +100,7 @@ static int try_state(struct collection *c, const struct ch_oid *commit, struct c
 
 static int last_used_first(const void *a, const void *b)
 {
-	const struct ch_ref *x = a, *y = b;
+	const struct ch_refs_entry *x = a, *y = b;
 
 	return x->used > y->used ? -1 : x->used < y->used;
 }

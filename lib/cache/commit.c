@@ -14,6 +14,7 @@
 #include "cache/blobs.h"
 #include "cache/files.h"
 #include "cache/odb.h"
+#include "cache/press.h"
 #include "cache/refs.h"
 #include "cache/repo.h"
 #include "cache/statfile.h"
@@ -72,7 +73,7 @@ int ch_cache_lookup(struct ch_cache *cache, const struct ch_cache_state *state,
 
 	ch_state_ref(state, ref);
 	if (rc == 1)
-		rc = ch_ref_get(cache, ref, &commit, err);
+		rc = ch_refs_get(cache, ref, &commit, err);
 	if (rc == 1)
 		rc = ch_repo_need_commit(cache, &commit, err);
 	if (rc <= 0)
@@ -86,7 +87,7 @@ int ch_cache_lookup(struct ch_cache *cache, const struct ch_cache_state *state,
 		return 0;
 	if (rc < 0)
 		return ch_repo_said(rc, err);
-	ch_ref_touch(cache, ref);
+	ch_refs_touch(cache, ref);
 	*ret_commit = commit;
 	return 1;
 }
@@ -350,7 +351,7 @@ static int publish(struct making *m, const struct ch_oid *commit, struct ch_err 
 
 	ch_state_ref(m->what->state, ref);
 	if (rc == 0)
-		rc = ch_ref_set(m->cache, ref, commit, err);
+		rc = ch_refs_set(m->cache, ref, commit, err);
 	if (rc == 0 && m->what->image)
 		rc = ch_statfile_end(&m->statfile, m->cache->generation, &m->tree, err);
 	return rc;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cache/pack.h"
 
-#include <endian.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 #include <zlib.h>
 
 #include "base/auto.h"
+#include "base/be.h"
 #include "base/err.h"
 
 #define INDEX_HEAD 8
@@ -18,14 +18,6 @@
 #define TRAILERS   (2 * CH_OID_BYTES)
 #define PACK_HEAD  12
 #define CHUNK	   (64 << 10) /* unpacked at a time */
-
-static uint32_t be32(const uint8_t *p)
-{
-	uint32_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return be32toh(v);
-}
 
 /* ---- open ---- */
 
@@ -50,7 +42,7 @@ static int map(int dir, const char *name, size_t least, const uint8_t **ret, siz
 
 static uint32_t fanout(const struct ch_pack *pack, unsigned byte)
 {
-	return be32(pack->index + INDEX_HEAD + 4UL * byte);
+	return ch_be32(pack->index + INDEX_HEAD + 4UL * byte);
 }
 
 static const uint8_t *names(const struct ch_pack *pack)
@@ -85,7 +77,7 @@ static bool is_sane(struct ch_pack *pack)
 		if (fanout(pack, i) < fanout(pack, i - 1))
 			return false;
 	pack->n = fanout(pack, 255);
-	return pack->n == be32(pack->data + 8) &&
+	return pack->n == ch_be32(pack->data + 8) &&
 	       pack->index_len >= INDEX_HEAD + FANOUT + (uint64_t)pack->n * 28 + TRAILERS;
 }
 
@@ -133,7 +125,7 @@ void ch_pack_close(struct ch_pack *pack)
 /* An offset out of bounds is left to ch_pack_entry. */
 static uint64_t offset_at(const struct ch_pack *pack, uint32_t i)
 {
-	uint32_t offset = be32(offsets(pack) + 4UL * i);
+	uint32_t offset = ch_be32(offsets(pack) + 4UL * i);
 	size_t room = (size_t)(pack->index + pack->index_len - TRAILERS - long_offsets(pack));
 	size_t at = 8UL * (offset & 0x7fffffff);
 
@@ -141,7 +133,8 @@ static uint64_t offset_at(const struct ch_pack *pack, uint32_t i)
 		return offset;
 	if (at + 8 > room)
 		return UINT64_MAX;
-	return (uint64_t)be32(long_offsets(pack) + at) << 32 | be32(long_offsets(pack) + at + 4);
+	return (uint64_t)ch_be32(long_offsets(pack) + at) << 32 |
+	       ch_be32(long_offsets(pack) + at + 4);
 }
 
 bool ch_pack_find(const struct ch_pack *pack, const struct ch_oid *oid, uint64_t *ret_offset)
@@ -170,7 +163,7 @@ void ch_pack_item(const struct ch_pack *pack, uint32_t i, struct ch_pack_item *r
 {
 	memcpy(ret_item->oid.bytes, names(pack) + (size_t)i * CH_OID_BYTES, CH_OID_BYTES);
 	ret_item->offset = offset_at(pack, i);
-	ret_item->crc = be32(crcs(pack) + 4UL * i);
+	ret_item->crc = ch_be32(crcs(pack) + 4UL * i);
 }
 
 static int by_number(const void *a, const void *b)
@@ -274,8 +267,70 @@ static int inflate_all(z_stream *z, const struct ch_entry *entry, uint8_t *room,
 	return done == entry->size ? 0 : damaged(err);
 }
 
+/* Objects that are not compressed, as we write them and zlib at level 0 does: a header of two
+ * bytes, blocks, and a check sum (RFC 1950; RFC 1951, 3.2.4). */
+#define BLOCK_HEAD 5
+
+/* The block at P, before END: its length, or -1 if it is none. */
+static long stored_len(const uint8_t *p, const uint8_t *end, bool *ret_last)
+{
+	unsigned len, inverse;
+
+	if (end - p < BLOCK_HEAD || p[0] > 1)
+		return -1;
+	len = p[1] | (unsigned)p[2] << 8;
+	inverse = p[3] | (unsigned)p[4] << 8;
+	if ((len ^ inverse) != 0xffff || (size_t)(end - p) < BLOCK_HEAD + (size_t)len)
+		return -1;
+	*ret_last = p[0];
+	return len;
+}
+
+/* Is ENTRY whole, and not compressed? */
+static bool is_stored(const struct ch_entry *entry)
+{
+	const uint8_t *p = entry->data + 2, *end = entry->data + entry->len;
+	uint64_t sum = 0;
+	bool is_last = false;
+
+	if (entry->len < 2 || entry->data[0] != 0x78 || entry->data[1] != 0x01)
+		return false;
+	while (!is_last) {
+		long len = stored_len(p, end, &is_last);
+
+		if (len < 0)
+			return false;
+		sum += (uint64_t)len;
+		p += BLOCK_HEAD + len;
+	}
+	return sum == entry->size && end - p >= 4;
+}
+
+/* From the mapped file to SINK, without zlib's copies. */
+static int copy_stored(const struct ch_entry *entry, ch_pack_sink *sink, void *to,
+		       struct ch_err *err)
+{
+	const uint8_t *p = entry->data + 2, *end = entry->data + entry->len;
+	uLong sum = adler32(0, NULL, 0);
+	bool is_last = false;
+
+	while (!is_last) {
+		long len = stored_len(p, end, &is_last);
+		int rc = len > 0 ? sink(p + BLOCK_HEAD, (size_t)len, to, err) : 0;
+
+		if (rc < 0)
+			return rc;
+		sum = adler32(sum, p + BLOCK_HEAD, (uInt)len);
+		p += BLOCK_HEAD + len;
+	}
+	return ch_be32(p) == sum ? 0 : damaged(err);
+}
+
 int ch_pack_unpack(const struct ch_entry *entry, ch_pack_sink *sink, void *to, struct ch_err *err)
 {
+	if (is_stored(entry))
+		return copy_stored(entry, sink, to, err);
+
 	ch_auto(mem) uint8_t *room = malloc(CHUNK);
 	z_stream z = { .next_in = (z_const Bytef *)(uintptr_t)entry->data };
 

@@ -172,8 +172,8 @@ static int read_loose(int dir, const char *ref, struct ch_oid *ret_commit, int64
 	return 1;
 }
 
-int ch_ref_get(struct ch_cache *cache, const char *ref, struct ch_oid *ret_commit,
-	       struct ch_err *err)
+int ch_refs_get(struct ch_cache *cache, const char *ref, struct ch_oid *ret_commit,
+		struct ch_err *err)
 {
 	int64_t used;
 
@@ -182,7 +182,7 @@ int ch_ref_get(struct ch_cache *cache, const char *ref, struct ch_oid *ret_commi
 	return get_packed(cache, ref, ret_commit, err);
 }
 
-void ch_ref_touch(struct ch_cache *cache, const char *ref)
+void ch_refs_touch(struct ch_cache *cache, const char *ref)
 {
 	/* A packed one is as old as its file. */
 	(void)utimensat(cache->dir, ref, NULL, AT_SYMLINK_NOFOLLOW);
@@ -212,8 +212,8 @@ static int make_dirs(struct ch_cache *cache, const char *ref, struct ch_err *err
 	return 0;
 }
 
-int ch_ref_set(struct ch_cache *cache, const char *ref, const struct ch_oid *commit,
-	       struct ch_err *err)
+int ch_refs_set(struct ch_cache *cache, const char *ref, const struct ch_oid *commit,
+		struct ch_err *err)
 {
 	ch_auto(fd) int held = lock(cache, err);
 	char line[CH_OID_HEX + 1];
@@ -230,7 +230,7 @@ int ch_ref_set(struct ch_cache *cache, const char *ref, const struct ch_oid *com
 	return rc;
 }
 
-int ch_ref_remove(struct ch_cache *cache, const char *ref, struct ch_err *err)
+int ch_refs_remove(struct ch_cache *cache, const char *ref, struct ch_err *err)
 {
 	ch_auto(fd) int held = lock(cache, err);
 
@@ -252,7 +252,7 @@ static int add(struct ch_refs *refs, const char *name, size_t len, const struct 
 {
 	if (refs->n == refs->cap) {
 		size_t cap = refs->cap ? 2 * refs->cap : 64;
-		struct ch_ref *more = reallocarray(refs->list, cap, sizeof(*more));
+		struct ch_refs_entry *more = reallocarray(refs->list, cap, sizeof(*more));
 
 		if (!more)
 			return ch_err_nomem(err);
@@ -264,7 +264,7 @@ static int add(struct ch_refs *refs, const char *name, size_t len, const struct 
 
 	if (!copy)
 		return ch_err_nomem(err);
-	refs->list[refs->n++] = (struct ch_ref){ copy, *commit, used };
+	refs->list[refs->n++] = (struct ch_refs_entry){ copy, *commit, used };
 	return 0;
 }
 CH_MOVES_END
@@ -299,7 +299,7 @@ static int list_loose(struct ch_cache *cache, const char *dir, unsigned depth, s
 
 static int by_name(const void *a, const void *b)
 {
-	const struct ch_ref *x = a, *y = b;
+	const struct ch_refs_entry *x = a, *y = b;
 
 	return strcmp(x->name, y->name);
 }
@@ -307,7 +307,7 @@ static int by_name(const void *a, const void *b)
 static bool has(const struct ch_refs *refs, size_t n, const char *name, size_t len)
 {
 	ch_auto(str) char *copy = strndup(name, len);
-	struct ch_ref key = { .name = copy };
+	struct ch_refs_entry key = { .name = copy };
 
 	return copy && n && bsearch(&key, refs->list, n, sizeof(key), by_name);
 }

@@ -23,26 +23,26 @@ struct ch_cache;
 /* All of these need the repository to be open. REF: such as "refs/heads/a". */
 
 /* Returns 1, or 0: there is no such ref, or it is damaged. */
-int ch_ref_get(struct ch_cache *cache, const char *ref, struct ch_oid *ret_commit,
-	       struct ch_err *err);
+int ch_refs_get(struct ch_cache *cache, const char *ref, struct ch_oid *ret_commit,
+		struct ch_err *err);
 
-int ch_ref_set(struct ch_cache *cache, const char *ref, const struct ch_oid *commit,
-	       struct ch_err *err);
+int ch_refs_set(struct ch_cache *cache, const char *ref, const struct ch_oid *commit,
+		struct ch_err *err);
 
 /* Remove it. No error if it is not there. */
-int ch_ref_remove(struct ch_cache *cache, const char *ref, struct ch_err *err);
+int ch_refs_remove(struct ch_cache *cache, const char *ref, struct ch_err *err);
 
 /* REF has been used just now. */
-void ch_ref_touch(struct ch_cache *cache, const char *ref);
+void ch_refs_touch(struct ch_cache *cache, const char *ref);
 
-struct ch_ref {
+struct ch_refs_entry {
 	char *name; /* in full; owned */
 	struct ch_oid commit;
 	int64_t used; /* seconds since 1970 */
 };
 
 struct ch_refs {
-	struct ch_ref *list;
+	struct ch_refs_entry *list;
 	size_t n, cap;
 };
 

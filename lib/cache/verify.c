@@ -13,6 +13,7 @@
 #include "cache/commit.h"
 #include "cache/files.h"
 #include "cache/mark.h"
+#include "cache/object.h"
 #include "cache/refs.h"
 #include "cache/repo.h"
 #include "cache/usage.h"
@@ -112,7 +113,7 @@ static int check_refs(struct verify *v, const char *space, struct ch_err *err)
 	int rc = ch_refs_list(v->cache, space, &refs, err);
 
 	for (size_t i = 0; rc == 0 && i < refs.n; i++) {
-		const struct ch_ref *ref = &refs.list[i];
+		const struct ch_refs_entry *ref = &refs.list[i];
 
 		if (ch_mark_commit(&v->mark, &ref->commit, err) < 0 ||
 		    check_commit(v, &ref->commit, err) < 0)

@@ -8,13 +8,11 @@
 #include <sys/syscall.h>
 
 #include "base/auto.h"
-#include "base/buf.h"
 #include "base/err.h"
-#include "cache/dirmeta.h"
+#include "cache/attrs.h"
 #include "sys/mnt.h"
 #include "sys/names.h"
 #include "sys/twins.h"
-#include "sys/xattrs.h"
 
 #define OPEN_DIR (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 
@@ -144,34 +142,6 @@ static int look_for_twin(struct walk *w, const struct stat *st, struct ch_node *
 	return node->link ? 0 : ch_err_nomem(err);
 }
 
-/* ---- extended attributes ---- */
-
-bool ch_walk_keeps(const char *name)
-{
-	return ch_xattr_is_of_file(name) || ch_xattr_is_acl(name);
-}
-
-static int add_xattr(void *data, const char *name, const void *value, size_t len)
-{
-	ch_xattr_add(data, name, value, (uint32_t)len);
-	return 0;
-}
-
-static int get_xattrs(struct walk *w, int parent, const char *name, struct ch_node *node,
-		      struct ch_err *err)
-{
-	ch_auto(buf) struct ch_buf all = CH_BUF_INIT(CH_XATTRS_MAX);
-	int rc = ch_xattrs_each(parent, name, ch_walk_keeps, add_xattr, &all);
-
-	if (rc < 0 || ch_buf_bad(&all))
-		return ch_err_set(err, -E2BIG, "'/%s': too many extended attributes", w->way.path);
-	if (all.len == 0)
-		return 0;
-	node->xattrs = ch_arena_copy(&w->tree->arena, all.data, all.len);
-	node->xattrs_len = (uint32_t)all.len;
-	return node->xattrs ? 0 : ch_err_nomem(err);
-}
-
 /* ---- walk ---- */
 
 static int take_old(struct walk *w, const struct ch_node *old, struct ch_node *node,
@@ -206,7 +176,9 @@ static int look_at(struct walk *w, int parent, const char *name, const struct ch
 		return take_old(w, old, node, err);
 	/* What has no content is known with its attributes. */
 	node->known = !S_ISREG(st.st_mode) && !S_ISLNK(st.st_mode);
-	return S_ISLNK(st.st_mode) ? 0 : get_xattrs(w, parent, *name ? name : ".", node, err);
+	if (!S_ISLNK(st.st_mode))
+		rc = ch_attrs_get(parent, *name ? name : ".", &w->tree->arena, node, err);
+	return rc < 0 ? ch_err_in(err, "'/%s'", w->way.path) : 0;
 }
 
 static int walk_dir(struct walk *w, int fd, const struct ch_node *old, struct ch_node *dir,

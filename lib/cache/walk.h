@@ -36,9 +36,6 @@ void ch_walk_leave(struct ch_opened *opened, struct ch_gittree *tree);
  * (the caller's), or a negative errno. */
 int ch_walk_open(int root, const char *path);
 
-/* Is this extended attribute part of an image? */
-bool ch_walk_keeps(const char *xattr);
-
 /* Set the permissions of what FD (O_PATH suffices) is. Returns 0 or a negative errno. */
 int ch_walk_chmod(int fd, unsigned mode);
 

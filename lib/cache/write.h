@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* write.h - write one new pack of Git objects
  *
- * Objects may be added by several threads at a time, each with a press of its own, and are
- * left out if the repository or this pack has them. Text is compressed, fast; all else is
- * stored as it is: what has been compiled or compressed costs more time than it saves room.
- * The pack appears in the repository, complete and on disk, when it is finished.
+ * Objects may be added by several threads at a time, each with a press of its own (press.h),
+ * and are left out if the repository or this pack has them. The pack appears in the repository,
+ * complete and on disk, when it is finished.
  *
  * A temporary file is locked by its writer (flock(2)): one that nobody locks is left over, and
  * anybody may remove it. */
@@ -19,9 +18,15 @@
 #include "cache/pack.h"
 
 struct ch_err;
-struct ch_hash;
 struct ch_odb;
-struct ch_written;
+struct ch_press;
+
+/* An object that is in the pack. */
+struct ch_written {
+	struct ch_oid oid;
+	uint32_t crc;
+	uint64_t offset;
+};
 
 struct ch_writer {
 	const struct ch_odb *odb; /* borrowed */
@@ -36,20 +41,6 @@ struct ch_writer {
 	struct ch_written *list;  /* what is in it, in the order written */
 	size_t n, cap;
 };
-
-/* One thread's compressor. Zero is empty; release it with ch_press_done. */
-struct ch_press {
-	void *state; /* of zlib */
-	uint8_t *room;
-	size_t cap;
-};
-
-void ch_press_done(struct ch_press *press);
-
-static inline void ch_auto_press(struct ch_press *press)
-{
-	ch_press_done(press);
-}
 
 /* Begin a pack for ODB. Release with ch_writer_abort, also after it is finished. */
 int ch_writer_begin(struct ch_odb *odb, struct ch_writer *ret_writer, struct ch_err *err);
@@ -86,15 +77,23 @@ static inline void ch_auto_writer(struct ch_writer *writer)
 	ch_writer_abort(writer);
 }
 
-/* Name an object: SHA-1 of kind, size and content. */
-int ch_object_name(enum ch_kind kind, const void *data, size_t len, struct ch_oid *ret_oid,
-		   struct ch_err *err);
+/* ---- write.c, for the other files of a pack's making ---- */
 
-/* Begin to name one whose content is still to come. */
-int ch_object_begin(struct ch_hash *hash, enum ch_kind kind, uint64_t size, struct ch_err *err);
+/* With the lock held: append to the file. */
+int ch_writer_append(struct ch_writer *writer, const void *data, size_t len, struct ch_err *err);
 
-/* "blob", "tree", ... */
-const char *ch_kind_name(enum ch_kind kind);
+/* With the lock held: OID is in the pack, from OFFSET on. */
+int ch_writer_note(struct ch_writer *writer, const struct ch_oid *oid, uint32_t crc,
+		   uint64_t offset, struct ch_err *err);
+
+/* ---- install.c ---- */
+
+/* What temporary files of packs are called: git gc(1) removes "tmp_*" that are old; its own
+ * are "tmp_pack_*". */
+#define CH_WRITER_TEMP "tmp_ch_"
+
+/* Put the pack, which is written, and has the check sum SUM, into the repository. */
+int ch_writer_install(struct ch_writer *writer, const struct ch_oid *sum, struct ch_err *err);
 
 /* Remove temporary files, and packs without an index, whose writer is gone. DIR:
  * objects/pack. */

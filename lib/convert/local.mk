@@ -51,6 +51,7 @@ libchsquash_la_SOURCES = \
 	%D%/squash_order.c %D%/squash_order.h \
 	%D%/squash_out.c %D%/squash_out.h \
 	%D%/squash_seen.c %D%/squash_seen.h \
+	%D%/squash_shorter.c \
 	%D%/squash_store.c \
 	%D%/squash_tables.c %D%/squash_tables.h \
 	%D%/squash_tree.c %D%/squash_tree.h \

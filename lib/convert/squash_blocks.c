@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "convert/squash_blocks.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 #include <sqfs/block.h>
@@ -69,8 +68,12 @@ static int write_data_block(sqfs_block_writer_t *base, void *user, sqfs_u32 size
 {
 	struct ch_squash_blocks *b = (struct ch_squash_blocks *)base;
 	uint32_t word = size | (flags & SQFS_BLK_IS_COMPRESSED ? 0 : 1U << 24);
-	int rc = user != b->file ? settle(b) : 0;
+	int rc;
 
+	*location = 0;
+	if (b->is_given_up)
+		return 0;
+	rc = user != b->file ? settle(b) : 0;
 	if (rc < 0)
 		return rc;
 	if (user && user != b->file) {

@@ -8,6 +8,7 @@
 #ifndef CH_CONVERT_SQUASH_BLOCKS_H
 #define CH_CONVERT_SQUASH_BLOCKS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <sqfs/block_writer.h>
@@ -27,6 +28,7 @@ struct ch_squash_blocks {
 	struct ch_squash_out *out;    /* borrowed */
 	sqfs_frag_table_t *fragments; /* borrowed; gets the fragment blocks, in their order */
 	uint64_t count;
+	bool is_given_up;	     /* nothing is written any more */
 	struct ch_squash_file *file; /* that blocks came for last; NULL: a fragment block */
 	uint32_t next;		     /* block of FILE */
 	uint64_t start;		     /* of FILE in the image */

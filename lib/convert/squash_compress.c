@@ -80,7 +80,10 @@ static int from_library(const struct alg *a, int level, size_t block_size, sqfs_
 		config.level = (sqfs_u32)level;
 	else if (level == LZ4_HIGH)
 		config.flags = SQFS_COMP_FLAG_LZ4_HC;
-	return sqfs_compressor_create(&config, ret);
+	rc = sqfs_compressor_create(&config, ret);
+	if (rc == 0)
+		*ret = ch_squash_shorter_new(*ret);
+	return rc;
 }
 
 int ch_squash_compressor_new(const struct ch_squash_compress *how, size_t block_size,

@@ -19,6 +19,10 @@ int ch_squash_compressor_new(const struct ch_squash_compress *how, size_t block_
  * memory. */
 sqfs_compressor_t *ch_squash_deflate_new(int level, size_t block_size);
 
+/* WITH (which is taken), but what did not get shorter is no result: the library's lz4 gives that
+ * as one, and readers refuse it. NULL: no memory. */
+sqfs_compressor_t *ch_squash_shorter_new(sqfs_compressor_t *with);
+
 /* Nothing is compressed. NULL: no memory. */
 sqfs_compressor_t *ch_squash_store_new(void);
 

@@ -249,6 +249,10 @@ int ch_squash_contents_init(struct ch_squash_contents *contents, struct ch_squas
 
 void ch_squash_contents_done(struct ch_squash_contents *contents)
 {
+	/* It forgets to free what is still under way. */
+	contents->blocks.is_given_up = true;
+	if (contents->processor)
+		sqfs_block_processor_sync(contents->processor);
 	sqfs_destroy(contents->processor);
 	ch_squash_blocks_done(&contents->blocks);
 	ch_squash_seen_done(&contents->seen);

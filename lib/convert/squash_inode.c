@@ -48,8 +48,7 @@ static sqfs_inode_generic_t *make_file(const struct ch_squash_inode *from, uint3
 				       uint32_t xattr)
 {
 	const struct ch_squash_file *file = from->file;
-	sqfs_inode_generic_t *inode = allocate(file->blocks,
-					       file->n_blocks * sizeof(*file->blocks));
+	sqfs_inode_generic_t *inode = allocate(NULL, 0);
 	uint64_t sparse = holes(file, block_size);
 
 	if (!inode)

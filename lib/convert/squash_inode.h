@@ -10,8 +10,9 @@
 
 struct ch_squash_inode;
 
-/* The inode of what is no directory; BLOCK_SIZE and XATTR (an index, or ~0) are the image's.
- * Free it with sqfs_free(); NULL: no memory. */
+/* The inode of what is no directory, without the list of blocks, which belongs behind a file's.
+ * BLOCK_SIZE and XATTR (an index, or ~0) are the image's. Free it with sqfs_free(); NULL: no
+ * memory. */
 sqfs_inode_generic_t *ch_squash_inode_make(const struct ch_squash_inode *from, uint32_t block_size,
 					   uint32_t xattr);
 

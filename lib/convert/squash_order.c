@@ -41,15 +41,14 @@ static void list(struct ch_squash_listing *l, struct ch_squash_name **names)
 		qsort(l->names, l->n, sizeof(struct ch_squash_name *), by_name);
 }
 
-/* All directories, those below one behind it; and from its last one to its first one, so that it
- * is the other way round when the list is turned. Those not yet listed are a stack, at the
- * end of TODO. */
-static int walk(struct ch_squash_order *order, struct ch_squash_order *todo)
+/* All directories, each before those in it, and of these the last one first: turned round, that
+ * is the order. WAITING is a stack of those that are not yet listed. */
+static int walk(struct ch_squash_order *order, struct ch_squash_order *waiting)
 {
 	size_t used = 0;
 
-	while (todo->n > 0) {
-		struct ch_squash_listing l = todo->listings[--todo->n];
+	while (waiting->n > 0) {
+		struct ch_squash_listing l = waiting->listings[--waiting->n];
 
 		list(&l, order->names + used);
 		used += l.n;
@@ -57,7 +56,8 @@ static int walk(struct ch_squash_order *order, struct ch_squash_order *todo)
 			return -ENOMEM;
 		order->listings[order->n - 1] = l;
 		for (size_t i = 0; i < l.n; i++)
-			if (S_ISDIR(l.names[i]->inode->mode) && push(todo, l.names[i]->inode) < 0)
+			if (S_ISDIR(l.names[i]->inode->mode) &&
+			    push(waiting, l.names[i]->inode) < 0)
 				return -ENOMEM;
 	}
 	return 0;
@@ -95,16 +95,16 @@ static void count(struct ch_squash_order *order)
 
 int ch_squash_order_make(struct ch_squash_tree *tree, struct ch_squash_order *ret_order)
 {
-	struct ch_squash_order todo = { 0 };
+	struct ch_squash_order waiting = { 0 };
 	int rc = -ENOMEM;
 
 	*ret_order = (struct ch_squash_order){ 0 };
 	if (tree->n >= UINT32_MAX)
 		return -EFBIG;
 	ret_order->names = malloc((tree->n + 1) * sizeof(struct ch_squash_name *));
-	if (ret_order->names && push(&todo, tree->root) == 0)
-		rc = walk(ret_order, &todo);
-	ch_squash_order_done(&todo);
+	if (ret_order->names && push(&waiting, tree->root) == 0)
+		rc = walk(ret_order, &waiting);
+	ch_squash_order_done(&waiting);
 	if (rc < 0) {
 		ch_squash_order_done(ret_order);
 		return rc;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "convert/squash_tables.h"
 
+#include <endian.h>
+
 #include <sqfs/dir_writer.h>
 #include <sqfs/error.h>
 #include <sqfs/id_table.h>
@@ -16,6 +18,8 @@
 #include "convert/squash_tree.h"
 
 #define NO_XATTR 0xffffffffU
+
+enum { PART = 1024 };
 
 /* Functions here return 0 or an SQFS_ERROR. */
 struct writing {
@@ -62,6 +66,20 @@ static int put_inode(struct writing *w, struct ch_squash_inode *inode, sqfs_inod
 	return rc;
 }
 
+/* Behind a file's inode. The library could write it, too, but needs as much stack for that. */
+static int put_blocks(struct writing *w, const struct ch_squash_file *file)
+{
+	uint32_t part[PART];
+	int rc = 0;
+
+	for (uint32_t i = 0, n; i < file->n_blocks && rc == 0; i += n) {
+		for (n = 0; n < PART && i + n < file->n_blocks; n++)
+			part[n] = htole32(file->blocks[i + n]);
+		rc = sqfs_meta_writer_append(w->inodes, part, n * sizeof(*part));
+	}
+	return rc;
+}
+
 static int write_inode(struct writing *w, struct ch_squash_inode *inode)
 {
 	sqfs_inode_generic_t *made;
@@ -76,7 +94,8 @@ static int write_inode(struct writing *w, struct ch_squash_inode *inode)
 	rc = add_xattrs(w, inode, &xattr);
 	if (rc)
 		return rc;
-	return put_inode(w, inode, ch_squash_inode_make(inode, w->from->block_size, xattr));
+	rc = put_inode(w, inode, ch_squash_inode_make(inode, w->from->block_size, xattr));
+	return rc == 0 && S_ISREG(inode->mode) ? put_blocks(w, inode->file) : rc;
 }
 
 /* The inodes of what is in a directory, and its listing. Its own inode is written among those of

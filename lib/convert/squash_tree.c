@@ -258,16 +258,15 @@ static int check_name(const char *path, const char *name, size_t len, struct ch_
 static int remember(struct ch_squash_tree *tree, const char *path, size_t len,
 		    struct ch_squash_inode *dir)
 {
-	if (len > tree->last_room) {
-		char *room = realloc(tree->last, 2 * len);
+	if (len >= tree->last_room) {
+		char *room = realloc(tree->last, 2 * len + 1);
 
 		if (!room)
 			return -ENOMEM;
 		tree->last = room;
-		tree->last_room = 2 * len;
+		tree->last_room = 2 * len + 1;
 	}
-	if (len > 0)
-		memcpy(tree->last, path, len);
+	memcpy(tree->last, path, len);
 	tree->last_len = len;
 	tree->last_dir = dir;
 	return 0;
@@ -278,15 +277,16 @@ static int find_parent(struct ch_squash_tree *tree, const char *path, const char
 		       struct ch_squash_inode **ret_dir, struct ch_err *err)
 {
 	const char *slash = strrchr(path, '/'), *part = path;
-	size_t len = slash ? (size_t)(slash - path) : 0;
+	const char *last = slash ? slash + 1 : path;
+	size_t len = (size_t)(last - path);
 	struct ch_squash_inode *dir = tree->root;
 
-	*ret_name = slash ? slash + 1 : path;
+	*ret_name = last;
 	if (tree->last_dir && tree->last_len == len && memcmp(tree->last, path, len) == 0) {
 		*ret_dir = tree->last_dir;
 		return 0;
 	}
-	for (const char *end; part < *ret_name; part = end + 1) {
+	for (const char *end; part < last; part = end + 1) {
 		struct ch_squash_name *name;
 
 		end = strchr(part, '/');

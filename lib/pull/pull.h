@@ -26,7 +26,7 @@ struct ch_store;
 struct ch_pull_options {
 	struct ch_store *store;
 	struct ch_registry_options registry; /* its cancel is not used */
-	const char *arch;		     /* of ch_oci_arch_parse */
+	const char *arch;		     /* of ch_oci_arch_parse; NULL: this machine's */
 	bool anew;			     /* download what is there, too */
 	/* If the registry cannot be reached, what the reference meant the last time will do. */
 	bool may_be_old;

@@ -11,8 +11,7 @@
 #include "inner.h"
 #include "oci/ref.h"
 
-/* ---- messages
- * ------------------------------------------------------------------------------------ */
+/* ---- messages --------------------------------------------------------------------------- */
 
 static void say(const struct ch_pull *pull, void (*to)(const char *line, void *data),
 		const char *fmt, va_list args)
@@ -49,8 +48,7 @@ int ch_pull_fail(const struct ch_pull *pull, struct ch_err *err)
 			 pull->registry ? ch_registry_name(pull->registry) : "image");
 }
 
-/* ---- manifests
- * ------------------------------------------------------------------------------------- */
+/* ---- manifests -------------------------------------------------------------------------- */
 
 /* A manifest or an index */
 struct doc {
@@ -165,8 +163,7 @@ static int find_manifest(struct ch_pull *pull, struct ch_err *err)
 	return 0;
 }
 
-/* ---- the configuration
- * ----------------------------------------------------------------------------- */
+/* ---- the configuration ------------------------------------------------------------------ */
 
 static int get_config(struct ch_pull *pull, struct ch_err *err)
 {
@@ -205,18 +202,20 @@ static int check_config(struct ch_pull *pull, struct ch_err *err)
 	return 0;
 }
 
-/* ---- open and close
- * ---------------------------------------------------------------------------------- */
+/* ---- open and close --------------------------------------------------------------------- */
 
 static int resolve(struct ch_pull *pull, const struct ch_ref *ref, struct ch_err *err)
 {
 	struct ch_registry_options options = pull->options.registry;
 
 	options.cancel = &pull->watch.cancel;
-	if (ch_watch_start(&pull->watch, err) < 0 ||
+	if (ch_oci_arch_parse(pull->options.arch, &pull->options.arch, err) < 0 ||
+	    ch_watch_start(&pull->watch, err) < 0 ||
 	    ch_blobs_open(pull->options.store, &pull->blobs, err) < 0 ||
-	    ch_registry_open(ref, &options, &pull->registry, err) < 0 ||
-	    find_manifest(pull, err) < 0 || get_config(pull, err) < 0 ||
+	    ch_registry_open(ref, &options, &pull->registry, err) < 0)
+		return ch_pull_fail(pull, err);
+	ch_pull_say(pull, "requesting arch:  %s", pull->options.arch);
+	if (find_manifest(pull, err) < 0 || get_config(pull, err) < 0 ||
 	    ch_oci_image_parse(pull->config, pull->config_len, &pull->image, err) < 0 ||
 	    check_config(pull, err) < 0)
 		return ch_pull_fail(pull, err);

@@ -28,7 +28,9 @@ struct ch_exchange {
 	struct ch_http *http; /* borrowed */
 	/* "from" goes on with what was passed to its "write". */
 	struct ch_http_request request;
-	bool resume; /* what "write" got stays right: go on behind it */
+	bool resume;  /* what "write" got stays right: go on behind it */
+	uint64_t end; /* with "resume": the size of all of it, behind which nothing is missed; 0:
+		       * not known */
 	struct ch_retry retry;
 	bool is_foreign; /* out: the answer is another server's than that of the URL */
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "registry/inner.h"
+#include "registry/registry.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/text.h"
 #include "oci/ref.h"
+#include "registry/inner.h"
 #include "registry/reason.h"
 #include "registry/secret.h"
 #include "registry/url.h"

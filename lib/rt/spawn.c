@@ -62,6 +62,7 @@ static _Noreturn void become_keeper(const char *program, int sock, int request, 
 {
 	char *argv[] = { (char[]){ "ch-keeper" }, NULL };
 	char *env[] = { (char[]){ "PATH=/usr/bin:/bin" }, NULL };
+	sigset_t none;
 
 	raise_descriptors();
 
@@ -82,6 +83,9 @@ static _Noreturn void become_keeper(const char *program, int sock, int request, 
 	/* Whatever else the caller had open: a pipe's reader would wait for us. */
 	if (close_range(CH_KEEPER_REQUEST + 2, ~0U, 0) < 0)
 		give_up(p, NO_SETUP, errno);
+	/* Signals that the caller has blocked are for him to wait with, not for the keeper. */
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
 	execve(program, argv, env);
 	give_up(p, NO_EXEC, errno);
 }

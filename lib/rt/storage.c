@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -16,6 +17,8 @@
 #include "base/path.h"
 #include "base/text.h"
 #include "sys/mnt.h"
+
+enum { TRIES = 100 };
 
 struct store {
 	char *path;	    /* as given, or the default */
@@ -138,6 +141,32 @@ static bool escape(const char *name, char out[NAME_MAX + 1])
 	return true;
 }
 
+/* Who reads an image has a lock on its directory, as long as that is open: or else ch-image may use
+ * its files for another one, once it is replaced (store/store.h). Returns false if it was replaced
+ * just now. Where there are no locks, nobody takes files either. */
+static bool hold(const struct store *s, const char *file, int fd)
+{
+	struct stat ours, now;
+
+	if (flock(fd, LOCK_SH | LOCK_NB) < 0)
+		return errno != EWOULDBLOCK;
+	return fstat(fd, &ours) < 0 || fstatat(s->img, file, &now, AT_SYMLINK_NOFOLLOW) < 0 ||
+	       (ours.st_ino == now.st_ino && ours.st_dev == now.st_dev);
+}
+
+/* An image may be replaced while we are at it, but not many times. */
+static int open_held(const struct store *s, const char *file)
+{
+	for (int i = 1;; i++) {
+		ch_auto(fd) int fd = openat(s->img, file, CH_IMAGE_OPEN);
+
+		if (fd < 0)
+			return -errno;
+		if (hold(s, file, fd) || i == TRIES)
+			return ch_take_fd(&fd);
+	}
+}
+
 /* Open the image NAME in storage. Returns the descriptor, with the path, or -ENOENT. */
 static int open_named(const struct store *s, const char *name, char **ret_path, struct ch_err *err)
 {
@@ -150,11 +179,9 @@ static int open_named(const struct store *s, const char *name, char **ret_path, 
 		return ch_err_nomem(err);
 	}
 
-	int fd = openat(s->img, file, CH_IMAGE_OPEN);
+	int fd = open_held(s, file);
 
-	if (fd < 0 && errno == ENOENT)
-		return -ENOENT;
-	return fd < 0 ? ch_err_sys(err, "image '%s'", *ret_path) : fd;
+	return fd < 0 && fd != -ENOENT ? ch_err_rc(err, fd, "image '%s'", *ret_path) : fd;
 }
 
 /* Open the path. Where a name was looked for in vain, or not looked for, that is told, too. */

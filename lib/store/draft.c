@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,7 +14,7 @@
 #include "base/err.h"
 #include "inner.h"
 #include "oci/ref.h"
-#include "sys/rmtree.h"
+#include "store/store.h"
 
 /* Find a name in tmp. Only who has the lock on FILE makes such, so that looking is enough. */
 static int find_place(struct ch_draft *draft, struct ch_err *err)
@@ -45,30 +44,13 @@ static int make_movable(int root)
 	return (st.st_mode & S_IRWXU) == S_IRWXU ? 0 : fchmod(root, (st.st_mode & 07777) | S_IRWXU);
 }
 
-/* Move the image there is into the draft, if there is one, and nobody reads it. */
-static int take_image(struct ch_draft *draft, struct ch_err *err)
-{
-	const struct ch_store *store = draft->store;
-	ch_auto(fd) int root = openat(store->img, draft->file,
-				      O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-
-	/* The lock is held until the image is back: see ch_store_read. */
-	if (root < 0 || flock(root, LOCK_EX | LOCK_NB) < 0)
-		return 0;
-	if (make_movable(root) < 0 ||
-	    renameat(store->img, draft->file, store->tmp, draft->place) < 0)
-		return ch_err_sys(err, "take image '%s' from storage '%s'", draft->file,
-				  store->path);
-	draft->root = ch_take_fd(&root);
-	draft->is_taken = true;
-	return 0;
-}
-
-static int make_empty(struct ch_draft *draft, struct ch_err *err)
+static int make_root(struct ch_draft *draft, struct ch_err *err)
 {
 	int tmp = draft->store->tmp;
 
-	if (mkdirat(tmp, draft->place, 0700) < 0)
+	draft->is_spare = draft->from == CH_DRAFT_SPARE &&
+			  ch_store_take_spare(draft->store, draft->place);
+	if (!draft->is_spare && mkdirat(tmp, draft->place, 0700) < 0)
 		return ch_err_sys(err, "make '%s'", draft->path);
 	draft->root = openat(tmp, draft->place, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	/* By others, it is protected by storage. */
@@ -83,15 +65,14 @@ int ch_draft_new(struct ch_store *store, const struct ch_ref *ref, enum ch_draft
 	ch_auto(draft) struct ch_draft draft = CH_DRAFT_INIT;
 
 	draft.store = store;
+	draft.from = from;
 	draft.file = strdup(ref->file);
 	if (!draft.file)
 		return ch_err_nomem(err);
 	draft.lock = ch_store_lock_name(store, draft.file, err);
 	if (draft.lock < 0 || find_place(&draft, err) < 0 || !draft.place)
 		return err->code;
-	if (from == CH_DRAFT_TAKE && take_image(&draft, err) < 0)
-		return err->code;
-	if (!draft.is_taken && make_empty(&draft, err) < 0)
+	if (make_root(&draft, err) < 0)
 		return err->code;
 	*ret_draft = draft;
 	draft = CH_DRAFT_INIT;
@@ -120,12 +101,32 @@ static int make_room(const struct ch_draft *draft, struct ch_err *err)
 	return ch_store_throw(s, s->img, draft->file, draft->file, err);
 }
 
+/* What is known of the files goes with them. */
+static void exchange_stat(const struct ch_store *s, const char *place, const char *file)
+{
+	if (renameat2(s->stat, place, s->stat, file, RENAME_EXCHANGE) == 0)
+		return;
+	ch_store_move_stat(s, file, NULL);
+	ch_store_move_stat(s, place, file);
+}
+
+/* PLACE in tmp is not needed any more. */
+static int let_go(const struct ch_draft *draft, const char *place, struct ch_err *err)
+{
+	const struct ch_store *s = draft->store;
+
+	if (draft->from == CH_DRAFT_SPARE)
+		return ch_store_keep_spare(s, place, draft->file, err);
+	ch_store_move_stat(s, place, NULL);
+	return ch_store_throw(s, s->tmp, place, draft->file, err);
+}
+
 int ch_draft_commit(struct ch_draft *draft, struct ch_err *err)
 {
 	const struct ch_store *s = draft->store;
 	int rc;
 
-	if (make_movable(draft->root) < 0 || syncfs(draft->root) < 0)
+	if (make_movable(draft->root) < 0 || (!draft->can_be_lost && syncfs(draft->root) < 0))
 		return ch_err_sys(err, "write image '%s'", draft->path);
 	rc = exchange(draft);
 	if (rc < 0 && (errno == ENOTEMPTY || errno == EEXIST)) {
@@ -133,25 +134,24 @@ int ch_draft_commit(struct ch_draft *draft, struct ch_err *err)
 			return err->code;
 		rc = exchange(draft);
 	}
-	if (rc < 0 || fsync(s->img) < 0)
+	if (rc < 0 || (!draft->can_be_lost && fsync(s->img) < 0))
 		return ch_err_sys(err, "move '%s' to '%s/img/%s'", draft->path, s->path,
 				  draft->file);
 
 	ch_auto(str) char *old = ch_take(draft->place);
 
-	if (draft->is_taken)
-		(void)flock(draft->root, LOCK_UN);
-	return rc == 1 ? ch_store_throw(s, s->tmp, old, draft->file, err) : 0;
+	exchange_stat(s, old, draft->file);
+	return rc == 1 ? let_go(draft, old, err) : 0;
 }
 
 void ch_draft_done(struct ch_draft *draft)
 {
 	struct ch_err err;
 
-	/* What cannot be removed now, who opens storage next tries again, and says so. */
-	if (draft->place && draft->root >= 0)
-		(void)ch_rmtree(draft->store->tmp, draft->place, &err);
 	ch_close(&draft->root);
+	/* What cannot be removed now, who opens storage next tries again, and says so. */
+	if (draft->place)
+		(void)let_go(draft, draft->place, &err);
 	if (draft->store)
 		ch_store_unlock_name(draft->store, draft->file, &draft->lock);
 	free(draft->place);

@@ -8,7 +8,10 @@
  *
  * It is made in tmp of storage, while its maker holds the lock on its name. To commit, it is
  * exchanged with the image of that name. What was never committed is removed: by
- * ch_draft_done, or, if the maker died, by the next one who opens storage. */
+ * ch_draft_done, or, if the maker died, by the next one who opens storage.
+ *
+ * Storage keeps one tree that is nobody's image any more, the spare: who can turn one tree of
+ * files into another faster than write it anew begins with that (CH_DRAFT_SPARE). */
 #ifndef CH_STORE_DRAFT_H
 #define CH_STORE_DRAFT_H
 
@@ -20,22 +23,31 @@ struct ch_store;
 
 enum ch_draft_from {
 	CH_DRAFT_EMPTY, /* an empty directory */
-	/* The image of that name, if there is one that nobody reads: it is out of img till the
-	 * commit, and gone if there is none. For who can make it again quickly. */
-	CH_DRAFT_TAKE,
+	/* The spare, whatever is in it, if there is one. What the draft replaces becomes the next
+	 * one, if nobody reads it, or the draft itself, if it is not committed. */
+	CH_DRAFT_SPARE,
 };
 
 struct ch_draft {
-	int root;      /* owned; its root directory, open for reading */
-	char *path;    /* owned; the same as an absolute path, which it has until the commit */
-	bool is_taken; /* CH_DRAFT_TAKE: there was an image */
+	int root;   /* owned; its root directory, open for reading */
+	char *path; /* owned; the same as an absolute path, which it has until the commit */
+	/* Owned; its name in tmp until the commit, then NULL. A file of that name in the directory
+	 * CH_DRAFT_STAT of storage goes where it goes: its maker may keep there what it knows of
+	 * the files. */
+	char *place;
+	bool is_spare; /* it began with the spare */
+	/* For the maker to set: it can be made again, and is, should the machine stop before all of
+	 * it is on the disk by who notes that. */
+	bool can_be_lost;
 
 	/* private */
 	struct ch_store *store; /* borrowed */
 	char *file;		/* owned; name in img */
-	char *place;		/* owned; name in tmp, or NULL: it is not there, or no more */
-	int lock;		/* owned; of its name */
+	enum ch_draft_from from;
+	int lock; /* owned; of its name */
 };
+
+#define CH_DRAFT_STAT "stat"
 
 #define CH_DRAFT_INIT ((struct ch_draft){ .root = -1, .lock = -1 })
 
@@ -45,7 +57,8 @@ int ch_draft_new(struct ch_store *store, const struct ch_ref *ref, enum ch_draft
 		 struct ch_draft *ret_draft, struct ch_err *err);
 
 /* Make it the image of that name, instead of the one that there was. All of it is on the disk
- * then. root stays open. */
+ * then, unless it can be lost: for that is to wait for all that anybody writes to the file system.
+ * root stays open. */
 int ch_draft_commit(struct ch_draft *draft, struct ch_err *err);
 
 /* Let go; what was not committed is removed. */

@@ -13,9 +13,10 @@
 #include "oci/meta.h"
 #include "sys/mnt.h"
 
-#define META_DIR  "ch"
-#define META_FILE "metadata.json"
-#define ENV_FILE  "environment"
+#define META_DIR    "ch"
+#define META_FILE   "metadata.json"
+#define ENV_FILE    "environment"
+#define CONFIG_FILE "config.pulled.json"
 
 /* Read FILE, which must be an ordinary one: the image is anybody's. */
 static int read_all(int fd, struct ch_buf *ret)
@@ -106,4 +107,12 @@ int ch_store_write_meta(int root, const struct ch_oci_meta *meta, struct ch_err 
 	if (rc >= 0)
 		rc = write_file(dir, ENV_FILE, environment);
 	return rc < 0 ? ch_err_rc(err, rc, "image: write its metadata to '/" META_DIR "'") : 0;
+}
+
+int ch_store_write_config(int root, const char *config, struct ch_err *err)
+{
+	ch_auto(fd) int dir = open_meta_dir(root);
+	int rc = dir < 0 ? dir : write_file(dir, CONFIG_FILE, config);
+
+	return rc < 0 ? ch_err_rc(err, rc, "image: write '/" META_DIR "/" CONFIG_FILE "'") : 0;
 }

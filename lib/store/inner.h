@@ -24,8 +24,8 @@ struct ch_store {
 	bool no_lock;
 	void (*note)(void *data, const char *line);
 	void *note_data;
-	int top, img, tmp, locks; /* owned; open directories */
-	int lock;		  /* owned; -1: no_lock */
+	int top, img, tmp, locks, stat; /* owned; open directories */
+	int lock;			/* owned; -1: no_lock */
 };
 
 /* ---- lock.c ---------------------------------------------------------------------------- */
@@ -59,7 +59,24 @@ const char *ch_store_place(const char *file, char mark, unsigned n, char out[NAM
 int ch_store_throw(const struct ch_store *store, int dir, const char *name, const char *file,
 		   struct ch_err *err);
 
+/* Let the owner of NAME in the directory DIR move it: a directory gets another "..". */
+void ch_store_make_movable(int dir, const char *name);
+
 /* Remove what dead processes have left in tmp, and note which images that were. */
 int ch_store_sweep(const struct ch_store *store, struct ch_err *err);
+
+/* ---- spare.c --------------------------------------------------------------------------- */
+
+/* Move the spare to PLACE in tmp. Returns false if there is none, or locks are not used. */
+bool ch_store_take_spare(const struct ch_store *store, const char *place);
+
+/* Let PLACE in tmp, a tree that was FILE, or was to be, be the spare, in place of another one; or
+ * remove it: if somebody reads it, if room is scarce, or if locks are not used. */
+int ch_store_keep_spare(const struct ch_store *store, const char *place, const char *file,
+			struct ch_err *err);
+
+/* The file of what is known of a tree: move it, or remove it if TO is NULL. That there is none is
+ * fine. */
+void ch_store_move_stat(const struct ch_store *store, const char *from, const char *to);
 
 #endif

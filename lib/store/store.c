@@ -17,6 +17,7 @@
 #include "base/text.h"
 #include "inner.h"
 #include "rt/storage.h"
+#include "store/draft.h"
 #include "sys/rmtree.h"
 
 #define MARKER "charlie storage "
@@ -189,7 +190,9 @@ static int open_dirs(struct ch_store *store, struct ch_err *err)
 		store->tmp = ch_store_dir(store, "tmp", err);
 	if (store->tmp >= 0)
 		store->locks = ch_store_dir(store, "locks", err);
-	return store->locks < 0 ? err->code : 0;
+	if (store->locks >= 0)
+		store->stat = ch_store_dir(store, CH_DRAFT_STAT, err);
+	return store->stat < 0 ? err->code : 0;
 }
 
 /* Lock the whole storage by HOW. The file may be made: what is there is blank, or ours. */
@@ -238,6 +241,7 @@ static struct ch_store *new_store(const struct ch_store_options *options)
 		.img = -1,
 		.tmp = -1,
 		.locks = -1,
+		.stat = -1,
 		.lock = -1,
 	};
 	return store;
@@ -277,6 +281,7 @@ void ch_store_close(struct ch_store *store)
 {
 	if (!store)
 		return;
+	ch_close(&store->stat);
 	ch_close(&store->locks);
 	ch_close(&store->tmp);
 	ch_close(&store->img);

@@ -6,6 +6,8 @@
  *	locks/NAME	held by who makes, replaces or deletes the image NAME
  *	img/NAME	images, each a directory, called as rt/storage.h says
  *	tmp/...		what is being made (draft.h), or is to be removed
+ *	spare		a tree that was an image, to begin another one with (draft.h)
+ *	stat/...	what is known of the files of images, drafts, and the spare
  *	...		what others keep here: ch_store_dir
  *
  * Locks are those of flock(2): they end with their process, however it ends. Readers of
@@ -92,6 +94,9 @@ void ch_store_unlock(struct ch_store *store, const struct ch_ref *ref, int lock)
 
 /* Delete an image. Waits for who is making it. Errors: -ENOENT there is no such image. */
 int ch_store_delete(struct ch_store *store, const struct ch_ref *ref, struct ch_err *err);
+
+/* Remove the spare (draft.h): somebody wants room. */
+int ch_store_drop_spare(struct ch_store *store, struct ch_err *err);
 
 /* Remove everything in storage, and begin anew. Waits until nobody else uses it. Unlike
  * ch_store_open, takes storage of any version of ours. */

@@ -39,8 +39,7 @@ static int discard(const struct ch_store *store, const char *place, struct ch_er
 	return 0;
 }
 
-/* A directory gets another "..": for that, its owner needs the right to write. */
-static void make_movable(int dir, const char *name)
+void ch_store_make_movable(int dir, const char *name)
 {
 	ch_auto(fd) int fd = openat(dir, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	char path[CH_FD_PATH_MAX];
@@ -56,7 +55,7 @@ int ch_store_throw(const struct ch_store *store, int dir, const char *name, cons
 	char place[NAME_MAX + 1];
 	struct stat st;
 
-	make_movable(dir, name);
+	ch_store_make_movable(dir, name);
 	for (unsigned n = 0;; n++) {
 		ch_store_place(file, CH_STORE_TRASH_MARK, n, place);
 		/* There is one trash of a name that does not go away for each of its readers, so
@@ -87,6 +86,7 @@ static int sweep_one(const struct ch_store *store, const char *place, struct ch_
 	/* Its maker may have finished while we came here. */
 	if (fstatat(store->tmp, place, &st, AT_SYMLINK_NOFOLLOW) == 0) {
 		rc = discard(store, place, err);
+		ch_store_move_stat(store, place, NULL);
 		if (rc == 0 && place[n] == CH_STORE_DRAFT_MARK) {
 			char text[NAME_MAX + 1];
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 noinst_LTLIBRARIES += libchsys.la
 libchsys_la_SOURCES = \
+	%D%/boot.c %D%/boot.h \
 	%D%/caps.c %D%/caps.h \
 	%D%/mnt.c %D%/mnt.h \
 	%D%/mountinfo.c %D%/mountinfo.h \

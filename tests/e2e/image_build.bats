@@ -202,7 +202,7 @@ commits:            5
 	((status == 0))
 	[[ $output == 'default given '* ]]
 	[[ $stderr =~ warning:\ Dockerfile:6:[0-9]+:\ variable\ \'nothing\'\ is\ not\ set ]]
-	fails "image 'none' is not in storage" -t one .
+	fails "Dockerfile:2:1: pull '127.0.0.1:1/none:latest': " -t one .
 	fails "'Dockerfile' has no ARG 'z'" --build-arg base=tiny --build-arg z=1 -t one .
 	# Proxies are there without ARG, and are no reason to build anew.
 	printf 'FROM tiny\nRUN echo "$http_proxy"\n' | df Dockerfile

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# ch-image: what options do that are not about the instructions of a build
+# ch-image: options and files that are not about one instruction of a build
 # shellcheck disable=SC2016,SC2154 # shells inside; variables of common.bash and bats
 
 load ../lib/common
@@ -44,11 +44,9 @@ size()
   3* RUN.S dd if=/dev/urandom of=/data bs=1M count=6
 copying image from cache ...
 grown in 3 instructions: y' --build-arg n=1 -t y .
-	# Of x and y, and the one used last.
-	as_test touch "$ctx/new"
-	img --cache-max 20 build --build-arg n=4 -t x .
+	img --cache-max 17 build --build-arg n=4 -t x .
 	assert_equal "$status" 0
-	(($(size) <= 20)) || fail "$(size) MiB"
+	(($(size) <= 17)) || fail "$(size) MiB"
 	for i in 1 4; do
 		img build -n --build-arg "n=$i" -t x .
 		[[ $stderr == *'  3* RUN'* ]] || fail "$stderr"
@@ -128,8 +126,111 @@ grown in 3 instructions: y' --build-arg n=1 -t y .
 	grep -q '^ch-image: error: Dockerfile:3:1: RUN: ' "$ctx/log"
 	via+=(CH_LOG_FESTOON=)
 	img build -t x .
-	[[ $(grep -E '^[0-9]+ 20[0-9T:-]+[+-][0-9]{4}    1\* FROM tiny' "$ctx/log") ]] || fail "$(cat "$ctx/log")"
+	grep -qE '^[0-9]+ 20[0-9T:-]+[+-][0-9]{4}    1\* FROM tiny' "$ctx/log" || fail "$(cat "$ctx/log")"
 	via+=("CH_LOG_FILE=$ctx/no/log")
 	img build -t x .
 	[[ $stderr == *'  2* RUN'* ]] || fail "$stderr"
+}
+
+# large: how many files are beside the repository
+large()
+{
+	as_test bash -c 'find "$1" -type f 2>/dev/null | wc -l' large "$store/bucache/charlie/large"
+}
+
+# big_blobs: of 1 MiB and more, in the repository
+big_blobs()
+{
+	as_test git -C "$store/bucache" cat-file --batch-all-objects --batch-check='%(objectsize)' |
+		awk '$1 >= 1048576' | wc -l
+}
+
+@test "--cache-large: such files are beside the repository, and come back" {
+	df Dockerfile <<-'END'
+		FROM tiny
+		RUN mkdir -m 700 d && yes large | head -c 1500000 >d/l && chmod 640 d/l && touch -d @12345 d/l
+		RUN cp d/l l2 && ln d/l l3 && yes small | head -c 1000000 >s && dd if=/dev/zero of=z bs=1M seek=2 count=0
+	END
+	img --cache-large 1 build -t base -f - . <<<'FROM tiny'
+	base=$(large)
+	img --cache-large 1 build -t x .
+	assert_equal "$status" 0
+	assert_equal "$(large) $(big_blobs)" "$((base + 2)) 0"
+	img build-cache
+	assert_match "$output" $'\nlarge files: +'$((base + 2))$'\n'
+	# Without the option: what is there is found, and as it was.
+	img delete x
+	img undelete x
+	assert_equal "$status" 0
+	in_image x 'set -e; test "$(yes large | head -c 1500000 | cksum)" = "$(cksum </d/l)"
+		cmp /d/l /l2; test "$(stat -c "%a %Y %h %i" /d/l)" = "640 12345 2 $(stat -c %i /l3)"
+		test "$(stat -c "%s %h" /z /l2 | tr "\n" ,)" = "2097152 1,1500000 1,"'
+	img build-cache --verify
+	assert_equal "$status" 0
+	# One bit, and it is noticed.
+	file=$(as_test find "$store/bucache/charlie/large" -type f -size 1465k)
+	as_test cp "$file" "$ctx/kept"
+	as_test bash -c 'chmod u+w "$1"; printf X | dd of="$1" conv=notrunc status=none seek=70000 bs=1' x "$file"
+	img build-cache --verify
+	[[ $status == 1 && $stderr == *'the build cache is damaged'* ]] || fail "$status" "$stderr"
+	as_test bash -c 'cat "$1" >"$2"' x "$ctx/kept" "$file"
+	# Nobody needs them: they go. The environment says the same as the option.
+	img delete x
+	img build-cache --gc
+	assert_equal "$(large)" "$base"
+	via+=(CH_IMAGE_CACHE_LARGE=1)
+	img build -t x .
+	assert_equal "$(large) $(big_blobs)" "$((base + 2)) 0"
+	img --cache-large 0 build --rebuild -t x .
+	assert_equal "$(big_blobs)" 2
+}
+
+@test ".dockerignore: what is not of the context, for COPY, keys of the cache, and mounts" {
+	put .dockerignore $'# all but one\n*.o\n!keep.o\nsecret\n**/tmp\ndir/*/x\n.dockerignore\nDockerfile'
+	for file in a.c a.o keep.o secret/s dir/tmp/f dir/sub/x dir/sub/y tmp/z; do put "$file" "$file"; done
+	printf 'FROM tiny\nCOPY . /all/\nRUN find /all -type f | sort\n' | df Dockerfile
+	img build -t x .
+	assert_equal "$status" 0
+	assert_equal "$output" $'/all/a.c\n/all/dir/sub/y\n/all/keep.o'
+	# What is ignored makes no difference.
+	put a.o changed
+	put dir/tmp/new new
+	img build -t x .
+	[[ $stderr == *'  3* RUN'* ]] || fail "$stderr"
+	put a.c changed
+	img build -t x .
+	[[ $stderr == *'  2. COPY'* ]] || fail "$stderr"
+	# By name it is not there, nor for a wildcard that finds nothing else.
+	printf 'FROM tiny\nCOPY a.o /\n' | df Dockerfile
+	fails "Dockerfile:2:1: source 'a.o' .*: it is one of the files to be ignored" .
+	printf 'FROM tiny\nCOPY secr* /\n' | df Dockerfile
+	fails "Dockerfile:2:1: nothing in context .* matches 'secr.'" .
+	# That of the Dockerfile counts, if there is one.
+	put other.df.dockerignore $'*\n!secret'
+	printf 'FROM tiny\nCOPY . /all/\nRUN find /all -type f\n' | df other.df
+	img build -f other.df .
+	assert_equal "$output" /all/secret/s
+}
+
+@test "build-cache --dot: for graphviz, and pictures where that is installed" {
+	printf 'FROM tiny\nRUN echo "a \\"b\\" <c>"\n' | df Dockerfile
+	img -q build -t x .
+	# No dot(1) is found in an empty directory.
+	as_test mkdir "$ctx/bin"
+	run --separate-stderr as_test "${via[@]}" env -C "$ctx" "PATH=$ctx/bin" "$prefix/bin/ch-image" build-cache --dot
+	assert_equal "$status" 0
+	assert_equal "$stderr" "wrote: build-cache.dot
+no 'build-cache.pdf': dot(1) of graphviz cannot be run
+no 'build-cache.svg': dot(1) of graphviz cannot be run"
+	[[ $(<"$ctx/build-cache.dot") == 'digraph '*'RUN.S echo \"a'* ]] || fail "$(cat "$ctx/build-cache.dot")"
+	if type -P dot; then
+		img build-cache --dot=-x.dot
+		assert_equal "$status" 0
+		assert_equal "$stderr" $'wrote: -x.dot\nwrote: -x.pdf\nwrote: -x.svg'
+		[[ $(head -c 5 "$ctx/-x.pdf" | tr -d '\0') == %PDF- ]] || fail "no PDF"
+		grep -q '<svg' "$ctx/-x.svg"
+		grep -q 'IMPORT tiny' "$ctx/-x.svg"
+	fi
+	img build-cache --dot=no/x
+	[[ $status == 1 && $stderr == *"write 'no/x.dot': No such file or directory"* ]] || fail "$stderr"
 }

@@ -57,7 +57,7 @@ if [[ ! $prefix && -x $top/_inst/bin/ch-run ]]; then
 	prefix=$top/_inst
 fi
 # Names in ps, and types in mountinfo, that are ours alone.
-our_processes='^(ch-run|ch-keeper|ch-server|ch-server-w)$'
+our_processes='^(ch-run|ch-image|ch-keeper|ch-server|ch-server-w)$'
 our_mounts=' - fuse[^ ]* (ch-|charlie)| - fuse\.(ch-|charlie)'
 root_via=()
 test_user=chtest

@@ -13,6 +13,7 @@
 #include "cache/dirmeta.h"
 #include "cache/name.h"
 #include "cache/odb.h"
+#include "cache/press.h"
 #include "cache/repo.h"
 #include "cache/write.h"
 #include "cache_trees.h"

@@ -232,6 +232,41 @@ static void levels_are_checked(void **state)
 			 -EINVAL);
 }
 
+static void ways_are_read_from_text(void **state)
+{
+	static const struct {
+		const char *text;
+		enum ch_compress_kind kind;
+		int level;
+		const char *error;
+	} rows[] = {
+		{ "none", CH_COMPRESS_NONE, 0, NULL },
+		{ "gzip", CH_COMPRESS_GZIP, 0, NULL },
+		{ "gzip:12", CH_COMPRESS_GZIP, 12, NULL },
+		{ "zstd:19", CH_COMPRESS_ZSTD, 19, NULL },
+		{ "xz:1", CH_COMPRESS_XZ, 1, NULL },
+		{ "", 0, 0, "compression '' is none of none, gzip, zstd, xz" },
+		{ "gz", 0, 0, "compression 'gz' is none of none, gzip, zstd, xz" },
+		{ "none:1", 0, 0, "compression 'none:1': none has no level" },
+		{ "xz:0", 0, 0, "level of compression" },
+		{ "gzip:13", 0, 0, "level of compression" },
+		{ "gzip:", 0, 0, "level of compression" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct ch_compress_how how = { 0 };
+		struct ch_err err = { 0 };
+
+		assert_int_equal(ch_compress_parse(rows[i].text, &how, &err),
+				 rows[i].error ? -EINVAL : 0);
+		assert_int_equal(how.kind, rows[i].kind);
+		assert_int_equal(how.level, rows[i].level);
+		if (rows[i].error)
+			assert_non_null(strstr(err.msg, rows[i].error));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -240,6 +275,7 @@ int main(void)
 		cmocka_unit_test(errors_of_the_output_come_back),
 		cmocka_unit_test(it_may_be_given_up_at_any_time),
 		cmocka_unit_test(levels_are_checked),
+		cmocka_unit_test(ways_are_read_from_text),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -288,7 +288,20 @@ static void what_is_not_committed_goes(void **state)
 	assert_int_equal(count(store, NULL), 0);
 }
 
-static void an_image_can_be_taken_unless_it_is_read(void **state)
+/* Begin with the spare: the file that it should have, if there should be one. */
+static struct ch_draft begin_with_spare(struct ch_store *store, const struct ch_ref *ref,
+					const char *file)
+{
+	struct ch_draft draft = CH_DRAFT_INIT;
+	struct ch_err err;
+
+	assert_int_equal(ch_draft_new(store, ref, CH_DRAFT_SPARE, &draft, &err), 0);
+	assert_int_equal(draft.is_spare, file != NULL);
+	assert_true(!file || has(draft.root, file));
+	return draft;
+}
+
+static void what_is_replaced_becomes_the_spare(void **state)
 {
 	(void)state;
 	ch_auto(store) struct ch_store *store = open_it();
@@ -296,16 +309,96 @@ static void an_image_can_be_taken_unless_it_is_read(void **state)
 	struct ch_err err;
 
 	make(store, "a", "one");
-	for (int is_read = 0; is_read < 2; is_read++) {
-		ch_auto(fd) int fd = is_read ? ch_store_read(store, &ref, &err) : -1;
-		ch_auto(draft) struct ch_draft draft = CH_DRAFT_INIT;
+	{
+		ch_auto(draft) struct ch_draft draft = begin_with_spare(store, &ref, NULL);
 
-		assert_int_equal(ch_draft_new(store, &ref, CH_DRAFT_TAKE, &draft, &err), 0);
-		assert_int_equal(draft.is_taken, !is_read);
-		assert_int_equal(has(draft.root, "one"), !is_read);
+		put(draft.root, "two", "");
 		assert_int_equal(ch_draft_commit(&draft, &err), 0);
-		assert_int_equal(count(store, NULL), 1);
+		assert_true(has(draft.root, "two"));
 	}
+	/* Whoever is next gets what was replaced; what is not committed is the next spare. */
+	for (int i = 0; i < 2; i++) {
+		ch_auto(draft) struct ch_draft draft = begin_with_spare(store, &ref, "one");
+
+		assert_int_equal(entries("tmp"), 1);
+	}
+	assert_int_equal(entries("tmp"), 0);
+	assert_int_equal(count(store, NULL), 1);
+	assert_int_equal(ch_store_drop_spare(store, &err), 0);
+	assert_int_equal(ch_store_drop_spare(store, &err), 0);
+
+	ch_auto(draft) struct ch_draft draft = begin_with_spare(store, &ref, NULL);
+}
+
+static void what_is_read_does_not_become_the_spare(void **state)
+{
+	(void)state;
+	ch_auto(store) struct ch_store *store = open_it();
+	ch_auto(ref) struct ch_ref ref = parse("a");
+	struct ch_err err;
+
+	make(store, "a", "one");
+
+	ch_auto(fd) int fd = ch_store_read(store, &ref, &err);
+
+	{
+		ch_auto(draft) struct ch_draft draft = begin_with_spare(store, &ref, NULL);
+
+		assert_int_equal(ch_draft_commit(&draft, &err), 0);
+	}
+	assert_true(has(fd, "one"));
+	assert_int_equal(entries("tmp"), 1);
+
+	ch_auto(draft) struct ch_draft draft = begin_with_spare(store, &ref, NULL);
+}
+
+static void there_is_one_spare(void **state)
+{
+	(void)state;
+	ch_auto(store) struct ch_store *store = open_it();
+	ch_auto(ref) struct ch_ref a = parse("a");
+	ch_auto(ref) struct ch_ref b = parse("b");
+
+	{
+		ch_auto(draft) struct ch_draft one = begin_with_spare(store, &a, NULL);
+		ch_auto(draft) struct ch_draft two = begin_with_spare(store, &b, NULL);
+
+		put(one.root, "one", "");
+		put(two.root, "two", "");
+		/* As others' directories may be */
+		assert_int_equal(fchmod(one.root, 0), 0);
+	}
+	assert_int_equal(entries("tmp"), 0);
+	{
+		ch_auto(draft) struct ch_draft draft = begin_with_spare(store, &a, "one");
+		ch_auto(draft) struct ch_draft none = begin_with_spare(store, &b, NULL);
+	}
+}
+
+/* A file of what is known of a tree goes where that goes. */
+static void what_is_known_goes_with_the_files(void **state)
+{
+	(void)state;
+	ch_auto(store) struct ch_store *store = open_it();
+	ch_auto(ref) struct ch_ref ref = parse("a");
+	struct ch_err err;
+	ch_auto(fd) int dir = ch_store_dir(store, CH_DRAFT_STAT, &err);
+
+	for (int i = 0; i < 3; i++) {
+		ch_auto(draft) struct ch_draft draft = begin_with_spare(store, &ref,
+									i == 2 ? "0" : NULL);
+		char name[2] = { (char)('0' + i) };
+
+		assert_int_equal(has(dir, draft.place), i == 2);
+		put(draft.root, name, "");
+		put(dir, draft.place, name);
+		assert_int_equal(ch_draft_commit(&draft, &err), 0);
+	}
+	/* The image's, and the spare's */
+	assert_int_equal(entries(CH_DRAFT_STAT), 2);
+	assert_int_equal(ch_store_delete(store, &ref, &err), 0);
+	assert_int_equal(ch_store_drop_spare(store, &err), 0);
+	assert_int_equal(entries(CH_DRAFT_STAT), 0);
 }
 
 /* ---- other processes ------------------------------------------------------------------------- */
@@ -387,10 +480,17 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		TEST(is_made_private_and_opened_again),	       TEST(what_is_not_ours_is_left_alone),
-		TEST(what_others_can_change_is_refused),       TEST(reset_begins_anew),
-		TEST(images_are_made_replaced_and_deleted),    TEST(what_is_not_committed_goes),
-		TEST(an_image_can_be_taken_unless_it_is_read), TEST(the_dead_are_cleared_away),
+		TEST(is_made_private_and_opened_again),
+		TEST(what_is_not_ours_is_left_alone),
+		TEST(what_others_can_change_is_refused),
+		TEST(reset_begins_anew),
+		TEST(images_are_made_replaced_and_deleted),
+		TEST(what_is_not_committed_goes),
+		TEST(what_is_replaced_becomes_the_spare),
+		TEST(what_is_read_does_not_become_the_spare),
+		TEST(there_is_one_spare),
+		TEST(what_is_known_goes_with_the_files),
+		TEST(the_dead_are_cleared_away),
 		TEST(the_same_image_waits_and_others_do_not),
 	};
 

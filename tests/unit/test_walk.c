@@ -12,6 +12,7 @@
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "hash/hash.h"
 #include "trees.h"
 #include "unit.h"
 
@@ -286,6 +287,49 @@ static void an_error_of_the_sink_is_the_walks(void **state)
 	end(&place);
 }
 
+/* A change that is as quick as this one may have the same time. */
+static void wait_a_moment(void)
+{
+	usleep(20000);
+}
+
+static void get_state(int dir, uint8_t state[CH_SHA256_BYTES])
+{
+	struct ch_walked walked;
+	struct ch_err err = { 0 };
+
+	assert_int_equal(ch_walk_state(dir, &(struct ch_walk_how){ 0 }, state, &walked, &err), 0);
+}
+
+static void the_state_changes_with_the_files_alone(void **state)
+{
+	static const char *const changes[] = { "d/f=2", "new=1", "d/:700", "l->g", "d/sub/" };
+	const uid_t user = geteuid() ? geteuid() : 65534;
+	uint8_t before[CH_SHA256_BYTES], now[CH_SHA256_BYTES];
+	struct place place;
+
+	(void)state;
+	begin(&place);
+	assert_int_equal(fchown(place.dir, user, (gid_t)-1), 0);
+	assert_int_equal(seteuid(user), 0);
+	trees_make(place.dir, "d/f=1 closed/f=1:0 closed/:0 same=3:0");
+	get_state(place.dir, before);
+	for (size_t i = 0; i < ARRAY_SIZE(changes); i++) {
+		struct ch_walked walked;
+
+		wait_a_moment();
+		free(walk_text(place.dir, &(struct ch_walk_how){ 0 }, &walked));
+		get_state(place.dir, now);
+		assert_memory_equal(now, before, sizeof(now));
+		trees_make(place.dir, changes[i]);
+		get_state(place.dir, now);
+		assert_memory_not_equal(now, before, sizeof(now));
+		memcpy(before, now, sizeof(now));
+	}
+	(void)!seteuid(getuid());
+	end(&place);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -298,6 +342,7 @@ int main(void)
 		cmocka_unit_test(own_files_that_are_closed_are_opened_for_the_moment),
 		cmocka_unit_test(trees_that_are_too_deep_are_refused),
 		cmocka_unit_test(an_error_of_the_sink_is_the_walks),
+		cmocka_unit_test(the_state_changes_with_the_files_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* image_push.c - ch-image push: an image goes to a registry */
+#include <errno.h>
+#include <fcntl.h>
+
+#include "base/auto.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "image.h"
+#include "image_registry.h"
+#include "oci/ref.h"
+#include "push/push.h"
+#include "store/store.h"
+
+static void note(void *data, const char *line)
+{
+	(void)data;
+	ch_log(CH_INFO, "%s", line);
+}
+
+static void warn(void *data, const char *line)
+{
+	(void)data;
+	ch_log(CH_WARN, "%s", line);
+}
+
+/* The root directory of the image: the caller's. */
+static int open_image(const struct ch_image_push *set, struct ch_store *store,
+		      const struct ch_ref *ref, struct ch_err *err)
+{
+	int fd;
+
+	if (!set->image)
+		return ch_store_read(store, ref, err);
+	fd = open(set->image, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? ch_err_sys(err, "image '%s'", set->image) : fd;
+}
+
+static void tell(const struct ch_image_push *set, const struct ch_ref *from,
+		 const struct ch_ref *to)
+{
+	ch_log(CH_INFO, "pushing image:   %s", from->text);
+	if (to != from)
+		ch_log(CH_INFO, "destination:     %s", to->text);
+	if (set->image)
+		ch_log(CH_INFO, "image path:      %s", set->image);
+}
+
+static int push(const struct ch_image_push *set, const struct ch_compress_how *compress,
+		const struct ch_ref *from, const struct ch_ref *to, struct ch_err *err)
+{
+	struct ch_registry_options options = ch_image_registry(&set->common);
+	ch_auto(registry) struct ch_registry *registry = NULL;
+	ch_auto(store) struct ch_store *store = NULL;
+	char digest[CH_OCI_DIGEST_SIZE];
+
+	options.flags |= CH_REGISTRY_PUSH;
+	if (ch_registry_open(to, &options, &registry, err) < 0 ||
+	    ch_image_storage(&set->common, &store, err) < 0)
+		return err->code;
+
+	ch_auto(fd) int image = open_image(set, store, from, err);
+
+	if (image < 0)
+		return image;
+
+	const struct ch_push push = {
+		.store = store,
+		.name = from->text,
+		.image = image,
+		.ref = set->image ? NULL : from,
+		.registry = registry,
+		.compress = *compress,
+		.note = note,
+		.warn = warn,
+	};
+
+	tell(set, from, to);
+	if (ch_push(&push, digest, err) < 0)
+		return ch_err_in(err, "push to '%s'", ch_registry_name(registry));
+	ch_log(CH_INFO, "digest:          %s", digest);
+	ch_log(CH_INFO, "done");
+	return 0;
+}
+
+static int read_compress(const struct ch_image_push *set, struct ch_compress_how *ret,
+			 struct ch_err *err)
+{
+	if (!set->compress)
+		return 0;
+	if (ch_compress_parse(set->compress, ret, err) < 0)
+		return err->code;
+	if (ret->kind != CH_COMPRESS_GZIP && ret->kind != CH_COMPRESS_ZSTD)
+		return ch_err_set(err, -EINVAL,
+				  "--compress %s: layers are compressed by gzip or zstd",
+				  set->compress);
+	return 0;
+}
+
+int ch_image_push(void *settings, int argc, char **argv, struct ch_err *err)
+{
+	const struct ch_image_push *set = settings;
+	struct ch_compress_how compress = { .kind = CH_COMPRESS_GZIP };
+	ch_auto(ref) struct ch_ref from = { 0 };
+	ch_auto(ref) struct ch_ref to = { 0 };
+
+	if (read_compress(set, &compress, err) < 0 || ch_ref_parse(argv[0], &from, err) < 0 ||
+	    (argc > 1 && ch_ref_parse(argv[1], &to, err) < 0))
+		return err->code;
+
+	const struct ch_ref *where = argc > 1 ? &to : &from;
+
+	if (where->digest)
+		return ch_err_set(err, -EINVAL, "'%s' has a digest: images are pushed to a tag",
+				  where->text);
+	return push(set, &compress, &from, where, err);
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* pack.h - an image as a layer: a compressed tar archive */
+#ifndef CH_PUSH_PACK_H
+#define CH_PUSH_PACK_H
+
+#include <stdint.h>
+
+#include "archive/compress.h"
+#include "archive/walk.h"
+
+struct ch_err;
+
+#define CH_PACK_KEY CH_SHA256_HEX
+
+/* A name for the layer that the image ROOT would become now: as long as that is the same, so is
+ * the layer. ret_bytes: of its files */
+int ch_pack_key(int root, const struct ch_compress_how *how, char ret_key[CH_PACK_KEY],
+		uint64_t *ret_bytes, struct ch_err *err);
+
+/* Write the layer to FD, which is empty. BYTES: of its files, as far as known, to show how far it
+ * is. */
+int ch_pack(int root, const struct ch_compress_how *how, uint64_t bytes, int fd,
+	    struct ch_compressed *ret_layer, struct ch_walked *ret_walked, struct ch_err *err);
+
+#endif

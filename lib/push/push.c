@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "push/push.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/auto.h"
+#include "base/err.h"
+#include "base/progress.h"
+#include "hash/hash.h"
+#include "oci/image_print.h"
+#include "oci/meta.h"
+#include "push/layers.h"
+#include "push/pack.h"
+#include "registry/digest.h"
+#include "registry/registry.h"
+#include "store/imagemeta.h"
+#include "store/store.h"
+
+enum { LINE_MAX_ = 512, SHORT = 7 };
+
+static void note(const struct ch_push *push, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static void note(const struct ch_push *push, const char *fmt, ...)
+{
+	char line[LINE_MAX_];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(line, sizeof(line), fmt, args);
+	va_end(args);
+	push->note(push->data, line);
+}
+
+/* The begin of its digits, for people */
+static const char *short_of(const char *digest)
+{
+	return digest + strlen("sha256:");
+}
+
+static bool is_oci(const struct ch_push *push)
+{
+	return push->compress.kind == CH_COMPRESS_ZSTD;
+}
+
+/* ---- layer --------------------------------------------------------------------------------- */
+
+static void put_digest(const uint8_t *hash, char out[CH_OCI_DIGEST_SIZE])
+{
+	memcpy(out, "sha256:", 7);
+	ch_hash_hex(hash, CH_SHA256_BYTES, out + 7);
+}
+
+static void warn_of(const struct ch_push *push, const struct ch_walked *walked)
+{
+	char line[LINE_MAX_];
+
+	if (walked->devices + walked->sockets == 0)
+		return;
+	snprintf(line, sizeof(line), "image '%s': %llu devices and %llu sockets are left out",
+		 push->name, (unsigned long long)walked->devices,
+		 (unsigned long long)walked->sockets);
+	push->warn(push->data, line);
+}
+
+static int make_layer(const struct ch_push *push, int dir, uint64_t bytes, struct ch_layer *layer,
+		      struct ch_err *err)
+{
+	ch_auto(layer_draft) struct ch_layer_draft draft = CH_LAYER_DRAFT_INIT;
+	struct ch_compressed packed;
+	struct ch_walked walked;
+
+	note(push, "layer 1/1: preparing");
+	layer->image = strdup(push->name);
+	if (!layer->image)
+		return ch_err_nomem(err);
+	if (ch_layers_begin(dir, &draft, err) < 0)
+		return err->code;
+	if (ch_pack(push->image, &push->compress, bytes, draft.fd, &packed, &walked, err) < 0)
+		return ch_err_in(err, "image '%s'", push->name);
+	warn_of(push, &walked);
+	put_digest(packed.digest, layer->digest);
+	put_digest(packed.plain_digest, layer->diff_id);
+	layer->size = packed.size;
+	return ch_layers_finish(&draft, layer, err);
+}
+
+static int find_or_make(const struct ch_push *push, int dir, struct ch_layer *layer,
+			struct ch_err *err)
+{
+	char key[CH_PACK_KEY];
+	uint64_t bytes;
+
+	note(push, "layer 1/1: gathering");
+	if (ch_pack_key(push->image, &push->compress, key, &bytes, err) < 0)
+		return ch_err_in(err, "image '%s'", push->name);
+
+	int found = ch_layers_find(dir, key, layer, err);
+
+	if (found != 0) {
+		if (found > 0)
+			note(push, "layer 1/1: found in upload cache");
+		return found < 0 ? found : 0;
+	}
+	memcpy(layer->key, key, sizeof(key));
+	return make_layer(push, dir, bytes, layer, err);
+}
+
+/* Two at once would see the modes of files that the other one has made readable for the moment. */
+static int get_layer(const struct ch_push *push, int dir, struct ch_layer *layer,
+		     struct ch_err *err)
+{
+	int lock = push->ref ? ch_store_lock(push->store, push->ref, err) : -1;
+
+	if (push->ref && lock < 0)
+		return lock;
+
+	int rc = find_or_make(push, dir, layer, err);
+
+	if (push->ref)
+		ch_store_unlock(push->store, push->ref, lock);
+	return rc;
+}
+
+/* Have the registry take it from another repository of its own that is known to have it. Returns
+ * 1 if it did. */
+static int mount_layer(const struct ch_push *push, const struct ch_layer *layer, struct ch_err *err)
+{
+	const char *host = ch_registry_host(push->registry);
+	size_t len = strlen(host);
+
+	for (size_t i = 0; i < layer->places.n; i++) {
+		const char *place = layer->places.v[i];
+		bool is_done = false;
+
+		if (strncmp(place, host, len) != 0 || place[len] != '/' ||
+		    strcmp(place + len + 1, ch_registry_repository(push->registry)) == 0)
+			continue;
+		if (ch_registry_mount_blob(push->registry, layer->digest, place + len + 1, &is_done,
+					   err) < 0)
+			return err->code;
+		if (is_done) {
+			note(push, "layer 1/1: %.*s: taken from '%s'", SHORT,
+			     short_of(layer->digest), place);
+			return 1;
+		}
+	}
+	return 0;
+}
+
+static int upload_layer(const struct ch_push *push, int dir, const struct ch_layer *layer,
+			const struct ch_oci_desc *desc, struct ch_err *err)
+{
+	ch_auto(progress) struct ch_progress *progress = ch_progress_new(
+		"layer 1/1", CH_PROGRESS_BYTES, layer->size);
+	const struct ch_registry_upload upload = {
+		.fd = layer->fd,
+		.blob = desc,
+		.progress = progress,
+	};
+	int rc = ch_registry_upload(push->registry, &upload, err);
+
+	if (rc == -EBADMSG)
+		ch_layers_drop(dir, layer);
+	return rc;
+}
+
+static int send_layer(const struct ch_push *push, int dir, const struct ch_layer *layer,
+		      const struct ch_oci_desc *desc, struct ch_err *err)
+{
+	const char *digits = short_of(layer->digest);
+	bool has = false;
+
+	note(push, "layer 1/1: %.*s: checking if already in repository", SHORT, digits);
+	if (ch_registry_has_blob(push->registry, layer->digest, &has, err) < 0)
+		return err->code;
+	if (has) {
+		note(push, "layer 1/1: %.*s: already present", SHORT, digits);
+		return 0;
+	}
+
+	int rc = mount_layer(push, layer, err);
+
+	if (rc != 0)
+		return rc < 0 ? rc : 0;
+	note(push, "layer 1/1: %.*s: not present, uploading", SHORT, digits);
+	return upload_layer(push, dir, layer, desc, err);
+}
+
+/* From the image to a layer that the registry has */
+static int do_layer(const struct ch_push *push, struct ch_layer *layer, struct ch_oci_desc *ret,
+		    struct ch_err *err)
+{
+	const char *type = is_oci(push) ? CH_OCI_TYPE_LAYER_ZSTD : CH_DOCKER_TYPE_LAYER_GZIP;
+	ch_auto(fd) int dir = ch_layers_open(push->store, err);
+	ch_auto(str) char *place = NULL;
+
+	if (dir < 0 || get_layer(push, dir, layer, err) < 0)
+		return err->code;
+	note(push, "starting upload");
+	if (ch_oci_desc_set(ret, type, layer->digest, layer->size, err) < 0 ||
+	    send_layer(push, dir, layer, ret, err) < 0)
+		return err->code;
+	if (asprintf(&place, "%s/%s", ch_registry_host(push->registry),
+		     ch_registry_repository(push->registry)) < 0) {
+		place = NULL;
+		return ch_err_nomem(err);
+	}
+	return ch_layers_note(dir, layer, place, err);
+}
+
+/* ---- configuration and manifest ------------------------------------------------------------ */
+
+static int do_config(const struct ch_push *push, const struct ch_layer *layer,
+		     struct ch_oci_desc *ret, struct ch_err *err)
+{
+	const char *type = is_oci(push) ? CH_OCI_TYPE_CONFIG : CH_DOCKER_TYPE_CONFIG;
+	ch_auto(oci_meta) struct ch_oci_meta meta = { 0 };
+	ch_auto(str) char *text = NULL;
+
+	note(push, "preparing metadata");
+	if (ch_store_read_meta(push->image, &meta, err) < 0 ||
+	    ch_oci_image_print(&meta, &layer->diff_id, 1, &text, err) < 0 ||
+	    ch_registry_put_blob(push->registry, type, text, strlen(text), ret, err) < 0)
+		return err->code;
+	note(push, "config: %.*s: present", SHORT, short_of(ret->digest));
+	return 0;
+}
+
+/* Is what the registry calls by our reference this very manifest? Returns 1 if so. */
+static int has_manifest(const struct ch_push *push, const char *digest, struct ch_err *err)
+{
+	ch_auto(registry_manifest) struct ch_registry_manifest there = { 0 };
+	int rc = ch_registry_get_manifest(push->registry, NULL, true, &there, err);
+
+	if (rc == -ENOENT)
+		return 0;
+	return rc < 0 ? rc : strcmp(there.digest, digest) == 0;
+}
+
+static int do_manifest(const struct ch_push *push, const struct ch_oci_manifest *manifest,
+		       char ret_digest[CH_OCI_DIGEST_SIZE], struct ch_err *err)
+{
+	ch_auto(str) char *text = NULL;
+
+	if (ch_oci_manifest_print(manifest, &text, err) < 0 ||
+	    ch_digest_of(text, strlen(text), ret_digest, err) < 0)
+		return err->code;
+
+	int has = has_manifest(push, ret_digest, err);
+
+	if (has != 0) {
+		if (has > 0)
+			note(push, "manifest: already present");
+		return has < 0 ? has : 0;
+	}
+	note(push, "manifest: uploading");
+	return ch_registry_put_manifest(push->registry, NULL, ch_oci_manifest_type(manifest), text,
+					strlen(text), err);
+}
+
+int ch_push(const struct ch_push *push, char ret_digest[CH_OCI_DIGEST_SIZE], struct ch_err *err)
+{
+	ch_auto(oci_desc) struct ch_oci_desc layer_desc = { 0 };
+	ch_auto(oci_desc) struct ch_oci_desc config = { 0 };
+	ch_auto(layer) struct ch_layer layer = CH_LAYER_INIT;
+	char digest[CH_OCI_DIGEST_SIZE];
+
+	/* Before the work: may we? */
+	if (ch_registry_check(push->registry, err) < 0 ||
+	    do_layer(push, &layer, &layer_desc, err) < 0 ||
+	    do_config(push, &layer, &config, err) < 0)
+		return err->code;
+
+	const struct ch_oci_manifest manifest = {
+		.kind = CH_OCI_IMAGE,
+		.is_docker = !is_oci(push),
+		.config = config,
+		.items = &layer_desc,
+		.n = 1,
+	};
+
+	if (do_manifest(push, &manifest, digest, err) < 0)
+		return err->code;
+	memcpy(ret_digest, digest, sizeof(digest));
+	return 0;
+}

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+# shellcheck disable=SC2154 # variables of common.bash, image.bash and bats
+# image_kill.bash - builds that are killed at random moments: load after image
+#
+# Functions for tests:
+#   kill_prepare      a Dockerfile; how long its build takes
+#   kill_build N      begin the N-th build, which nobody had before, kill it, and see that
+#                     nothing is lost and everything goes on
+
+kill_prepare()
+{
+	local i begin
+
+	for i in {1..300}; do echo "$i" >"$ctx/file$i"; done
+	own "$ctx"
+	df Dockerfile <<-'END'
+		FROM tiny AS base
+		ARG n
+		RUN mkdir /a && for i in $(seq 400); do echo $n $i >/a/$i; done; ln /a/1 /link; mkfifo /fifo
+		FROM base
+		COPY --from=base /a /b
+		COPY file* /c/
+		RUN rm -r /a && chmod 0 /b/7 && echo $n >/n && sleep 0.1
+		ENV n=$n
+		RUN cat /n
+	END
+	begin=${EPOCHREALTIME/./}
+	img build --build-arg n=0 -t kept .
+	assert_equal "$status" 0
+	build_us=$((${EPOCHREALTIME/./} - begin))
+}
+
+# How many of the instructions that the killed build had begun are known now; the last one
+# need not be.
+known()
+{
+	img build -n --build-arg "n=$1" -t killed .
+	[[ $status == 0 ]] || fail "status $status" "$stderr"
+	grep -cE '^ *[0-9]+\*' <<<"$stderr"
+}
+
+kill_build()
+{
+	local n=$1 us begun dropped
+
+	us=$((RANDOM * 32768 + RANDOM))
+	us=$((us % build_us))
+	rm -f "$ctx/pid" "$ctx/log"
+	as_test "${via[@]}" env -C "$ctx" bash -c 'echo $$ >pid; exec "$@" 2>log' x \
+		ch-image build --build-arg "n=$n" -t killed . >/dev/null 3>&- &
+	until [[ -s $ctx/pid ]]; do sleep 0.002; done
+	sleep "$((us / 1000000)).$(printf %06d $((us % 1000000)))"
+	kill -KILL "$(cat "$ctx/pid")" || true # it may be through
+	wait || true
+	begun=$(grep -cE '^ *[0-9]+[.*]' "$ctx/log" || true)
+	echo "# build $n: killed after $us us, at instruction $begun" >&2
+
+	# No command is left running, and the next one clears up, and says so.
+	await 10 bash -c '! pgrep -x "ch-(image|keeper)"'
+	img list
+	dropped=$stderr
+	[[ $status == 0 && $output == *kept* && -z $(as_test ls "$store/tmp") ]] ||
+		fail "status $status" "$output" "$stderr"
+	if [[ $dropped ]]; then
+		assert_match "$dropped" "^dropped unfinished image 'killed(_stage0)?': its maker was killed"
+	fi
+	# What was finished is known, what was an image is one.
+	(($(known "$n") >= begun - 1)) || fail "begun: $begun" "$(cat "$ctx/log")" "now: $stderr"
+	inside 0 kept -- cat /n
+}
+
+# kill_verify: the cache is sound, and the last build goes on
+kill_verify()
+{
+	img build-cache --verify
+	[[ $status == 0 ]] || fail "$stderr"
+	run as_test git -C "$store/bucache" fsck --full --strict
+	[[ $status == 0 ]] || fail "git fsck: $output"
+	img build --build-arg "n=$1" -t killed .
+	[[ $status == 0 ]] || fail "$stderr"
+	inside "$1" killed -- cat /n
+	# shellcheck disable=SC2016
+	in_image killed 'test "$(ls /b | wc -l),$(ls /c | wc -l),$(stat -c "%a %h" /b/7 /link | tr "\n" ,)" = "400,300,0 1,644 1,"'
+}

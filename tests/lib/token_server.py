@@ -1,0 +1,128 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""token_server.py - a registry with bearer tokens: a proxy in front of one that wants none
+
+    token_server.py [--user USER:PASSWORD] [--private] [--life SECONDS] [--refresh TOKEN]
+        [--narrow] [--cert FILE --key FILE] [--log FILE] PORTFILE UPSTREAM [FAULT]...
+
+Anybody may pull (not with --private), and the user may do everything. The proxy gives the tokens
+itself, at /token; they are good for --life seconds (default 60). --refresh: an identity token that
+is as good as the password. --narrow: tokens are for the last scope that is asked for only. PORTFILE,
+UPSTREAM, faults and log: see fault_proxy.py. Requests for tokens are in the log, too, as
+
+    TOKEN USER-or-"-" SCOPES
+"""
+import base64
+import json
+import re
+import secrets
+import time
+import urllib.parse
+
+import fault_proxy
+
+
+class Handler(fault_proxy.Handler):
+    # ---- tokens ----------------------------------------------------------------------------
+
+    def who(self, form):
+        """the user that the request proves to be; "" nobody; None: a lie"""
+        if form.get("refresh_token"):
+            return self.server.user[0] if form["refresh_token"][0] == self.server.refresh else None
+        header = self.headers.get("Authorization", "")
+        if not header:
+            return ""
+        pair = base64.b64decode(header.split(" ")[1]).decode()
+        return self.server.user[0] if pair == ":".join(self.server.user) else None
+
+    def grant(self, scope, user):
+        """what of "repository:NAME:ACTIONS" is granted, as a set of (NAME, ACTION)"""
+        _, name, actions = scope.split(":")
+        allowed = {"pull", "push"} if user else set() if self.server.private else {"pull"}
+        return {(name, a) for a in actions.split(",") if a in allowed}
+
+    def give_token(self):
+        body = b"".join(self.chunks()).decode()
+        query = urllib.parse.urlsplit(self.path).query
+        form = urllib.parse.parse_qs(body if self.command == "POST" else query)
+        user = self.who(form)
+        scopes = [s for text in form.get("scope", []) for s in text.split()]
+        with self.server.lock, open(self.server.log, "a", encoding="utf-8") as f:
+            f.write(f"TOKEN {user or '-'} {' '.join(scopes)}\n")
+        if user is None:
+            self.answer(401, body=b'{"details": "incorrect username or password"}')
+            return
+        if self.server.narrow:
+            scopes = scopes[-1:]
+        token = secrets.token_hex(16)
+        rights = set().union(*(self.grant(s, user) for s in scopes))
+        self.server.tokens[token] = time.monotonic() + self.server.life, rights
+        key = "access_token" if self.command == "POST" else "token"
+        self.answer(200, [("Content-Type", "application/json")],
+                    json.dumps({key: token, "expires_in": max(self.server.life, 1)}).encode())
+
+    # ---- the registry ----------------------------------------------------------------------
+
+    def needed(self):
+        """the rights that the request takes, as scopes"""
+        url = urllib.parse.urlsplit(self.path)
+        m = re.match(r"/v2/(.+)/(manifests|blobs|tags)/", url.path)
+        if not m:
+            return []
+        action = "pull" if self.command in ("GET", "HEAD") else "pull,push"
+        source = urllib.parse.parse_qs(url.query).get("from", [])
+        return [f"repository:{m[1]}:{action}"] + [f"repository:{s}:pull" for s in source]
+
+    def refuse(self, error):
+        scheme = "https" if self.server.is_tls else "http"
+        text = (f'Bearer realm="{scheme}://127.0.0.1:{self.server.server_port}/token",'
+                'service="test registry"')
+        if self.needed():
+            text += f',scope="{" ".join(self.needed())}"'
+        if error:
+            text += f',error="{error}"'
+        for _ in self.chunks():
+            pass
+        self.answer(401, [("WWW-Authenticate", text)],
+                    b'{"errors": [{"code": "UNAUTHORIZED", "message": "authentication required"}]}')
+
+    def serve(self):
+        if self.path.startswith("/token"):
+            self.give_token()
+            return
+        header = self.headers.get("Authorization", "")
+        expires, rights = self.server.tokens.get(header.removeprefix("Bearer "), (0, set()))
+        wanted = {(s.split(":")[1], a) for s in self.needed() for a in s.split(":")[2].split(",")}
+        if not header.startswith("Bearer "):
+            self.refuse("")
+        elif expires < time.monotonic():
+            self.refuse("invalid_token")
+        elif not wanted <= rights:
+            self.refuse("insufficient_scope")
+        else:
+            super().serve()
+
+
+class Server(fault_proxy.Server):
+    hidden = ("authorization",)
+
+    def __init__(self, args):
+        super().__init__(Handler, args)
+        self.tokens = {}
+        self.user = tuple(args.user.split(":", 1))
+        self.private = args.private
+        self.narrow = args.narrow
+        self.refresh = args.refresh
+        self.life = args.life
+        self.is_tls = bool(args.cert)
+
+
+if __name__ == "__main__":
+    parser = fault_proxy.parser()
+    parser.add_argument("--user", default="alice:secret1")
+    parser.add_argument("--private", action="store_true")
+    parser.add_argument("--narrow", action="store_true")
+    parser.add_argument("--life", type=float, default=60)
+    parser.add_argument("--refresh", default="")
+    options = parser.parse_args()
+    Server(options).run(options.portfile)
