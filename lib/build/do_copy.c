@@ -15,6 +15,7 @@
 #include "hash/hash.h"
 #include "pull/pull.h"
 #include "registry/fetch.h"
+#include "sys/owner.h"
 
 /* What the instruction says, expanded. */
 struct words {
@@ -150,8 +151,8 @@ static int expand(struct ch_step *step, struct words *w)
 	return rc < 0 ? rc : list_sources(step, w);
 }
 
-/* The hash of the files is a part of the key if they are the context's, or downloaded. Those of
- * stages and images are known by their state, those with a checksum by that. */
+/* The hash of the files is a part of the key, but for downloads with a checksum: they are known by
+ * that, and the step has begun. */
 int ch_step_copy(struct ch_step *step, const struct ch_copy_plan *plan)
 {
 	bool has_begun = step->has_begun;
@@ -173,6 +174,39 @@ int ch_step_copy(struct ch_step *step, const struct ch_copy_plan *plan)
 	if (ch_copy_execute(plan, step->stage->draft.root, &err) < 0)
 		return ch_step_fail(step, &err);
 	return ch_step_end(step, true);
+}
+
+/* A copy from an image. */
+struct transfer {
+	const struct ch_copy_request *request;
+	int root; /* where to */
+};
+
+static int transfer(void *data, struct ch_err *err)
+{
+	const struct transfer *t = data;
+	ch_auto(copy_plan) struct ch_copy_plan plan = { 0 };
+	int rc = ch_copy_plan(t->request, &plan, err);
+
+	return rc < 0 ? rc : ch_copy_execute(&plan, t->root, err);
+}
+
+/* The step has begun. */
+static int copy_of_image(struct ch_step *step, const struct ch_copy_request *request)
+{
+	struct ch_err err;
+	int rc = ch_step_ready(step);
+
+	if (rc != 0)
+		return rc < 0 ? rc : 0;
+
+	struct transfer t = { request, step->stage->draft.root };
+
+	rc = transfer(&t, &err);
+	/* Commands, as root, have made files that nobody may read. */
+	if (rc == -EACCES)
+		rc = ch_as_owner(transfer, &t, &err);
+	return rc < 0 ? ch_step_fail(step, &err) : ch_step_end(step, true);
 }
 
 static int execute(struct ch_step *step, struct words *w, const struct ch_context *context)
@@ -198,6 +232,8 @@ static int execute(struct ch_step *step, struct words *w, const struct ch_contex
 	};
 	struct ch_err err;
 
+	if (context->is_image)
+		return copy_of_image(step, &request);
 	if (ch_copy_plan(&request, &plan, &err) < 0)
 		return ch_step_fail(step, &err);
 	return ch_step_copy(step, &plan);
