@@ -312,8 +312,9 @@ static int check_out(struct ch_stage *stage, struct ch_err *err)
 int ch_stage_ready(struct ch_stage *stage, struct ch_err *err)
 {
 	struct ch_store *store = stage->shelf->store;
-	/* A check-out makes of whatever is there what is wanted. */
-	enum ch_draft_from from = stage->shelf->cache ? CH_DRAFT_SPARE : CH_DRAFT_EMPTY;
+	/* A check-out makes of whatever is there what is wanted; of nothing, best. */
+	enum ch_draft_from from = stage->shelf->cache && !stage->is_blank ? CH_DRAFT_SPARE
+									  : CH_DRAFT_EMPTY;
 
 	if (stage->is_ready)
 		return 0;

@@ -13,12 +13,16 @@ int ch_source_open(enum ch_format format, const struct ch_source_how *how,
 		return ch_source_image(how, ret_source, err);
 	case CH_FORMAT_DIR:
 		return ch_source_dir(how, ret_source, err);
+	case CH_FORMAT_DOCKER:
+		return ch_source_docker(how, ret_source, err);
 	case CH_FORMAT_DOCKER_ARCHIVE:
 		return ch_source_docker_archive(how, ret_source, err);
 	case CH_FORMAT_OCI:
 		return ch_source_oci(how, ret_source, err);
 	case CH_FORMAT_OCI_ARCHIVE:
 		return ch_source_oci_archive(how, ret_source, err);
+	case CH_FORMAT_PODMAN:
+		return ch_source_podman(how, ret_source, err);
 #ifdef HAVE_SQUASH
 	case CH_FORMAT_SIF:
 	case CH_FORMAT_SQUASH:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 noinst_LTLIBRARIES += libchsys.la
 libchsys_la_SOURCES = \
-	%D%/boot.c %D%/boot.h \
 	%D%/caps.c %D%/caps.h \
+	%D%/machine.c %D%/machine.h \
 	%D%/mnt.c %D%/mnt.h \
 	%D%/mountinfo.c %D%/mountinfo.h \
 	%D%/msg.c %D%/msg.h \
