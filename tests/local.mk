@@ -107,6 +107,7 @@ fuzz_targets += \
 endif
 if IMAGE
 fuzz_targets += \
+	%D%/fuzz/fuzz_bundle \
 	%D%/fuzz/fuzz_cache \
 	%D%/fuzz/fuzz_dockerfile \
 	%D%/fuzz/fuzz_ignore \
