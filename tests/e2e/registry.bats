@@ -51,8 +51,7 @@ digest() {
 
 setup() {
 	ch_setup
-	unset "${!CH_IMAGE_@}" "${!CH_REGY_@}" REGISTRY_AUTH_FILE DOCKER_CONFIG XDG_RUNTIME_DIR \
-		SSL_CERT_FILE CURL_CA_BUNDLE REQUESTS_CA_BUNDLE
+	unset XDG_RUNTIME_DIR
 	export HOME=$tmp CH_REGY_TIMEOUT=3
 }
 teardown() {
