@@ -110,6 +110,7 @@ endif
 if IMAGE
 fuzz_targets += \
 	%D%/fuzz/fuzz_authfile \
+	%D%/fuzz/fuzz_bundle \
 	%D%/fuzz/fuzz_cache \
 	%D%/fuzz/fuzz_challenge \
 	%D%/fuzz/fuzz_dockerfile \
