@@ -126,35 +126,40 @@ digest() {
 
 # ---- list --------------------------------------------------------------------------------------
 
-# put_manifest HOST NAME TYPE TEXT
-put_manifest() {
-	curl -sSf -X PUT -H "Content-Type: $3" --data-binary "$4" "http://$1/v2/${2%:*}/manifests/${2#*:}"
+# put_index REPOSITORY TAG PLATFORM...: an index of the image "one" there, for each platform
+put_index() {
+	python3 - "http://$registry/v2/$1/manifests/" "${@:2}" <<-'END'
+		import hashlib, json, sys, urllib.request
+		OCI = "application/vnd.oci.image.index.v1+json"
+		DOCKER = "application/vnd.docker.distribution.manifest.v2+json"
+		url, tag, *platforms = sys.argv[1:]
+		request = urllib.request.Request(url + "one", headers={"Accept": DOCKER})
+		manifest = urllib.request.urlopen(request).read()
+		item = {"mediaType": DOCKER, "digest": "sha256:" + hashlib.sha256(manifest).hexdigest(),
+		        "size": len(manifest)}
+		index = {"schemaVersion": 2, "mediaType": OCI,
+		         "manifests": [item | {"platform": json.loads(p)} for p in platforms]}
+		urllib.request.urlopen(urllib.request.Request(
+		    url + tag, json.dumps(index).encode(), {"Content-Type": OCI}, method="PUT"))
+	END
 }
 
 @test "list: an image of a registry, and its architectures" {
-	local config layer manifest items='' arch size
+	local digest
 
 	start_registry
-	printf '{"architecture": "amd64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": []}}' >"$tmp/config"
-	config=$(digest "$tmp/config")
-	layer=$(curl -sSf -X POST -D - "http://$registry/v2/a/b/blobs/uploads/" | tr -d '\r' | sed -n 's/^[Ll]ocation: //p')
-	curl -sSf -X PUT --data-binary "@$tmp/config" -H 'Content-Type: application/octet-stream' "$layer&digest=$config"
-	manifest="{\"schemaVersion\": 2, \"mediaType\": \"application/vnd.oci.image.manifest.v1+json\", \"config\": {\"mediaType\": \"application/vnd.oci.image.config.v1+json\", \"digest\": \"$config\", \"size\": $(stat -c %s "$tmp/config")}, \"layers\": []}"
-	put_manifest "$registry" a/b:one application/vnd.oci.image.manifest.v1+json "$manifest"
-	printf %s "$manifest" >"$tmp/manifest"
-	size=${#manifest}
-	for arch in '"amd64"' '"arm", "variant": "v7"' '"unknown"'; do
-		items+="${items:+, }{\"mediaType\": \"application/vnd.oci.image.manifest.v1+json\", \"digest\": \"$(digest "$tmp/manifest")\", \"size\": $size, \"platform\": {\"os\": \"linux\", \"architecture\": $arch}}"
-	done
-	put_manifest "$registry" a/b:many application/vnd.oci.image.index.v1+json \
-		"{\"schemaVersion\": 2, \"mediaType\": \"application/vnd.oci.image.index.v1+json\", \"manifests\": [$items]}"
+	img push tiny "$registry/a/b:one"
+	digest=$(sed -n 's/^digest: *//p' <<<"$output$stderr")
+	put_index a/b many '{"os": "linux", "architecture": "amd64"}' \
+		'{"os": "linux", "architecture": "arm", "variant": "v7"}' \
+		'{"os": "windows", "architecture": "amd64"}' '{"os": "unknown", "architecture": "unknown"}'
 
 	img list "$registry/a/b:many"
 	[[ $status == 0 ]] || fail "$stderr"
 	assert_equal "${lines[*]:0:4}" "details of image:    $registry/a/b:many in local storage:    no full remote ref:     $registry/a/b:many available remotely:  yes"
 	assert_match "$output" $'remote arch-aware:   yes\nhost architecture:   [a-z0-9/]+\narchs available:     amd64     [0-9a-f]{11}\n                     arm/v7    [0-9a-f]{11}$'
 	img list "$registry/a/b:one"
-	assert_match "$output" "available remotely:  yes"$'\n'"remote digest:       $(digest "$tmp/manifest")"$'\n''remote arch-aware:   no'
+	assert_match "$output" "available remotely:  yes"$'\n'"remote digest:       $digest"$'\n''remote arch-aware:   no'
 	img list "$registry/a/b:none"
 	[[ $status == 0 ]] || fail "$stderr"
 	assert_match "$output" 'available remotely:  no \(registry .*: the server answers: 404, manifest unknown\)'
