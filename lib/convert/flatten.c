@@ -533,8 +533,10 @@ static int add_file(struct ch_flatten *f, const struct ch_entry *e, uint32_t nod
 		f->states[node].kids = f->layer;
 	if (is_sent)
 		return send_as(f, e, node, wishes, err);
+	if (send_dir_of(f, node, err) < 0)
+		return err->code;
 	if (wishes == CH_PATHS_NONE)
-		return send_dir_of(f, node, err);
+		return 0;
 	f->open_wishes--;
 	return send_as(f, e, f->wishes[wishes].name, f->wishes[wishes].next, err);
 }

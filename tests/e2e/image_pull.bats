@@ -139,7 +139,7 @@ nothing_left() {
 }
 
 @test "pull: what is wrong is said in a line, and leaves nothing" {
-	local i=0 member
+	local member
 
 	mktar good f:a:1
 	mktar up f:a f:../evil:x
@@ -242,7 +242,6 @@ nothing_left() {
 	assert_match "$stderr" "1\. FROM"
 	run -0 ch built -- cat /copied /v
 	assert_equal "$output" "from-other1"
-	asked_first=$(asked)
 	: >"$proxy_log"
 	img build -t built2 .
 	assert_match "$stderr" "1\* FROM"
@@ -323,6 +322,51 @@ nothing_left() {
 	nothing_left
 	img list
 	assert_equal "$output" $'a (amd64)\ntiny (amd64)'
+}
+
+# hostile NAME STATUS REGEX LOWER UPPER: pull an image of two layers, each a list of members
+hostile() {
+	local name=$1 want=$2 regex=$3
+
+	# shellcheck disable=SC2086 # lists
+	mktar lower $4 && mktar upper $5
+	put_image "hostile:$name" gzip:lower.tar gzip:upper.tar >"$tmp/digest"
+	if [[ $want == 0 ]]; then
+		pulls "$registry/hostile:$name" "$name"
+	else
+		fails_to "$want" "$regex" pull "$registry/hostile:$name" "$name"
+	fi
+}
+
+@test "hostile layers: nothing outside is touched, and nothing hangs" {
+	local out=$tmp/outside up=../../../outside
+
+	as_test bash -c 'mkdir "$1" "$1/dir" && echo kept >"$1/file" && echo 1 >"$1/dir/x"' x "$out"
+	# Whiteouts, and files, by links that lead out
+	hostile links 0 "" "f:a:1 l:link:$out l:up:$up l:dir:$out/dir l:file:$out/file d:real f:real/x" \
+		"f:link/.wh.file f:up/.wh.file f:dir/.wh..wh..opq f:link/.wh..wh..opq f:link/evil:x f:up/evil:x
+		f:.wh.file f:dir/new f:$out/.wh.file f:$out/.wh..wh..opq"
+	at links "test -f './$out/evil' -a -f outside/evil -a -f './$out/dir/new' -a -f real/x -a ! -L file"
+	# A lower layer's link, or hard link, is replaced, not written through.
+	hostile through 0 "" "l:l:$out/file f:f:1 h:h:f l:d:$out" "f:l:evil f:h:2 d:d f:d/file:evil"
+	at through 'test ! -L l -a ! -L d; grep -q 1 f; grep -q 2 h'
+	hostile root 1 "a member that is no directory is the root" "f:a" "l:/:x"
+	hostile all 0 "" "f:a/b/c l:l:/a p:p D:deep:1900" "f:.wh..wh..opq"
+	at all 'ls' >"$tmp/out"
+	assert_equal "$(tr '\n' ' ' <"$tmp/out")" "bin ch dev etc mnt proc sys tmp usr "
+	hostile deep 1 "the name is longer than" "f:a" "D:file:10000"
+	hostile nested 1 "it is in more than 256 directories" "D:file:1000" "D:other:1000 f:.wh.d"
+	# A hole of a terabyte takes no room.
+	truncate -s 1T "$tmp/huge"
+	tar -C "$tmp" -Scf "$tmp/huge.tar" huge
+	rm "$tmp/huge"
+	put_image hostile:huge gzip:huge.tar
+	pulls --no-cache "$registry/hostile:huge" huge
+	at huge 'test "$(stat -c %s huge)" = 1099511627776 -a "$(stat -c %b huge)" -lt 100'
+	assert_equal "$(as_test bash -c 'cd "$1" && find . | sort | tr "\n" " " && cat file dir/x' x "$out")" \
+		". ./dir ./dir/x ./file kept"$'\n'"1"
+	as_test rm -r "$out"
+	nothing_left
 }
 
 @test "pull: a full disk is an error, and then there is room again" {

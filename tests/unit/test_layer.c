@@ -202,6 +202,7 @@ static void whiteouts_of_nothing_are_refused(void **state)
 	CHECK({ { "a=1", ".wh." }, NULL, "member '.wh.': it is a whiteout of no file" },
 	      { { "a=1", "d/.wh.." }, NULL, "'d/.wh..'" },
 	      { { "a=1", ".wh..." }, NULL, "'.wh...'" },
+	      { { "a=1", "b==../../a" }, NULL, "names with '..'" },
 	      { { "a=1", "../.wh.a" }, NULL, "names with '..'" },
 	      { { "a=1", "/../.wh.a" }, NULL, "names with '..'" },
 	      { { "a=1", "b==.wh.a" }, NULL, "hard link to '.wh.a'" });
