@@ -27,13 +27,13 @@ struct ch_flatten {
 	struct ch_sink *to; /* borrowed */
 	bool is_plain;
 	struct ch_layered seen;
-	bool is_again;	  /* this layer is read once more */
-	bool wants_again; /* it has to be */
-	bool passes;	  /* contents of the last file go on */
+	bool is_again;	     /* this layer is read once more */
+	bool wants_again;    /* it has to be */
+	bool passes;	     /* contents of the last file go on */
 	struct wish *wishes; /* owned */
 	size_t n_wishes, cap_wishes, open_wishes;
-	uint32_t due;		   /* when the contents are through: these names... */
-	uint32_t due_target;	   /* ... become links to this */
+	uint32_t due;	     /* when the contents are through: these names... */
+	uint32_t due_target; /* ... become links to this */
 	struct ch_buf path, target;
 };
 
@@ -156,7 +156,8 @@ static int send_dir_of(struct ch_flatten *f, uint32_t node, struct ch_err *err)
 	/* The hider itself is there if only what is in it is hidden. */
 	if (hider != CH_PATHS_NONE)
 		dir = hider;
-	if (dir != CH_PATHS_ROOT && (hider == CH_PATHS_NONE || f->seen.states[dir].self > f->seen.layer))
+	if (dir != CH_PATHS_ROOT &&
+	    (hider == CH_PATHS_NONE || f->seen.states[dir].self > f->seen.layer))
 		dir = f->seen.paths.nodes[dir].parent;
 	s = &f->seen.states[dir];
 	if (dir == CH_PATHS_ROOT || s->kids != CH_LAYERED_NONE)
@@ -179,7 +180,8 @@ static int wish(struct ch_flatten *f, uint32_t name, uint32_t target, struct ch_
 		f->wishes = wishes;
 		f->cap_wishes = cap;
 	}
-	f->wishes[f->n_wishes] = (struct wish){ name, f->seen.states[target].wishes, f->seen.layer };
+	f->wishes[f->n_wishes] = (struct wish){ name, f->seen.states[target].wishes,
+						f->seen.layer };
 	f->seen.states[target].wishes = (uint32_t)f->n_wishes++;
 	f->open_wishes++;
 	return 0;

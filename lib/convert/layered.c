@@ -227,7 +227,8 @@ void ch_layered_claim_above(struct ch_layered *l, uint32_t node, bool is_sent)
 
 /* ---- symbolic links in paths of upper layers ---------------------------------------------- */
 
-int ch_layered_check_link(struct ch_layered *l, uint32_t node, const char *target, struct ch_err *err)
+int ch_layered_check_link(struct ch_layered *l, uint32_t node, const char *target,
+			  struct ch_err *err)
 {
 	const struct ch_layered_node *s = &l->states[node];
 	int named = above(&s->names, l->layer), had = above(&s->selfs, l->layer);

@@ -21,16 +21,16 @@ struct ch_layered_low {
 };
 
 struct ch_layered_node {
-	int self;	  /* uppermost layer that has it, or whites it out */
+	int self;		     /* uppermost layer that has it, or whites it out */
 	struct ch_layered_low selfs; /* lowest one so far */
-	int below;	  /* uppermost one that hides what lower ones have below it */
-	int kids;	  /* uppermost one that made it a directory, or put something below it */
+	int below;		     /* uppermost one that hides what lower ones have below it */
+	int kids; /* uppermost one that made it a directory, or put something below it */
 	struct ch_layered_low names; /* lowest one so far that names something below it */
-	bool is_dir;	  /* in the lowest layer it is a directory */
-	bool is_sent;	  /* in the lowest layer it is a file that was passed on */
-	char *link;	  /* owned; in the lowest layer it is a symbolic link to this; or NULL */
-	uint32_t alias;	  /* in the lowest layer it is a hard link to this; or CH_PATHS_NONE */
-	uint32_t wishes;  /* first name that is to be a link to the file it will be; or NONE */
+	bool is_dir;		     /* in the lowest layer it is a directory */
+	bool is_sent;		     /* in the lowest layer it is a file that was passed on */
+	char *link;	 /* owned; in the lowest layer it is a symbolic link to this; or NULL */
+	uint32_t alias;	 /* in the lowest layer it is a hard link to this; or CH_PATHS_NONE */
+	uint32_t wishes; /* first name that is to be a link to the file it will be; or NONE */
 };
 
 /* In layers between LAYER and UPTO, NODE is a symbolic link. */
@@ -65,8 +65,8 @@ int ch_layered_find(struct ch_layered *layered, const char *path, uint32_t *ret_
 		    struct ch_err *err);
 
 /* The node of NAME (NULL: itself) in the directory DIR of LEN bytes. No links are followed. */
-int ch_layered_find_name(struct ch_layered *layered, const char *dir, size_t len,
-			 const char *name, uint32_t *ret_node, struct ch_err *err);
+int ch_layered_find_name(struct ch_layered *layered, const char *dir, size_t len, const char *name,
+			 uint32_t *ret_node, struct ch_err *err);
 
 /* The uppermost directory above NODE of which an upper layer hides what is in it, or
  * CH_PATHS_NONE */
