@@ -87,7 +87,9 @@ unit_tests_image = \
 	%D%/unit/test_walk
 
 # Those of ch-convert that read images by the server's code.
-unit_tests_squash = %D%/unit/test_squash_write
+unit_tests_squash = \
+	%D%/unit/test_squash_limits \
+	%D%/unit/test_squash_write
 
 # Parsers of foreign data: fuzz/fuzz_X.c, replaying fuzz/corpus/X/.
 fuzz_targets = \
