@@ -13,6 +13,7 @@
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "convert/convert.h"
 #include "convert/packing.h"
 #include "convert_options.h"
@@ -121,15 +122,21 @@ static bool has_tag(enum ch_format format)
 	       format == CH_FORMAT_DOCKER_ARCHIVE;
 }
 
-/* A path, and what is meant of it. ret_path: malloc'ed */
-static int split(enum ch_format format, const char *operand, char **ret_path, const char **ret_tag,
-		 struct ch_err *err)
+/* A path, or a name; in layouts and archives, one may be said which image is meant. */
+static int find_paths(struct job *job, struct ch_err *err)
 {
-	*ret_tag = NULL;
-	if (has_tag(format))
-		return ch_format_split(operand, ret_path, ret_tag, err);
-	*ret_path = strdup(operand);
-	return *ret_path ? 0 : ch_err_nomem(err);
+	struct ch_convert *c = &job->convert;
+	int rc;
+
+	if (has_tag(c->from))
+		rc = ch_format_split(job->in, &job->in_path, &c->source.tag, err);
+	else
+		rc = ch_text_copy(job->in, &job->in_path, err);
+	if (rc < 0)
+		return rc;
+	if (has_tag(c->to))
+		return ch_format_split_new(job->out, &job->out_path, &c->target.tag, err);
+	return ch_text_copy(job->out, &job->out_path, err);
 }
 
 static int find_formats(struct job *job, struct ch_err *err)
@@ -148,9 +155,7 @@ static int find_formats(struct job *job, struct ch_err *err)
 		return ch_err_set(err, -EINVAL,
 				  "'%s' and '%s' both have the format %s: nothing to convert",
 				  job->in, job->out, ch_format_name(c->from));
-	if (split(c->from, job->in, &job->in_path, &c->source.tag, err) < 0)
-		return err->code;
-	return split(c->to, job->out, &job->out_path, &c->target.tag, err);
+	return find_paths(job, err);
 }
 
 /* Tar archives are compressed as their name says; an option may add the level. */
@@ -175,6 +180,7 @@ static int find_packing(struct job *job, struct ch_err *err)
 	enum ch_format to = job->convert.to;
 	int rc = 0;
 
+	ch_packing_usual(to, &how->pack);
 	how->pack.threads = job->set->jobs;
 	if (text && to == CH_FORMAT_SQUASH)
 		rc = ch_squash_compress_parse(text, &how->squash, err);
@@ -185,6 +191,8 @@ static int find_packing(struct job *job, struct ch_err *err)
 				  ch_format_name(to));
 	if (rc < 0)
 		return ch_err_in(err, "--compress");
+	if (has_tag(to) && how->pack.kind == CH_COMPRESS_XZ)
+		return ch_err_set(err, -EINVAL, "--compress: layers cannot be compressed by xz");
 	return to == CH_FORMAT_TAR ? check_packing(job, &how->pack, err) : 0;
 }
 
@@ -215,6 +223,8 @@ static int understand(struct job *job, struct ch_err *err)
 	c->source.max = job->set->max_size;
 	c->source.cancel = &is_cancelled;
 	c->target.path = job->out_path;
+	c->target.temp = c->source.temp;
+	c->target.cancel = c->source.cancel;
 	c->target.keep = job->set->no_clobber;
 	return 0;
 }

@@ -64,27 +64,44 @@ static int print_tree(struct ch_cache *cache, bool verbose, struct ch_err *err)
 	return rc;
 }
 
-/* graphviz makes a picture of it, if it is there. */
-static void draw(const char *dot_file)
+/* Run dot(1), its input the file FROM, its output TO. TYPE: its option. Returns its status. */
+static int run_dot(const char *from, const char *to, char *type)
 {
-	ch_auto(str) char *pdf = strdup(dot_file);
-	char *argv[] = {
-		(char[]){ "dot" }, (char[]){ "-Tpdf" }, (char[]){ "-o" }, pdf, NULL, NULL
-	};
+	char *argv[] = { (char[]){ "dot" }, type, NULL };
+	const int flags = O_WRONLY | O_CREAT | O_TRUNC;
+	posix_spawn_file_actions_t actions;
 	extern char **environ;
-	int status;
+	int status = -1;
 	pid_t pid;
 
-	if (!pdf)
+	if (posix_spawn_file_actions_init(&actions) != 0)
+		return -1;
+	if (posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, from, O_RDONLY, 0) == 0 &&
+	    posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, to, flags, 0666) == 0 &&
+	    posix_spawnp(&pid, "dot", &actions, NULL, argv, environ) == 0)
+		waitpid(pid, &status, 0);
+	posix_spawn_file_actions_destroy(&actions);
+	return status;
+}
+
+/* graphviz makes a picture of DOT_FILE, if it is there, beside it. */
+static void draw(const char *dot_file, const char *format)
+{
+	ch_auto(str) char *picture = NULL;
+	char type[16];
+
+	snprintf(type, sizeof(type), "-T%s", format);
+	if (asprintf(&picture, "%.*s%s", (int)(strlen(dot_file) - strlen("dot")), dot_file,
+		     format) < 0) {
+		picture = NULL;
 		return;
-	memcpy(pdf + strlen(pdf) - strlen("dot"), "pdf", strlen("pdf"));
-	argv[4] = strdup(dot_file);
-	if (argv[4] && posix_spawnp(&pid, "dot", NULL, NULL, argv, environ) == 0 &&
-	    waitpid(pid, &status, 0) == pid && status == 0)
-		ch_log(CH_INFO, "wrote: %s", pdf);
-	else
-		ch_log(CH_INFO, "no PDF: dot(1) of graphviz cannot be run");
-	free(argv[4]);
+	}
+	if (run_dot(dot_file, picture, type) == 0) {
+		ch_log(CH_INFO, "wrote: %s", picture);
+		return;
+	}
+	unlink(picture); /* if anything, it is half of one */
+	ch_log(CH_INFO, "no '%s': dot(1) of graphviz cannot be run", picture);
 }
 
 static int write_dot(struct ch_cache *cache, const char *path, struct ch_err *err)
@@ -106,7 +123,8 @@ static int write_dot(struct ch_cache *cache, const char *path, struct ch_err *er
 	if (!f || fputs(text, f) < 0 || fflush(f) != 0)
 		return ch_err_sys(err, "write '%s'", name);
 	ch_log(CH_INFO, "wrote: %s", name);
-	draw(name);
+	draw(name, "pdf");
+	draw(name, "svg");
 	return 0;
 }
 

@@ -27,9 +27,10 @@ FLAG(tree)
 FLAG(verify)
 
 const struct ch_opt ch_image_build_cache_options[] = {
-	{ "dot", 0, CH_OPT_RUN, CH_OPT_OPTIONAL, "PATH", "write the tree as PATH.dot and PATH.pdf",
+	{ "dot", 0, CH_OPT_RUN, CH_OPT_OPTIONAL, "PATH",
+	  "write the tree as PATH.dot and pictures of it",
 	  "Write the tree of states for graphviz(7), to the file PATH.dot (default: "
-	  "./build-cache.dot), and where dot(1) is installed, to a PDF file beside it.",
+	  "./build-cache.dot), and where dot(1) is installed, as PDF and SVG files beside it.",
 	  set_dot },
 	{ "gc", 0, CH_OPT_RUN, CH_OPT_FLAG, NULL, "remove states that no image needs",
 	  "Collect garbage: remove all that no image needs, deleted images too, and put the rest "

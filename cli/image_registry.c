@@ -17,8 +17,7 @@
 
 enum { LINE_MAX_ = 4096, WAIT_MS = 100 };
 
-/* ---- the terminal
- * --------------------------------------------------------------------------------- */
+/* ---- the terminal ----------------------------------------------------------------------- */
 
 /* A line, without its end. Signals that are held back end the waiting. */
 static int read_line(int tty, char line[LINE_MAX_], struct ch_err *err)
@@ -93,8 +92,7 @@ static int ask(void *context, const char *host, struct ch_credentials *ret, stru
 	return rc;
 }
 
-/* ---- options
- * ---------------------------------------------------------------------------------------- */
+/* ---- options ---------------------------------------------------------------------------- */
 
 struct ch_registry_options ch_image_registry(const struct ch_image_common *common)
 {

@@ -91,6 +91,7 @@ static const struct {
 	{ "image-build-cache", ch_image_build_cache_options, CH_OPT_RUN },
 	{ "image-list", ch_image_list_options, CH_OPT_RUN },
 	{ "image-modify", ch_image_modify_options, CH_OPT_RUN },
+	{ "image-pull", ch_image_pull_table, CH_OPT_RUN },
 	{ "image-push", ch_image_push_table, CH_OPT_RUN },
 	{ "run", ch_options, CH_OPT_RUN },
 	{ "spank", ch_options, CH_OPT_SPANK },

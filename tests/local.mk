@@ -72,6 +72,7 @@ unit_tests_image = \
 	%D%/unit/test_dockerfile_errors \
 	%D%/unit/test_dockerfile_subst \
 	%D%/unit/test_dockerfile_tree \
+	%D%/unit/test_flatten \
 	%D%/unit/test_hash \
 	%D%/unit/test_ignore \
 	%D%/unit/test_layer \
@@ -111,6 +112,7 @@ fuzz_targets += \
 	%D%/fuzz/fuzz_cache \
 	%D%/fuzz/fuzz_dockerfile \
 	%D%/fuzz/fuzz_ignore \
+	%D%/fuzz/fuzz_layer \
 	%D%/fuzz/fuzz_mode \
 	%D%/fuzz/fuzz_unpack_tar
 endif
@@ -187,6 +189,7 @@ EXTRA_PROGRAMS += \
 	%D%/bench/squash_tool \
 	%D%/lib/registry_tool
 %C%_lib_registry_tool_LDADD = libchregistry.la libchrt.la libchjsonout.la
+%C%_fuzz_fuzz_layer_LDADD = libcharchive.la $(LDADD)
 %C%_fuzz_fuzz_unpack_tar_LDADD = libcharchive.la $(LDADD)
 if UNIT
 %C%_libtest_la_SOURCES += %D%/unit/cache_trees.c %D%/unit/cache_trees.h

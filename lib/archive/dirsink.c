@@ -16,7 +16,7 @@
 #include "sys/mnt.h"
 #include "sys/rmtree.h"
 
-/* ---- where entries go ------------------------------------------------------------------------ */
+/* ---- where entries go ------------------------------------------------------------------- */
 
 static void forget_parent(struct ch_dirsink *ds)
 {
@@ -62,8 +62,7 @@ static int clear(struct ch_dirsink *ds, const char *path, const char *leaf, stru
 	return 0;
 }
 
-/* ---- the file that was added last ---------------------------------------------------------------
- */
+/* ---- the file that was added last ------------------------------------------------------- */
 
 /* Where the file system, or the user, cannot have them, they are lost, as with other tools. */
 static void put_xattrs(int fd, const struct ch_entry_xattr *xattrs, size_t n)
@@ -157,8 +156,7 @@ static int write_data(struct ch_sink *sink, uint64_t off, const void *data, size
 	return 0;
 }
 
-/* ---- entries
- * ------------------------------------------------------------------------------------- */
+/* ---- entries ---------------------------------------------------------------------------- */
 
 /* Make LEAF of the parent. Returns a descriptor, 0, or a negative errno. */
 typedef int make_fn(struct ch_dirsink *ds, const struct ch_entry *e, const char *leaf);
@@ -312,8 +310,7 @@ static int add(struct ch_sink *sink, const struct ch_entry *e, struct ch_err *er
 	}
 }
 
-/* ---- begin and end
- * -------------------------------------------------------------------------------- */
+/* ---- begin and end ---------------------------------------------------------------------- */
 
 static int end(struct ch_sink *sink, struct ch_err *err)
 {

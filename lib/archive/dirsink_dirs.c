@@ -15,7 +15,7 @@
 
 enum { LINKS_MAX = 40 }; /* as of the kernel */
 
-/* ---- directories on the way --------------------------------------------------------------- */
+/* ---- directories on the way ------------------------------------------------------------- */
 
 /* A way that is gone */
 struct way {
@@ -131,8 +131,7 @@ int ch_dirsink_open_dir(struct ch_dirsink *ds, const char *path)
 	return fd == -ENOENT || fd == -ENOTDIR ? make_dirs(&way, path) : fd;
 }
 
-/* ---- attributes -------------------------------------------------------------------------------
- */
+/* ---- attributes ------------------------------------------------------------------------- */
 
 int ch_dirsink_note_dir(struct ch_dirsink *ds, const char *path, unsigned levels, mode_t mode,
 			struct timespec mtime, struct ch_err *err)

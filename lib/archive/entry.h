@@ -22,10 +22,10 @@ struct ch_entry_xattr {
 
 /* Everything is borrowed, for the call it is passed to. */
 struct ch_entry {
-	const char *path; /* any bytes; no "/" at begin or end, no parts "", "." and ".."; "": the
-			     root */
-	const char *link; /* not NULL: a hard link, another name of the file with that path, which
-			     was there before; nothing else counts then */
+	const char *path;   /* any bytes; no "/" at begin or end, no parts "", "." and ".."; "": the
+			       root */
+	const char *link;   /* not NULL: a hard link, another name of the file with that path, which
+			       was there before; nothing else counts then */
 	const char *target; /* of a symbolic link */
 	mode_t mode;	    /* type and permissions; owners are not kept */
 	struct timespec mtime;

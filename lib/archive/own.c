@@ -20,7 +20,8 @@
 #include "dirsink_dirs.h"
 #include "sys/rmtree.h"
 
-/* The name in a directory; "": something below the directory was brought. */
+/* The name in a directory. "": something below the directory was brought. "/": nothing else is
+ * there any more. */
 struct name {
 	ino_t dir;
 	char text[NAME_MAX + 1]; /* less of it, where it is allocated */
@@ -104,12 +105,11 @@ int ch_own_add(struct ch_own *own, int parent, const char *name, struct ch_err *
 	return rc < 0 ? ch_err_rc(err, rc, "member '%s'", name) : 0;
 }
 
-/* ---- removing
- * ------------------------------------------------------------------------------------ */
+/* ---- removing --------------------------------------------------------------------------- */
 
 /* A directory that others are removed from */
 struct place {
-	const struct ch_own *own;
+	struct ch_own *own;
 	struct ch_dirsink *sink;
 	int dir; /* borrowed */
 	ino_t ino;
@@ -197,16 +197,20 @@ static int empty(struct place *p, struct ch_err *err)
 	if (fstat(p->dir, &st) < 0)
 		return ch_err_sys(err, "look at directory '%s'", p->path);
 	p->ino = st.st_ino;
+	if (has(p->own, p->ino, "/")) {
+		p->has_own = true;
+		return 0;
+	}
 	if (list(p->dir, &names, err) < 0)
 		return ch_err_in(err, "directory '%s'", p->path);
 	for (size_t i = 0; i < names.n; i++)
 		if (remove_others(p, names.v[i], err) < 0)
 			return err->code;
-	return 0;
+	return put(p->own, p->ino, "/") < 0 ? ch_err_nomem(err) : 0;
 }
 
-int ch_own_remove_others(const struct ch_own *own, struct ch_dirsink *sink, int dir,
-			 const char *path, const char *name, struct ch_err *err)
+int ch_own_remove_others(struct ch_own *own, struct ch_dirsink *sink, int dir, const char *path,
+			 const char *name, struct ch_err *err)
 {
 	struct place p = { .own = own, .sink = sink, .dir = dir, .path = path };
 	struct stat st;
@@ -217,8 +221,8 @@ int ch_own_remove_others(const struct ch_own *own, struct ch_dirsink *sink, int 
 	return remove_others(&p, name, err);
 }
 
-int ch_own_empty_of_others(const struct ch_own *own, struct ch_dirsink *sink, int dir,
-			   const char *path, struct ch_err *err)
+int ch_own_empty_of_others(struct ch_own *own, struct ch_dirsink *sink, int dir, const char *path,
+			   struct ch_err *err)
 {
 	struct place p = { .own = own, .sink = sink, .dir = dir, .path = path };
 

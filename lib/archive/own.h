@@ -23,12 +23,12 @@ int ch_own_add(struct ch_own *own, int parent, const char *name, struct ch_err *
  * which is paused.
  * Errors: -ELOOP what stays is in more than CH_OWN_DEPTH directories; those of the file system. */
 #define CH_OWN_DEPTH 256
-int ch_own_remove_others(const struct ch_own *own, struct ch_dirsink *sink, int dir,
-			 const char *path, const char *name, struct ch_err *err);
+int ch_own_remove_others(struct ch_own *own, struct ch_dirsink *sink, int dir, const char *path,
+			 const char *name, struct ch_err *err);
 
-/* The same for all that is in DIR, which stays. */
-int ch_own_empty_of_others(const struct ch_own *own, struct ch_dirsink *sink, int dir,
-			   const char *path, struct ch_err *err);
+/* The same for all that is in DIR, which stays. To do so again costs nothing. */
+int ch_own_empty_of_others(struct ch_own *own, struct ch_dirsink *sink, int dir, const char *path,
+			   struct ch_err *err);
 
 /* Forget all of them. */
 void ch_own_done(struct ch_own *own);

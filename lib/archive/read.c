@@ -43,7 +43,7 @@ static void ch_auto_reader(struct reader *r)
 	tdestroy(r->devices, free);
 }
 
-/* ---- opening ------------------------------------------------------------------------------- */
+/* ---- opening ---------------------------------------------------------------------------- */
 
 /* libarchive converts names that an archive has in UTF-8 to the locale's encoding. */
 static locale_t use_utf8(void)
@@ -102,7 +102,7 @@ static int damaged(struct reader *r, const char *what)
 			  why ? why : "unknown error");
 }
 
-/* ---- names --------------------------------------------------------------------------------- */
+/* ---- names ------------------------------------------------------------------------------ */
 
 /* Names are bytes; what cannot be converted, is UTF-8. */
 static const char *either(const char *name, const char *utf8)
@@ -133,7 +133,7 @@ static int find_path(struct reader *r, const char *name, bool is_dir, char **ret
 	return ch_top_strip(&r->top, *ret_path, is_dir, r->err);
 }
 
-/* ---- devices --------------------------------------------------------------------------------- */
+/* ---- devices ---------------------------------------------------------------------------- */
 
 static int compare(const void *a, const void *b)
 {
@@ -168,8 +168,7 @@ static void no_device(struct reader *r, const char *path)
 		tdelete(path, &r->devices, compare);
 }
 
-/* ---- entries ----------------------------------------------------------------------------------
- */
+/* ---- entries ---------------------------------------------------------------------------- */
 
 static bool is_wanted_xattr(const char *name)
 {
@@ -313,8 +312,7 @@ static int take_entry(struct reader *r, struct archive_entry *e)
 	return give(r, &entry, e);
 }
 
-/* ---- the whole ----------------------------------------------------------------------------------
- */
+/* ---- the whole -------------------------------------------------------------------------- */
 
 /* What is behind the end of the archive belongs to its hash; and who writes to a pipe would get
  * SIGPIPE. */

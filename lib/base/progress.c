@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -210,7 +211,7 @@ struct ch_progress *ch_progress_new(const char *what, enum ch_progress_unit unit
 
 	if (!p)
 		return NULL;
-	strncpy(p->what, what, sizeof(p->what) - 1);
+	snprintf(p->what, sizeof(p->what), "%s", what);
 	ch_text_one_line(p->what);
 	p->unit = unit;
 	atomic_init(&p->total, total);

@@ -8,6 +8,7 @@
 
 #include "base/auto.h"
 #include "base/err.h"
+#include "build/placed.h"
 #include "build/stage.h"
 #include "pull/pull.h"
 #include "store/imagemeta.h"
@@ -111,10 +112,22 @@ static int find_cached(const struct ch_shelf *shelf, const struct ch_ref *ref, b
 	return rc < 0 ? rc : 1;
 }
 
+/* Is it the cache's, and may not be on the disk as a whole? Then it is made again. */
+static bool is_in_doubt(const struct ch_shelf *shelf, const struct ch_ref *ref)
+{
+	struct ch_oid commit;
+	struct ch_err ignored;
+
+	return shelf->cache &&
+	       ch_cache_branch_get(shelf->cache, ref->text, &commit, &ignored) == 1 &&
+	       ch_placed_at(shelf->store, ref, &commit) == CH_PLACED_IN_DOUBT;
+}
+
 int ch_base_have(const struct ch_shelf *shelf, const struct ch_ref *ref, bool files,
 		 struct ch_err *err)
 {
-	int rc = ch_store_has(shelf->store, ref) ? 1 : find_cached(shelf, ref, files, err);
+	bool is_there = ch_store_has(shelf->store, ref) && !is_in_doubt(shelf, ref);
+	int rc = is_there ? 1 : find_cached(shelf, ref, files, err);
 
 	if (rc != 0 || !shelf->pull)
 		return rc < 0 ? rc : 0;

@@ -16,6 +16,7 @@
 #include "oci/ref.h"
 #include "store/draft.h"
 #include "store/store.h"
+#include "sys/machine.h"
 
 #define AT_DIR "at"
 
@@ -40,50 +41,83 @@ void ch_placed_done(struct ch_placed *placed)
 	*placed = CH_PLACED_INIT;
 }
 
-enum { AT_MAX = CH_OID_HEX + 32 };
+enum { AT_MAX = CH_OID_HEX + 64 + CH_MACHINE_BOOT_MAX };
 
-/* "COMMIT INODE": whoever replaces the directory makes it untrue. */
+/* Whoever replaces the directory makes it untrue; inodes are used again. */
 static int write_at(int root, const struct ch_oid *commit, char ret[AT_MAX])
 {
 	char hex[CH_OID_HEX];
-	struct stat st;
+	struct statx st;
 
-	if (fstat(root, &st) < 0)
+	if (statx(root, "", AT_EMPTY_PATH, STATX_INO | STATX_BTIME, &st) < 0)
 		return -errno;
 	ch_hash_hex(commit->bytes, sizeof(commit->bytes), hex);
-	snprintf(ret, AT_MAX, "%s %" PRIu64, hex, (uint64_t)st.st_ino);
+	snprintf(ret, AT_MAX, "%s %" PRIu64 " %" PRIi64 ".%09u", hex, (uint64_t)st.stx_ino,
+		 (int64_t)st.stx_btime.tv_sec, st.stx_btime.tv_nsec);
+	return 0;
+}
+
+static bool add_boot(int root, char at[AT_MAX])
+{
+	char boot[CH_MACHINE_BOOT_MAX];
+	size_t len = strlen(at);
+
+	ch_machine_boot(boot);
+	if (!*boot || !ch_machine_owns(root))
+		return false;
+	snprintf(at + len, AT_MAX - len, " %s", boot);
+	return true;
+}
+
+static int put_link(int dir, const char *name, const char *text)
+{
+	char aside[32];
+
+	/* Names of images never begin with a dot. */
+	snprintf(aside, sizeof(aside), ".%d", (int)getpid());
+	if (unlinkat(dir, aside, 0) < 0 && errno != ENOENT)
+		return -errno;
+	if (symlinkat(text, dir, aside) < 0 || renameat(dir, aside, dir, name) < 0)
+		return -errno;
 	return 0;
 }
 
 int ch_placed_note(struct ch_store *store, const struct ch_ref *ref, int root,
-		   const struct ch_oid *commit, struct ch_err *err)
+		   const struct ch_oid *commit, bool *can_be_lost, struct ch_err *err)
 {
 	ch_auto(fd) int dir = ch_store_dir(store, AT_DIR, err);
-	char text[AT_MAX], aside[32];
+	char text[AT_MAX];
 	int rc = dir < 0 ? dir : write_at(root, commit, text);
 
 	if (dir < 0)
 		return rc;
-	/* Names of images never begin with a dot. */
-	snprintf(aside, sizeof(aside), ".%d", (int)getpid());
-	if (rc == 0 && unlinkat(dir, aside, 0) < 0 && errno != ENOENT)
-		rc = -errno;
-	if (rc == 0 &&
-	    (symlinkat(text, dir, aside) < 0 || renameat(dir, aside, dir, ref->file) < 0))
+	*can_be_lost = rc == 0 && *can_be_lost && add_boot(root, text);
+	if (rc == 0)
+		rc = put_link(dir, ref->file, text);
+	/* That it can be lost must not be. */
+	if (rc == 0 && *can_be_lost && fsync(dir) < 0)
 		rc = -errno;
 	return rc < 0 ? ch_err_rc(err, rc, "storage: note the state of image '%s'", ref->text) : 0;
 }
 
-bool ch_placed_is_at(struct ch_store *store, const struct ch_ref *ref, const struct ch_oid *commit)
+enum ch_placed_at ch_placed_at(struct ch_store *store, const struct ch_ref *ref,
+			       const struct ch_oid *commit)
 {
 	struct ch_err ignored;
 	ch_auto(fd) int dir = ch_store_dir(store, AT_DIR, &ignored);
 	ch_auto(fd) int root = ch_store_read(store, ref, &ignored);
-	char noted[AT_MAX], wanted[AT_MAX];
+	char noted[AT_MAX], wanted[AT_MAX], boot[CH_MACHINE_BOOT_MAX];
 	ssize_t n = dir < 0 ? -1 : readlinkat(dir, ref->file, noted, sizeof(noted) - 1);
 
 	if (n < 0 || root < 0 || write_at(root, commit, wanted) < 0)
-		return false;
+		return CH_PLACED_ELSEWHERE;
 	noted[n] = '\0';
-	return strcmp(noted, wanted) == 0;
+
+	size_t len = strlen(wanted);
+
+	if (strncmp(noted, wanted, len) != 0 || (noted[len] && noted[len] != ' '))
+		return CH_PLACED_ELSEWHERE;
+	ch_machine_boot(boot);
+	return !noted[len] || strcmp(noted + len + 1, boot) == 0 ? CH_PLACED_THERE
+								 : CH_PLACED_IN_DOUBT;
 }

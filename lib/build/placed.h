@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* placed.h - what is kept beside, and in, an image of storage for builds
+/* placed.h - what is kept beside an image of storage for builds
  *
  *	stat/NAME	how its files looked when they were the same as a commit (cache.h)
- *	at/NAME		which commit the finished image is: a link to "COMMIT INODE" */
+ *	at/NAME		which commit the finished image is: a link to "COMMIT INODE TIME"
+ *
+ * TIME is when its directory was made. " BOOT" comes behind it if it was not waited for that all
+ * is on the disk: should the machine have been started anew since, the image is made again when it
+ * is wanted. */
 #ifndef CH_BUILD_PLACED_H
 #define CH_BUILD_PLACED_H
 
@@ -33,11 +37,22 @@ static inline void ch_auto_placed(struct ch_placed *placed)
 	ch_placed_done(placed);
 }
 
-/* Note that the image REF, which is in storage with ROOT as its directory, is COMMIT. */
-int ch_placed_note(struct ch_store *store, const struct ch_ref *ref, int root,
-		   const struct ch_oid *commit, struct ch_err *err);
+/* Where an image is. */
+enum ch_placed_at {
+	CH_PLACED_ELSEWHERE, /* not there, not at that commit, or nobody knows */
+	CH_PLACED_THERE,
+	/* There, but the machine was started anew before it was known that all is on the disk. */
+	CH_PLACED_IN_DOUBT,
+};
 
-/* Is it in storage, and COMMIT? In doubt, not. */
-bool ch_placed_is_at(struct ch_store *store, const struct ch_ref *ref, const struct ch_oid *commit);
+/* Note that the image REF with ROOT as its directory is COMMIT, before it comes into storage, or
+ * while it is there. CAN_BE_LOST: may it not be on the disk? If that cannot be noted here, it
+ * becomes false: then it has to be. */
+int ch_placed_note(struct ch_store *store, const struct ch_ref *ref, int root,
+		   const struct ch_oid *commit, bool *can_be_lost, struct ch_err *err);
+
+/* Is it in storage, and COMMIT? */
+enum ch_placed_at ch_placed_at(struct ch_store *store, const struct ch_ref *ref,
+			       const struct ch_oid *commit);
 
 #endif

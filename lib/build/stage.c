@@ -13,6 +13,7 @@
 #include "build/placed.h"
 #include "store/imagemeta.h"
 #include "store/store.h"
+#include "sys/owner.h"
 #include "sys/tree.h"
 
 static void say(const struct ch_shelf *shelf, const char *line)
@@ -125,6 +126,7 @@ static int adopt(struct ch_stage *stage, const struct ch_ref *base, int root, st
 	ch_auto(str) char *text = NULL;
 	struct ch_cache_state state;
 	struct ch_placed placed = CH_PLACED_INIT;
+	bool can_be_lost = false;
 	int rc = go_to_root(stage, err);
 
 	if (rc < 0)
@@ -143,7 +145,8 @@ static int adopt(struct ch_stage *stage, const struct ch_ref *base, int root, st
 	if (rc == 0)
 		rc = ch_cache_branch_set(stage->shelf->cache, base->text, &stage->commit, err);
 	if (rc == 0)
-		rc = ch_placed_note(stage->shelf->store, base, root, &stage->commit, err);
+		rc = ch_placed_note(stage->shelf->store, base, root, &stage->commit, &can_be_lost,
+				    err);
 	ch_placed_done(&placed);
 	return rc;
 }
@@ -158,7 +161,8 @@ static int find_base(struct ch_stage *stage, const struct ch_ref *base, struct c
 
 	if (rc <= 0)
 		return rc;
-	if (!ch_placed_is_at(shelf->store, base, &found) && ch_store_has(shelf->store, base))
+	if (ch_placed_at(shelf->store, base, &found) == CH_PLACED_ELSEWHERE &&
+	    ch_store_has(shelf->store, base))
 		return 0;
 	rc = go_to(stage, &found, err);
 	return rc < 0 ? rc : 1;
@@ -269,13 +273,24 @@ static void left_out(void *data, const char *source, mode_t mode)
 	shelf->warn(line, shelf->data);
 }
 
+static int copy_all(void *data, struct ch_err *err)
+{
+	struct ch_stage *stage = data;
+
+	return ch_tree_copy_all(stage->base, stage->draft.root, CH_TREE_ALL, left_out,
+				(void *)(uintptr_t)stage->shelf, err);
+}
+
 static int copy_base(struct ch_stage *stage, struct ch_err *err)
 {
 	if (stage->base < 0)
 		return 0;
 	say(stage->shelf, "copying image ...");
-	return ch_tree_copy_all(stage->base, stage->draft.root, CH_TREE_ALL, left_out,
-				(void *)(uintptr_t)stage->shelf, err);
+
+	int rc = copy_all(stage, err);
+
+	/* Commands, as root, have made files that nobody may read: /etc/shadow for instance. */
+	return rc == -EACCES ? ch_as_owner(copy_all, stage, err) : rc;
 }
 
 static int check_out(struct ch_stage *stage, struct ch_err *err)
@@ -297,8 +312,9 @@ static int check_out(struct ch_stage *stage, struct ch_err *err)
 int ch_stage_ready(struct ch_stage *stage, struct ch_err *err)
 {
 	struct ch_store *store = stage->shelf->store;
-	/* A check-out makes of whatever is there what is wanted. */
-	enum ch_draft_from from = stage->shelf->cache ? CH_DRAFT_SPARE : CH_DRAFT_EMPTY;
+	/* A check-out makes of whatever is there what is wanted; of nothing, best. */
+	enum ch_draft_from from = stage->shelf->cache && !stage->is_blank ? CH_DRAFT_SPARE
+									  : CH_DRAFT_EMPTY;
 
 	if (stage->is_ready)
 		return 0;
@@ -333,6 +349,37 @@ int ch_stage_keep(struct ch_stage *stage, const char *text, bool files, struct c
 /* ---- end ---------------------------------------------------------------------------------------
  */
 
+/* Is the image in storage already? */
+static bool is_placed(const struct ch_stage *stage)
+{
+	if (stage->is_ready)
+		return false;
+	switch (ch_placed_at(stage->shelf->store, &stage->ref, &stage->commit)) {
+	case CH_PLACED_THERE:
+		return true;
+	case CH_PLACED_IN_DOUBT:
+		say(stage->shelf, "made just before the machine stopped: making it again");
+		return false;
+	case CH_PLACED_ELSEWHERE:
+		break;
+	}
+	return false;
+}
+
+/* What is in the cache need not be on the disk a second time. */
+static int place(struct ch_stage *stage, struct ch_err *err)
+{
+	const struct ch_shelf *shelf = stage->shelf;
+	struct ch_draft *draft = &stage->draft;
+	int rc = ch_store_write_meta(draft->root, &stage->meta, err);
+
+	draft->can_be_lost = shelf->cache;
+	if (rc == 0 && shelf->cache)
+		rc = ch_placed_note(shelf->store, &stage->ref, draft->root, &stage->commit,
+				    &draft->can_be_lost, err);
+	return rc == 0 ? ch_draft_commit(draft, err) : rc;
+}
+
 int ch_stage_finish(struct ch_stage *stage, struct ch_err *err)
 {
 	const struct ch_shelf *shelf = stage->shelf;
@@ -342,18 +389,12 @@ int ch_stage_finish(struct ch_stage *stage, struct ch_err *err)
 		return 0;
 	if (shelf->cache)
 		rc = ch_cache_branch_set(shelf->cache, stage->ref.text, &stage->commit, err);
-	if (rc == 0 && !stage->is_ready &&
-	    ch_placed_is_at(shelf->store, &stage->ref, &stage->commit))
+	if (rc == 0 && shelf->cache && is_placed(stage))
 		return 0;
 	if (rc == 0)
 		rc = ch_stage_ready(stage, err);
 	if (rc == 0)
-		rc = ch_store_write_meta(stage->draft.root, &stage->meta, err);
-	if (rc == 0)
-		rc = ch_draft_commit(&stage->draft, err);
-	if (rc == 0 && shelf->cache)
-		rc = ch_placed_note(shelf->store, &stage->ref, stage->draft.root, &stage->commit,
-				    err);
+		rc = place(stage, err);
 	stage->is_finished = rc == 0;
 	return rc;
 }

@@ -17,6 +17,7 @@
 #include "cache/name.h"
 #include "cache/pieces.h"
 #include "cache/temp.h"
+#include "sys/machine.h"
 
 #define MAGIC	 "chs1"
 #define SUM	 4 /* bytes of the check sum (CRC-32) */
@@ -28,6 +29,18 @@ enum {
 	IS_LARGE = 2,
 	HAS_XATTRS = 4,
 };
+
+/* Files need not have come to the disk when the machine stops, and may then look as if they had. */
+static void make_key(const uint8_t generation[CH_GENERATION_BYTES],
+		     uint8_t ret[CH_GENERATION_BYTES])
+{
+	char boot[CH_MACHINE_BOOT_MAX];
+
+	ch_machine_boot(boot);
+	memcpy(ret, generation, CH_GENERATION_BYTES);
+	for (size_t i = 0; boot[i]; i++)
+		ret[i % CH_GENERATION_BYTES] ^= (uint8_t)boot[i];
+}
 
 /* ---- read ---- */
 
@@ -139,6 +152,7 @@ void ch_statfile_read(const struct ch_cache_image *image,
 {
 	ch_auto(fd) int fd = openat(image->dir, image->stat_name,
 				    O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	uint8_t key[CH_GENERATION_BYTES];
 	struct stat st;
 
 	*ret_tree = (struct ch_gittree){ 0 };
@@ -151,8 +165,9 @@ void ch_statfile_read(const struct ch_cache_image *image,
 
 	if (data == MAP_FAILED)
 		return;
+	make_key(generation, key);
 	if (has_right_sum(data, len))
-		(void)ch_statfile_parse(data, len, generation, ret_tree);
+		(void)ch_statfile_parse(data, len, key, ret_tree);
 	munmap(data, len);
 }
 
@@ -241,9 +256,11 @@ int ch_statfile_end(struct ch_statfile *s, const uint8_t generation[CH_GENERATIO
 		    const struct ch_gittree *tree, struct ch_err *err)
 {
 	ch_auto(buf) struct ch_buf data = CH_BUF_INIT(FILE_MAX);
+	uint8_t key[CH_GENERATION_BYTES];
 
+	make_key(generation, key);
 	ch_buf_adds(&data, MAGIC);
-	ch_buf_add(&data, generation, CH_GENERATION_BYTES);
+	ch_buf_add(&data, key, sizeof(key));
 	put_node(&data, s, &tree->root);
 	if (ch_buf_bad(&data))
 		return ch_err_nomem(err);

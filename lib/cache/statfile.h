@@ -25,12 +25,13 @@ struct ch_statfile {
 	uint32_t time_nsec;
 };
 
-/* Read the stat file of IMAGE. Without one, or if it is damaged or of another generation,
- * RET_TREE stays empty. */
+/* Read the stat file of IMAGE. Without one, or if it is damaged, of another generation, or was
+ * written before the machine was started, RET_TREE stays empty. */
 void ch_statfile_read(const struct ch_cache_image *image,
 		      const uint8_t generation[CH_GENERATION_BYTES], struct ch_gittree *ret_tree);
 
-/* Parse one, but for its check sum, the last four bytes. -EBADMSG, -ESTALE: of another generation,
+/* Parse one, but for its check sum, the last four bytes. GENERATION: with the machine's start.
+ * -EBADMSG, -ESTALE: of another one,
  * -ENOMEM; RET_TREE is empty then. */
 int ch_statfile_parse(const uint8_t *data, size_t len,
 		      const uint8_t generation[CH_GENERATION_BYTES], struct ch_gittree *ret_tree);

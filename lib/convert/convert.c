@@ -9,21 +9,57 @@
 #include "base/err.h"
 #include "base/progress.h"
 #include "convert/filter.h"
+#include "convert/sif_copy.h"
+#include "oci/image_meta.h"
 #include "oci/meta.h"
 
 /* Once may not be enough: a source may find out on the way how it has to be read, and each time
  * something more. */
 enum { TRIES = 100 };
 
-/* What the image says about itself. What cannot be understood, it has not said. */
-static int read_meta(const struct ch_filter *filter, struct ch_oci_meta *ret, struct ch_err *err)
-{
-	const char *text = filter->texts[CH_FILTER_METADATA];
+/* ---- what the image says about itself ------------------------------------------------------ */
 
-	if (!text || ch_oci_meta_parse(text, filter->lens[CH_FILTER_METADATA], ret, err) == 0)
-		return 0;
-	return err->code == -ENOMEM ? -ENOMEM : 0;
+/* As files, for formats that have nothing else, and for ch-run. What a layer has there, is old. */
+static int put_meta(struct ch_filter *filter, const struct ch_oci_meta *meta, struct ch_err *err)
+{
+	ch_auto(str) char *json = NULL;
+	ch_auto(str) char *environment = NULL;
+
+	if (ch_oci_meta_print(meta, &json, err) < 0 ||
+	    ch_oci_meta_environment(meta, &environment, err) < 0 ||
+	    ch_filter_put(filter, CH_FILTER_METADATA_PATH, json, strlen(json), err) < 0)
+		return err->code;
+	return ch_filter_put(filter, "ch/environment", environment, strlen(environment), err);
 }
+
+/* It has a configuration. */
+static int take_config(struct ch_filter *filter, const struct ch_source *source,
+		       struct ch_oci_meta *ret, struct ch_err *err)
+{
+	if (ch_oci_image_meta(source->config, source->config_len, ret, err) < 0)
+		return ch_err_in(err, "configuration");
+	if (ch_filter_put(filter, CH_FILTER_CONFIG_PATH, source->config, source->config_len, err) <
+	    0)
+		return err->code;
+	return put_meta(filter, ret, err);
+}
+
+/* It has files only: ours, or one that another tool has left. What cannot be understood, it has
+ * not said. */
+static int take_files(const struct ch_filter *filter, struct ch_oci_meta *ret, struct ch_err *err)
+{
+	const char *ours = filter->texts[CH_FILTER_METADATA];
+	const char *pulled = filter->texts[CH_FILTER_CONFIG];
+	int rc = 0;
+
+	if (ours)
+		rc = ch_oci_meta_parse(ours, filter->lens[CH_FILTER_METADATA], ret, err);
+	else if (pulled)
+		rc = ch_oci_image_meta(pulled, filter->lens[CH_FILTER_CONFIG], ret, err);
+	return rc == -ENOMEM ? rc : 0;
+}
+
+/* ---- the whole ---------------------------------------------------------------------------- */
 
 /* One try. Returns 1 if it has to be repeated. */
 static int try(const struct ch_convert *c, struct ch_source *source, struct ch_target *target,
@@ -46,8 +82,9 @@ static int try(const struct ch_convert *c, struct ch_source *source, struct ch_t
 	rc = source->send(source, &filter.sink, err);
 	if (rc != 0)
 		return rc;
-	if (ch_filter_end(&filter, err) < 0 || read_meta(&filter, &meta, err) < 0 ||
-	    ch_target_commit(target, &meta, err) < 0)
+	rc = source->config ? take_config(&filter, source, &meta, err)
+			    : take_files(&filter, &meta, err);
+	if (rc < 0 || ch_filter_end(&filter, err) < 0 || ch_target_commit(target, &meta, err) < 0)
 		return err->code;
 	ret->devices = source->devices + filter.devices;
 	return 0;
@@ -60,6 +97,15 @@ int ch_convert_check(const struct ch_convert *convert, struct ch_err *err)
 	return ch_target_new(convert->to, &convert->target, &target, err);
 }
 
+/* A SIF file contains a SquashFS image: if nothing is to be different in it, it is taken as it is.
+ */
+static bool is_copy(const struct ch_convert *c)
+{
+	return c->from == CH_FORMAT_SIF && c->to == CH_FORMAT_SQUASH &&
+	       c->target.squash.alg == CH_SQUASH_DEFAULT && !c->target.no_xattrs &&
+	       c->source.max == 0;
+}
+
 int ch_convert(const struct ch_convert *convert, struct ch_converted *ret, struct ch_err *err)
 {
 	struct ch_convert c = *convert;
@@ -69,6 +115,10 @@ int ch_convert(const struct ch_convert *convert, struct ch_converted *ret, struc
 									 CH_PROGRESS_BYTES, 0);
 	int rc = 1;
 
+	if (is_copy(&c)) {
+		*ret = (struct ch_converted){ 0 };
+		return ch_sif_copy(&c, progress, err);
+	}
 	c.source.progress = progress;
 	if (ch_target_new(c.to, &c.target, &target, err) < 0 ||
 	    ch_source_open(c.from, &c.source, &source, err) < 0)

@@ -15,8 +15,8 @@
 enum { ENTRY_COST = 512 };
 
 static const char *const text_files[CH_FILTER_TEXTS] = {
-	[CH_FILTER_METADATA] = "ch/metadata.json",
-	[CH_FILTER_CONFIG] = "ch/config.pulled.json",
+	[CH_FILTER_METADATA] = CH_FILTER_METADATA_PATH,
+	[CH_FILTER_CONFIG] = CH_FILTER_CONFIG_PATH,
 	[CH_FILTER_LABELS] = ".singularity.d/labels.json",
 };
 
@@ -73,6 +73,8 @@ static void note(struct ch_filter *f, const struct ch_entry *e)
 	for (int i = 0; ch_about_points[i].path; i++)
 		if (strcmp(e->path, ch_about_points[i].path) == 0)
 			f->points[i] = type;
+	if (!e->path[0])
+		f->has_root = true;
 	if (strcmp(e->path, ".singularity.d/runscript") == 0)
 		f->has_runscript = type == S_IFREG;
 	note_text(f, e);
@@ -193,6 +195,10 @@ static bool is_missing(const struct ch_filter *f, int i)
 
 int ch_filter_end(struct ch_filter *f, struct ch_err *err)
 {
+	static const struct ch_entry root = { .path = "", .mode = S_IFDIR | 0755 };
+
+	if (!f->has_root && add(&f->sink, &root, err) < 0)
+		return err->code;
 	for (int i = 0; ch_about_points[i].path; i++) {
 		const struct ch_entry point = {
 			.path = ch_about_points[i].path,

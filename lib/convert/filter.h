@@ -27,11 +27,14 @@ struct ch_filter_how {
 
 /* Files that say something about the image */
 enum ch_filter_text {
-	CH_FILTER_METADATA, /* ch/metadata.json */
-	CH_FILTER_CONFIG,   /* ch/config.pulled.json */
-	CH_FILTER_LABELS,   /* .singularity.d/labels.json */
+	CH_FILTER_METADATA,
+	CH_FILTER_CONFIG,
+	CH_FILTER_LABELS, /* .singularity.d/labels.json */
 	CH_FILTER_TEXTS,
 };
+
+#define CH_FILTER_METADATA_PATH "ch/metadata.json"
+#define CH_FILTER_CONFIG_PATH	"ch/config.pulled.json"
 
 enum { CH_FILTER_POINTS = 20 };
 
@@ -51,6 +54,7 @@ struct ch_filter {
 	uint64_t sum;
 	bool skips;			 /* contents of the last file */
 	int text;			 /* the last file is this one; -1: none of them */
+	bool has_root;			 /* it came */
 	mode_t points[CH_FILTER_POINTS]; /* what is at mount points; 0: nothing so far */
 };
 

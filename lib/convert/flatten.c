@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -18,17 +17,23 @@
 
 enum { NO_LAYER = -1, LINKS_MAX = 40 /* as of the kernel */, RULES_MAX = 1000 };
 
-/* What is known of a path. Layers are read downwards: the first one seen is the uppermost. */
+/* Layers are read downwards: a layer's number, and what it was before this layer came */
+struct low {
+	int now, before;
+};
+
+/* What is known of a path. The first layer that is seen is the uppermost. */
 struct state {
-	int self;	 /* uppermost layer that has it, or whites it out */
-	int self_low;	 /* lowest one so far */
-	int below;	 /* uppermost one that hides what lower ones have below it */
-	int kids;	 /* uppermost one that put something below it */
-	int kids_low;	 /* lowest one so far that names something below it */
-	bool is_sent;	 /* in layer SELF_LOW it is a file that was passed on */
-	char *link;	 /* owned; in layer SELF_LOW it is a symbolic link to this; or NULL */
-	uint32_t alias;	 /* in layer SELF_LOW it is a hard link to this; or CH_PATHS_NONE */
-	uint32_t wishes; /* first name that is to be a link to the file it will be; or NONE */
+	int self;	  /* uppermost layer that has it, or whites it out */
+	struct low selfs; /* lowest one so far */
+	int below;	  /* uppermost one that hides what lower ones have below it */
+	int kids;	  /* uppermost one that made it a directory, or put something below it */
+	struct low names; /* lowest one so far that names something below it */
+	bool is_dir;	  /* in the lowest layer it is a directory */
+	bool is_sent;	  /* in the lowest layer it is a file that was passed on */
+	char *link;	  /* owned; in the lowest layer it is a symbolic link to this; or NULL */
+	uint32_t alias;	  /* in the lowest layer it is a hard link to this; or CH_PATHS_NONE */
+	uint32_t wishes;  /* first name that is to be a link to the file it will be; or NONE */
 };
 
 /* NAME is to be the file that is still to come. */
@@ -59,19 +64,19 @@ struct ch_flatten {
 	size_t n_states;
 	struct wish *wishes; /* owned */
 	size_t n_wishes, cap_wishes, open_wishes;
-	struct rule *rules; /* owned */
-	size_t n_rules;
-	uint32_t due;	     /* when the contents are through: these names... */
-	uint32_t due_target; /* ... become links to this */
+	struct rule *rules;	   /* owned */
+	size_t n_rules, n_settled; /* the others are of this layer, and may go again */
+	uint32_t due;		   /* when the contents are through: these names... */
+	uint32_t due_target;	   /* ... become links to this */
 	struct ch_buf path, target;
 };
 
 static const struct state unknown = {
 	.self = NO_LAYER,
-	.self_low = NO_LAYER,
+	.selfs = { NO_LAYER, NO_LAYER },
 	.below = NO_LAYER,
 	.kids = NO_LAYER,
-	.kids_low = NO_LAYER,
+	.names = { NO_LAYER, NO_LAYER },
 	.alias = CH_PATHS_NONE,
 	.wishes = CH_PATHS_NONE,
 };
@@ -162,7 +167,7 @@ static const char *link_at(const struct ch_flatten *f, uint32_t node)
 {
 	const struct state *s = &f->states[node];
 
-	if (s->self_low == f->layer && s->link)
+	if (s->selfs.now == f->layer && s->link)
 		return s->link;
 	for (size_t i = 0; i < f->n_rules; i++) {
 		const struct rule *r = &f->rules[i];
@@ -288,7 +293,7 @@ static int send_as(struct ch_flatten *f, const struct ch_entry *entry, uint32_t 
 	e.path = text_of(f, node, &f->path, err);
 	if (!e.path)
 		return err->code;
-	f->passes = true;
+	f->passes = S_ISREG(e.mode);
 	f->due = wishes;
 	f->due_target = node;
 	return send(f, &e, err);
@@ -329,7 +334,7 @@ static uint32_t take_wishes(struct ch_flatten *f, uint32_t node, bool of_this)
 static int link_to(struct ch_flatten *f, uint32_t name, uint32_t target, struct ch_err *err)
 {
 	const struct state *s = &f->states[target];
-	bool is_here = s->self_low == f->layer;
+	bool is_here = s->selfs.now == f->layer;
 
 	if (is_here && s->is_sent)
 		return send_link(f, name, target, err);
@@ -339,14 +344,23 @@ static int link_to(struct ch_flatten *f, uint32_t name, uint32_t target, struct 
 
 /* ---- what is seen ------------------------------------------------------------------------- */
 
-static bool is_hidden(const struct ch_flatten *f, uint32_t node)
+/* The uppermost directory above NODE of which an upper layer hides what is in it, or
+ * CH_PATHS_NONE */
+static uint32_t hider_of(const struct ch_flatten *f, uint32_t node)
 {
+	uint32_t hider = CH_PATHS_NONE;
+
 	while (node != CH_PATHS_ROOT) {
 		node = f->paths.nodes[node].parent;
 		if (f->states[node].below > f->layer)
-			return true;
+			hider = node;
 	}
-	return false;
+	return hider;
+}
+
+static bool is_hidden(const struct ch_flatten *f, uint32_t node)
+{
+	return hider_of(f, node) != CH_PATHS_NONE;
 }
 
 /* Does an entry of this layer become NODE of the tree? */
@@ -357,6 +371,20 @@ static bool is_visible(const struct ch_flatten *f, uint32_t node, bool is_dir)
 	return s->self <= f->layer && (is_dir || s->kids <= f->layer) && !is_hidden(f, node);
 }
 
+static void set_low(struct low *low, int layer)
+{
+	if (low->now == layer)
+		return;
+	low->before = low->now;
+	low->now = layer;
+}
+
+/* The lowest one above LAYER */
+static int above(const struct low *low, int layer)
+{
+	return low->now == layer ? low->before : low->now;
+}
+
 /* This layer has something at NODE, or whites it out. */
 static void claim(struct ch_flatten *f, uint32_t node, bool is_dir)
 {
@@ -364,9 +392,10 @@ static void claim(struct ch_flatten *f, uint32_t node, bool is_dir)
 
 	if (s->self == NO_LAYER)
 		s->self = f->layer;
-	s->self_low = f->layer;
+	set_low(&s->selfs, f->layer);
 	if (!is_dir && s->below == NO_LAYER)
 		s->below = f->layer;
+	s->is_dir = is_dir;
 	s->is_sent = false;
 	s->alias = CH_PATHS_NONE;
 	free(s->link);
@@ -381,10 +410,33 @@ static void claim_above(struct ch_flatten *f, uint32_t node, bool is_sent)
 
 		node = f->paths.nodes[node].parent;
 		s = &f->states[node];
-		s->kids_low = f->layer;
+		set_low(&s->names, f->layer);
+		/* What was something else in the same layer, is replaced. */
+		if (s->selfs.now == f->layer && !s->is_dir)
+			claim(f, node, true);
 		if (is_sent && s->kids == NO_LAYER)
 			s->kids = f->layer;
 	}
+}
+
+/* What is at NODE is not seen. But a directory that it was in is there, if only for it. */
+static int send_dir_of(struct ch_flatten *f, uint32_t node, struct ch_err *err)
+{
+	const struct ch_entry entry = { .mode = S_IFDIR | 0755 };
+	uint32_t hider = hider_of(f, node), dir = node;
+	struct state *s;
+
+	/* The hider itself is there if only what is in it is hidden. */
+	if (hider != CH_PATHS_NONE)
+		dir = hider;
+	if (dir != CH_PATHS_ROOT && (hider == CH_PATHS_NONE || f->states[dir].self > f->layer))
+		dir = f->paths.nodes[dir].parent;
+	s = &f->states[dir];
+	if (dir == CH_PATHS_ROOT || s->kids != NO_LAYER)
+		return 0;
+	s->kids = f->layer;
+	claim_above(f, dir, true);
+	return send_as(f, &entry, dir, CH_PATHS_NONE, err);
 }
 
 /* NODE is a symbolic link to TARGET. Have upper layers taken it for a directory, since it last was
@@ -392,10 +444,10 @@ static void claim_above(struct ch_flatten *f, uint32_t node, bool is_sent)
 static int check_link(struct ch_flatten *f, uint32_t node, const char *target, struct ch_err *err)
 {
 	const struct state *s = &f->states[node];
+	int named = above(&s->names, f->layer), had = above(&s->selfs, f->layer);
 	struct rule *rules;
 
-	if (s->kids_low <= f->layer || (s->self_low != NO_LAYER && s->kids_low >= s->self_low) ||
-	    is_hidden(f, node))
+	if (named == NO_LAYER || (had != NO_LAYER && named >= had) || is_hidden(f, node))
 		return 0;
 	if (f->n_rules == RULES_MAX)
 		return ch_err_set(err, -ELOOP,
@@ -409,14 +461,30 @@ static int check_link(struct ch_flatten *f, uint32_t node, const char *target, s
 	rules[f->n_rules] = (struct rule){
 		.node = node,
 		.layer = f->layer,
-		.upto = s->self_low == NO_LAYER ? INT_MAX : s->self_low,
+		.upto = had == NO_LAYER ? INT_MAX : had,
 		.target = strdup(target),
 	};
 	if (!rules[f->n_rules].target)
 		return ch_err_nomem(err);
 	f->n_rules++;
-	f->is_wrong = true;
 	return 0;
+}
+
+/* The layer is complete: of its symbolic links, some may have been replaced in it. */
+static void settle_rules(struct ch_flatten *f)
+{
+	size_t n = f->n_settled;
+
+	for (size_t i = n; i < f->n_rules; i++) {
+		const struct state *s = &f->states[f->rules[i].node];
+
+		if (s->selfs.now == f->layer && s->link && strcmp(s->link, f->rules[i].target) == 0)
+			f->rules[n++] = f->rules[i];
+		else
+			free(f->rules[i].target);
+	}
+	f->is_wrong |= n > f->n_settled;
+	f->n_rules = f->n_settled = n;
 }
 
 /* ---- entries ------------------------------------------------------------------------------ */
@@ -431,14 +499,14 @@ static int add_link(struct ch_flatten *f, const struct ch_entry *e, uint32_t nod
 	if (resolve(f, e->link, &target, err) < 0)
 		return err->code;
 	s = &f->states[target];
-	if (s->self_low == f->layer && s->alias != CH_PATHS_NONE)
+	if (s->selfs.now == f->layer && s->alias != CH_PATHS_NONE)
 		target = s->alias;
 	if (target == node)
 		return 0;
 	claim(f, node, false);
 	claim_above(f, node, is_sent);
 	f->states[node].alias = target;
-	if (is_sent && link_to(f, node, target, err) < 0)
+	if ((is_sent ? link_to(f, node, target, err) : send_dir_of(f, node, err)) < 0)
 		return err->code;
 	for (; wishes != CH_PATHS_NONE; wishes = f->wishes[wishes].next) {
 		f->open_wishes--;
@@ -461,8 +529,12 @@ static int add_file(struct ch_flatten *f, const struct ch_entry *e, uint32_t nod
 	if (S_ISLNK(e->mode) && !(f->states[node].link = strdup(e->target)))
 		return ch_err_nomem(err);
 	f->states[node].is_sent = is_sent && !is_dir;
+	if (is_sent && is_dir && f->states[node].kids == NO_LAYER)
+		f->states[node].kids = f->layer;
 	if (is_sent)
 		return send_as(f, e, node, wishes, err);
+	if (send_dir_of(f, node, err) < 0)
+		return err->code;
 	if (wishes == CH_PATHS_NONE)
 		return 0;
 	f->open_wishes--;
@@ -475,7 +547,7 @@ static int add_again(struct ch_flatten *f, const struct ch_entry *e, uint32_t no
 {
 	uint32_t wishes = CH_PATHS_NONE;
 
-	if (!e->link && !S_ISDIR(e->mode) && f->states[node].self_low == f->layer)
+	if (!e->link && !S_ISDIR(e->mode) && f->states[node].selfs.now == f->layer)
 		wishes = take_wishes(f, node, true);
 	if (wishes == CH_PATHS_NONE)
 		return 0;
@@ -483,32 +555,25 @@ static int add_again(struct ch_flatten *f, const struct ch_entry *e, uint32_t no
 	return send_as(f, e, f->wishes[wishes].name, f->wishes[wishes].next, err);
 }
 
-/* PATH is a whiteout of KIND, in the directory of DIR bytes, and of NAME. */
+/* PATH is a whiteout of KIND, in the directory of DIR bytes, and of NAME. No links are followed. */
 static int add_whiteout(struct ch_flatten *f, enum ch_whiteout kind, const char *path, size_t dir,
 			const char *name, struct ch_err *err)
 {
-	ch_auto(str) char *what = NULL;
-	struct state *s;
 	uint32_t node;
 
 	if (kind == CH_WHITEOUT_NOTE)
 		return 0;
 	if (kind == CH_WHITEOUT_BAD)
-		return ch_err_set(err, -EINVAL, "'%s' is no whiteout", path);
-	if (kind == CH_WHITEOUT_OPAQUE)
-		name = "";
-	if (asprintf(&what, "%.*s/%s", (int)dir, path, name) < 0) {
-		what = NULL;
+		return ch_err_set(err, -EINVAL, "'%s' is a whiteout of no file", path);
+	node = ch_paths_add(&f->paths, path, dir);
+	if (node != CH_PATHS_NONE && kind == CH_WHITEOUT_NAME)
+		node = ch_paths_child(&f->paths, node, name, strlen(name));
+	if (node == CH_PATHS_NONE || grow(f) < 0)
 		return ch_err_nomem(err);
-	}
-	if (resolve(f, what, &node, err) < 0)
-		return err->code;
-	s = &f->states[node];
 	if (kind == CH_WHITEOUT_NAME)
 		claim(f, node, false);
-	else if (s->below == NO_LAYER)
-		s->below = f->layer;
-	claim_above(f, node, false);
+	else if (f->states[node].below == NO_LAYER)
+		f->states[node].below = f->layer;
 	return 0;
 }
 
@@ -545,7 +610,10 @@ static int data(struct ch_sink *sink, uint64_t off, const void *bytes, size_t le
 
 static int end(struct ch_sink *sink, struct ch_err *err)
 {
-	return send_due((struct ch_flatten *)sink, err);
+	struct ch_flatten *f = (struct ch_flatten *)sink;
+
+	settle_rules(f);
+	return send_due(f, err);
 }
 
 /* ---- ends --------------------------------------------------------------------------------- */

@@ -183,3 +183,15 @@ int ch_format_split(const char *operand, char **ret_path, const char **ret_tag, 
 	*ret_path = ch_take(path);
 	return 0;
 }
+
+int ch_format_split_new(const char *operand, char **ret_path, const char **ret_tag,
+			struct ch_err *err)
+{
+	size_t n = access(operand, F_OK) == 0 ? strlen(operand) : strcspn(operand, ":");
+
+	*ret_path = strndup(operand, n);
+	if (!*ret_path)
+		return ch_err_nomem(err);
+	*ret_tag = operand[n] && operand[n + 1] ? operand + n + 1 : NULL;
+	return 0;
+}

@@ -53,4 +53,9 @@ int ch_format_of_source(const char *operand, const char *storage, enum ch_format
  * ret_path: malloc'ed; ret_tag: in OPERAND, or NULL */
 int ch_format_split(const char *operand, char **ret_path, const char **ret_tag, struct ch_err *err);
 
+/* The same for what is to be written: if OPERAND is not there, PATH is OPERAND up to the first
+ * colon. */
+int ch_format_split_new(const char *operand, char **ret_path, const char **ret_tag,
+			struct ch_err *err);
+
 #endif

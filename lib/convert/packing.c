@@ -28,6 +28,13 @@ static const struct {
 	{ ".txz", CH_COMPRESS_XZ },
 };
 
+void ch_packing_usual(enum ch_format format, struct ch_compress_how *how)
+{
+	bool is_oci = format == CH_FORMAT_OCI || format == CH_FORMAT_OCI_ARCHIVE;
+
+	how->kind = is_oci ? CH_COMPRESS_GZIP : CH_COMPRESS_NONE;
+}
+
 int ch_packing_parse(const char *text, struct ch_compress_how *how, struct ch_err *err)
 {
 	size_t n = strcspn(text, ":"), i = 0;

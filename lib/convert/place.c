@@ -47,18 +47,23 @@ static bool looks_like_image(int dir)
 	       faccessat(dir, "usr", F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-static int check_dir(const char *path, struct ch_err *err)
+static bool looks_like_layout(int dir)
+{
+	return faccessat(dir, "oci-layout", F_OK, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       faccessat(dir, "index.json", F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static int check_dir(const char *path, bool is_layout, struct ch_err *err)
 {
 	ch_auto(fd) int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	if (fd < 0)
 		return ch_err_sys(err, "look at '%s'", path);
-	if (is_empty(fd) || looks_like_image(fd))
+	if (is_empty(fd) || (is_layout ? looks_like_layout(fd) : looks_like_image(fd)))
 		return 0;
 	return ch_err_set(err, -EEXIST,
-			  "'%s' is there, and does not look like an image (bin, dev, usr): it is "
-			  "not replaced",
-			  path);
+			  "'%s' is there, and does not look like an %s: it is not replaced", path,
+			  is_layout ? "OCI layout" : "image (bin, dev, usr)");
 }
 
 int ch_place_check(const char *path, unsigned flags, struct ch_err *err)
@@ -79,7 +84,7 @@ int ch_place_check(const char *path, unsigned flags, struct ch_err *err)
 		return ch_err_set(err, -ENOTDIR,
 				  "'%s' is there, and is not a directory: it is not replaced",
 				  path);
-	return check_dir(path, err);
+	return check_dir(path, flags & CH_PLACE_LAYOUT, err);
 }
 
 /* ---- beginning ---------------------------------------------------------------------------- */
@@ -147,7 +152,7 @@ static void remove_all_stale(const struct ch_place *p)
 
 static int make(const struct ch_place *p, const char *temp)
 {
-	if (!p->is_dir)
+	if (!(p->flags & CH_PLACE_DIR))
 		return openat(p->dir, temp, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
 			      0666);
 	if (mkdirat(p->dir, temp, 0755) < 0)
@@ -190,7 +195,7 @@ static int begin(struct ch_place *p, struct ch_err *err)
 		p->temp = strdup(temp);
 		if (p->temp)
 			return 0;
-		(void)unlinkat(p->dir, temp, p->is_dir ? AT_REMOVEDIR : 0);
+		(void)unlinkat(p->dir, temp, (p->flags & CH_PLACE_DIR) ? AT_REMOVEDIR : 0);
 		return ch_err_nomem(err);
 	}
 	return ch_err_set(err, -EEXIST, "make '%s': no name is free", p->path);
@@ -201,8 +206,7 @@ int ch_place_new(const char *path, unsigned flags, struct ch_place *ret_place, s
 	ch_auto(place) struct ch_place p = CH_PLACE_INIT;
 
 	p.path = path;
-	p.is_dir = flags & CH_PLACE_DIR;
-	p.keep = flags & CH_PLACE_KEEP;
+	p.flags = flags;
 	if (ch_place_check(path, flags, err) < 0 || find_dir(&p, err) < 0)
 		return err->code;
 	remove_all_stale(&p);
@@ -250,20 +254,20 @@ static int move_dir(struct ch_place *p, struct ch_err *err)
 
 static int give_name(struct ch_place *p, struct ch_err *err)
 {
-	if (!p->keep && p->is_dir) {
+	if (!(p->flags & CH_PLACE_KEEP) && (p->flags & CH_PLACE_DIR)) {
 		/* It may have become something else meanwhile. */
-		int rc = ch_place_check(p->path, CH_PLACE_DIR, err);
+		int rc = ch_place_check(p->path, p->flags, err);
 
 		return rc < 0 ? rc : move_dir(p, err);
 	}
-	if ((p->keep ? move_keeping(p) : move(p, 0)) < 0)
+	if (((p->flags & CH_PLACE_KEEP) ? move_keeping(p) : move(p, 0)) < 0)
 		return ch_err_sys(err, "make '%s'", p->path);
 	return 0;
 }
 
 int ch_place_commit(struct ch_place *p, struct ch_err *err)
 {
-	if ((p->is_dir ? syncfs(p->fd) : fsync(p->fd)) < 0)
+	if (((p->flags & CH_PLACE_DIR) ? syncfs(p->fd) : fsync(p->fd)) < 0)
 		return ch_err_sys(err, "write '%s'", p->path);
 	if (give_name(p, err) < 0)
 		return err->code;

@@ -20,18 +20,20 @@ struct ch_place {
 	int dir;	  /* owned: where it is made */
 	char *name;	  /* owned: what it is to be called there */
 	char *temp;	  /* owned: what it is called; NULL: it is not there, or no more */
-	bool is_dir, keep;
+	unsigned flags;	  /* CH_PLACE_* */
 };
 
 #define CH_PLACE_INIT ((struct ch_place){ .fd = -1, .dir = -1 })
 
 enum {
-	CH_PLACE_DIR = 1 << 0,	/* a directory; else a file */
-	CH_PLACE_KEEP = 1 << 1, /* what is there already is not replaced: -EEXIST */
+	CH_PLACE_DIR = 1 << 0,	  /* a directory; else a file */
+	CH_PLACE_KEEP = 1 << 1,	  /* what is there already is not replaced: -EEXIST */
+	CH_PLACE_LAYOUT = 1 << 2, /* with CH_PLACE_DIR: an OCI layout; else, an image's root */
 };
 
 /* Can PATH (borrowed, till the place is done) be replaced, or made? A directory can be replaced
- * if it is empty, or looks like an image: it has bin, dev and usr. A file can be replaced if it is
+ * if it is empty, or looks like an image, having bin, dev and usr, or if it is to be a layout, like
+ * one. A file can be replaced if it is
  * a file. Where PATH is a link, what it leads to is meant. FLAGS: CH_PLACE_*. Nothing is made.
  * Errors: -EEXIST it is there, and not to be replaced; -EISDIR, -ENOTDIR; -EINVAL. */
 int ch_place_check(const char *path, unsigned flags, struct ch_err *err);

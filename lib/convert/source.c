@@ -5,22 +5,33 @@
 
 #include "base/err.h"
 
-static int (*const openers[])(const struct ch_source_how *how, struct ch_source **ret_source,
-			      struct ch_err *err) = {
-	[CH_FORMAT_CH_IMAGE] = ch_source_image, [CH_FORMAT_DIR] = ch_source_dir,
-#ifdef HAVE_SQUASH
-	[CH_FORMAT_SIF] = ch_source_squash,	[CH_FORMAT_SQUASH] = ch_source_squash,
-#endif
-	[CH_FORMAT_TAR] = ch_source_tar,
-};
-
-enum { OPENERS = sizeof(openers) / sizeof(openers[0]) };
-
 int ch_source_open(enum ch_format format, const struct ch_source_how *how,
 		   struct ch_source **ret_source, struct ch_err *err)
 {
-	if ((int)format >= OPENERS || !openers[format])
+	switch (format) {
+	case CH_FORMAT_CH_IMAGE:
+		return ch_source_image(how, ret_source, err);
+	case CH_FORMAT_DIR:
+		return ch_source_dir(how, ret_source, err);
+	case CH_FORMAT_DOCKER:
+		return ch_source_docker(how, ret_source, err);
+	case CH_FORMAT_DOCKER_ARCHIVE:
+		return ch_source_docker_archive(how, ret_source, err);
+	case CH_FORMAT_OCI:
+		return ch_source_oci(how, ret_source, err);
+	case CH_FORMAT_OCI_ARCHIVE:
+		return ch_source_oci_archive(how, ret_source, err);
+	case CH_FORMAT_PODMAN:
+		return ch_source_podman(how, ret_source, err);
+#ifdef HAVE_SQUASH
+	case CH_FORMAT_SIF:
+	case CH_FORMAT_SQUASH:
+		return ch_source_squash(how, ret_source, err);
+#endif
+	case CH_FORMAT_TAR:
+		return ch_source_tar(how, ret_source, err);
+	default:
 		return ch_err_set(err, -ENOTSUP, "format '%s' cannot be read by this build",
 				  ch_format_name(format));
-	return openers[format](how, ret_source, err);
+	}
 }

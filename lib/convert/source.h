@@ -38,8 +38,8 @@ struct ch_source {
 	uint64_t devices; /* left out by the last send */
 
 	/* What the image says about itself, apart from its files: an OCI configuration
-	 * (image-spec, config.md). NULL: nothing. Owned. */
-	char *config;
+	 * (image-spec, config.md). NULL: nothing. */
+	const char *config;
 	size_t config_len;
 
 	uint64_t size; /* bytes that will be read, as the progress is told; 0: not known, and it
@@ -55,8 +55,18 @@ int ch_source_open(enum ch_format format, const struct ch_source_how *how,
 /* The same, by format; each in from_NAME.c. */
 int ch_source_dir(const struct ch_source_how *how, struct ch_source **ret_source,
 		  struct ch_err *err);
+int ch_source_docker(const struct ch_source_how *how, struct ch_source **ret_source,
+		     struct ch_err *err);
+int ch_source_docker_archive(const struct ch_source_how *how, struct ch_source **ret_source,
+			     struct ch_err *err);
 int ch_source_image(const struct ch_source_how *how, struct ch_source **ret_source,
 		    struct ch_err *err);
+int ch_source_oci(const struct ch_source_how *how, struct ch_source **ret_source,
+		  struct ch_err *err);
+int ch_source_oci_archive(const struct ch_source_how *how, struct ch_source **ret_source,
+			  struct ch_err *err);
+int ch_source_podman(const struct ch_source_how *how, struct ch_source **ret_source,
+		     struct ch_err *err);
 int ch_source_squash(const struct ch_source_how *how, struct ch_source **ret_source,
 		     struct ch_err *err); /* SIF, too */
 int ch_source_tar(const struct ch_source_how *how, struct ch_source **ret_source,

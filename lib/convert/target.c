@@ -7,24 +7,42 @@
 #include "base/auto.h"
 #include "base/err.h"
 
-static const struct ch_target_kind *const kinds[] = {
-	[CH_FORMAT_CH_IMAGE] = &ch_target_image,
-	[CH_FORMAT_DIR] = &ch_target_dir,
-	[CH_FORMAT_SQUASH] = &ch_target_squash,
-	[CH_FORMAT_TAR] = &ch_target_tar,
-};
-
-enum { KINDS = sizeof(kinds) / sizeof(kinds[0]) };
+static const struct ch_target_kind *kind_of(enum ch_format format)
+{
+	switch (format) {
+	case CH_FORMAT_CH_IMAGE:
+		return &ch_target_image;
+	case CH_FORMAT_DIR:
+		return &ch_target_dir;
+	case CH_FORMAT_DOCKER:
+		return &ch_target_docker;
+	case CH_FORMAT_DOCKER_ARCHIVE:
+		return &ch_target_docker_archive;
+	case CH_FORMAT_OCI:
+		return &ch_target_oci;
+	case CH_FORMAT_OCI_ARCHIVE:
+		return &ch_target_oci_archive;
+	case CH_FORMAT_PODMAN:
+		return &ch_target_podman;
+	case CH_FORMAT_SQUASH:
+		return &ch_target_squash;
+	case CH_FORMAT_TAR:
+		return &ch_target_tar;
+	default:
+		return NULL;
+	}
+}
 
 static unsigned flags_of(const struct ch_target *t)
 {
-	return (t->kind->is_dir ? CH_PLACE_DIR : 0) | (t->how->keep ? CH_PLACE_KEEP : 0);
+	return (t->kind->is_dir ? CH_PLACE_DIR : 0) | (t->kind->is_layout ? CH_PLACE_LAYOUT : 0) |
+	       (t->how->keep ? CH_PLACE_KEEP : 0);
 }
 
 int ch_target_new(enum ch_format format, const struct ch_target_how *how,
 		  struct ch_target **ret_target, struct ch_err *err)
 {
-	const struct ch_target_kind *kind = (int)format < KINDS ? kinds[format] : NULL;
+	const struct ch_target_kind *kind = kind_of(format);
 	ch_auto(target) struct ch_target *t = kind ? calloc(1, kind->size) : NULL;
 
 	if (!kind)

@@ -76,8 +76,10 @@ static void read_health(const struct ch_json *health, struct ch_oci_meta *meta)
 	static const struct {
 		const char *key, *name, *unit;
 	} options[] = {
-		{ "Interval", "interval", "ns" },	     { "Timeout", "timeout", "ns" },
-		{ "StartPeriod", "start-period", "ns" },     { "Retries", "retries", "" },
+		{ "Interval", "interval", "ns" },
+		{ "Timeout", "timeout", "ns" },
+		{ "StartPeriod", "start-period", "ns" },
+		{ "Retries", "retries", "" },
 		{ "StartInterval", "start-interval", "ns" },
 	};
 	const struct ch_json *test = ch_json_get(health, "Test");

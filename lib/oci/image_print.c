@@ -7,6 +7,7 @@
 
 #include "base/auto.h"
 #include "base/err.h"
+#include "base/text.h"
 #include "json/write.h"
 #include "oci/meta.h"
 
@@ -130,6 +131,8 @@ static void put_health(struct ch_json_out *out, const struct ch_oci_meta *meta)
 	};
 	const struct ch_oci_form *health = &meta->health;
 	const char *retries = ch_words_get(&meta->healthopts, "retries");
+	long long number;
+	struct ch_err ignored;
 	bool is_none = health->words.n == 1 && strcmp(health->words.v[0], "NONE") == 0;
 
 	if (!health->is_given)
@@ -141,8 +144,8 @@ static void put_health(struct ch_json_out *out, const struct ch_oci_meta *meta)
 		if (text && duration(text) > 0)
 			ch_json_put_number(out, times[i].key, duration(text));
 	}
-	if (retries && atoi(retries) > 0)
-		ch_json_put_number(out, "Retries", atoi(retries));
+	if (retries && ch_text_number(retries, "retries", 1, INT32_MAX, &number, &ignored) == 0)
+		ch_json_put_number(out, "Retries", number);
 	ch_json_open(out, "Test", '[');
 	if (!is_none)
 		ch_json_put_text(out, NULL, health->is_shell ? "CMD-SHELL" : "CMD");

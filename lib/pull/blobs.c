@@ -53,7 +53,7 @@ void ch_blobs_drop(const struct ch_blobs *blobs, const char *digest)
 	(void)unlinkat(blobs->dir, HEX(digest), 0);
 }
 
-/* ---- downloads ------------------------------------------------------------------------------ */
+/* ---- downloads -------------------------------------------------------------------------- */
 
 static const char *part_name(const char *digest, char out[PART_NAME])
 {
@@ -140,7 +140,7 @@ void ch_blobs_part_done(const struct ch_blobs *blobs, struct ch_blobs_part *part
 	ch_close(&part->fd);
 }
 
-/* ---- documents ------------------------------------------------------------------------------ */
+/* ---- documents -------------------------------------------------------------------------- */
 
 static int verify(const char *digest, const char *text, size_t len, struct ch_err *err)
 {
@@ -217,8 +217,7 @@ int ch_blobs_write(const struct ch_blobs *blobs, const char *digest, const char 
 	return rc;
 }
 
-/* ---- references --------------------------------------------------------------------------------
- */
+/* ---- references ------------------------------------------------------------------------- */
 
 /* As a name of a file: of references that are too long, nothing is noted. */
 static int ref_path(const char *name, char out[PATH_MAX])

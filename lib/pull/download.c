@@ -47,8 +47,7 @@ struct ch_downloads {
 	struct ch_hash hash; /* of what is not verified */
 };
 
-/* ---- threads
- * ------------------------------------------------------------------------------------- */
+/* ---- threads ---------------------------------------------------------------------------- */
 
 /* The first one tells why; others follow from it. */
 static void fail(struct ch_downloads *d, const struct ch_err *err)
@@ -223,8 +222,7 @@ int ch_downloads_start(const struct ch_downloads_options *options,
 	return 0;
 }
 
-/* ---- the reader
- * ------------------------------------------------------------------------------------ */
+/* ---- the reader ------------------------------------------------------------------------- */
 
 static int start_reading(struct ch_downloads *d, size_t i, struct ch_err *err)
 {
@@ -270,8 +268,12 @@ static int verify(struct ch_downloads *d, size_t i, struct ch_err *err)
 
 	ch_hash_end(&d->hash, bytes);
 	ch_hash_hex(bytes, sizeof(bytes), hex);
-	if (strcmp(hex, desc->digest + sizeof("sha256:") - 1) == 0)
+	if (strcmp(hex, desc->digest + sizeof("sha256:") - 1) == 0) {
+		pthread_mutex_lock(&d->lock);
+		d->layers[first_like(d, i)].is_verified = true;
+		pthread_mutex_unlock(&d->lock);
 		return 0;
+	}
 	ch_blobs_drop(d->options.blobs, desc->digest);
 	return ch_err_set(err, -EBADMSG,
 			  "'%s' is damaged in the download cache, and was removed from it: try "
@@ -301,8 +303,18 @@ ssize_t ch_downloads_read(struct ch_downloads *d, size_t i, void *buf, size_t si
 	return n;
 }
 
-/* ---- the end
- * --------------------------------------------------------------------------------------- */
+bool ch_downloads_is_cached(struct ch_downloads *d, size_t i)
+{
+	const struct layer *layer = &d->layers[first_like(d, i)];
+	bool is_cached;
+
+	pthread_mutex_lock(&d->lock);
+	is_cached = layer->is_whole && !layer->is_verified;
+	pthread_mutex_unlock(&d->lock);
+	return is_cached;
+}
+
+/* ---- the end ---------------------------------------------------------------------------- */
 
 void ch_downloads_stop(struct ch_downloads *d)
 {

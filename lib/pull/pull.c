@@ -19,13 +19,25 @@
 #include "store/about.h"
 #include "sys/within.h"
 
-/* ---- layers ------------------------------------------------------------------------------------
- */
+/* ---- layers ----------------------------------------------------------------------------- */
+
+static void say_layer(const struct ch_pull *pull, size_t i, const char *what)
+{
+	ch_pull_say(pull, "layer %zu/%zu: %.7s: %s", i + 1, pull->manifest.n,
+		    CH_PULL_HEX(pull->manifest.items[i].digest), what);
+}
+
+static void tell_layer(void *pull, size_t i, const char *what)
+{
+	say_layer(pull, i, what);
+}
 
 /* A layer on its way to the archive's reader */
 struct feed {
+	const struct ch_pull *pull;
 	struct ch_downloads *downloads;
 	size_t i;
+	bool has_begun;
 	bool has_failed; /* then ERR says why, better than what follows from it */
 	struct ch_err err;
 };
@@ -38,6 +50,9 @@ static ssize_t feed_more(void *data, void *buf, size_t size, struct ch_err *err)
 	if (n < 0) {
 		feed->has_failed = true;
 		feed->err = *err;
+	} else if (!feed->has_begun) {
+		feed->has_begun = true;
+		say_layer(feed->pull, feed->i, "extracting");
 	}
 	return n;
 }
@@ -81,8 +96,6 @@ static int apply(const struct ch_pull *pull, struct ch_layers *layers, struct fe
 		name = NULL;
 		return ch_err_nomem(err);
 	}
-	ch_pull_say(pull, "%s: %.7s: extracting", name,
-		    CH_PULL_HEX(pull->manifest.items[i].digest));
 
 	const struct ch_archive archive = {
 		.name = name,
@@ -95,6 +108,8 @@ static int apply(const struct ch_pull *pull, struct ch_layers *layers, struct fe
 	rc = ch_layers_apply(layers, &archive, &got, err);
 	if (rc == 0)
 		rc = drain(feed, err);
+	else if (ch_downloads_is_cached(feed->downloads, i))
+		(void)drain(feed, &feed->err); /* is it what it was? */
 	if (rc < 0 && feed->has_failed) {
 		*err = feed->err;
 		return err->code;
@@ -118,7 +133,7 @@ static int apply_all(const struct ch_pull *pull, struct ch_downloads *downloads,
 		return err->code;
 	ch_pull_say(pull, "flattening image");
 	for (size_t i = 0; i < n; i++) {
-		struct feed feed = { .downloads = downloads, .i = i };
+		struct feed feed = { .pull = pull, .downloads = downloads, .i = i };
 
 		if (apply(pull, &layers, &feed, &devices, err) < 0)
 			return err->code;
@@ -126,14 +141,6 @@ static int apply_all(const struct ch_pull *pull, struct ch_downloads *downloads,
 	if (devices > 0)
 		ch_pull_warn(pull, "%" PRIu64 " device files or sockets left out", devices);
 	return ch_layers_end(&layers, err);
-}
-
-static void tell_layer(void *data, size_t i, const char *what)
-{
-	const struct ch_pull *pull = data;
-
-	ch_pull_say(pull, "layer %zu/%zu: %.7s: %s", i + 1, pull->manifest.n,
-		    CH_PULL_HEX(pull->manifest.items[i].digest), what);
 }
 
 static int get_layers(struct ch_pull *pull, int root, struct ch_err *err)
@@ -156,8 +163,7 @@ static int get_layers(struct ch_pull *pull, int root, struct ch_err *err)
 	return apply_all(pull, downloads, options.n, root, err);
 }
 
-/* ---- what else is in an image
- * -------------------------------------------------------------------- */
+/* ---- what else is in an image ----------------------------------------------------------- */
 
 /* Directories that something is to be mounted on. */
 static int make_volumes(const struct ch_pull *pull, int root, const struct ch_words *volumes)

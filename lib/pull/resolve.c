@@ -11,8 +11,7 @@
 #include "inner.h"
 #include "oci/ref.h"
 
-/* ---- messages
- * ------------------------------------------------------------------------------------ */
+/* ---- messages --------------------------------------------------------------------------- */
 
 static void say(const struct ch_pull *pull, void (*to)(const char *line, void *data),
 		const char *fmt, va_list args)
@@ -49,8 +48,7 @@ int ch_pull_fail(const struct ch_pull *pull, struct ch_err *err)
 			 pull->registry ? ch_registry_name(pull->registry) : "image");
 }
 
-/* ---- manifests
- * ------------------------------------------------------------------------------------- */
+/* ---- manifests -------------------------------------------------------------------------- */
 
 /* A manifest or an index */
 struct doc {
@@ -165,8 +163,7 @@ static int find_manifest(struct ch_pull *pull, struct ch_err *err)
 	return 0;
 }
 
-/* ---- the configuration
- * ----------------------------------------------------------------------------- */
+/* ---- the configuration ------------------------------------------------------------------ */
 
 static int get_config(struct ch_pull *pull, struct ch_err *err)
 {
@@ -205,8 +202,7 @@ static int check_config(struct ch_pull *pull, struct ch_err *err)
 	return 0;
 }
 
-/* ---- open and close
- * ---------------------------------------------------------------------------------- */
+/* ---- open and close --------------------------------------------------------------------- */
 
 static int resolve(struct ch_pull *pull, const struct ch_ref *ref, struct ch_err *err)
 {

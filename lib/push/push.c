@@ -163,8 +163,7 @@ static int upload_layer(const struct ch_push *push, int dir, const struct ch_lay
 		.blob = desc,
 		.progress = progress,
 	};
-	char digest[CH_OCI_DIGEST_SIZE];
-	int rc = ch_registry_upload(push->registry, &upload, digest, NULL, err);
+	int rc = ch_registry_upload(push->registry, &upload, err);
 
 	if (rc == -EBADMSG)
 		ch_layers_drop(dir, layer);

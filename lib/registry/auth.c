@@ -243,7 +243,9 @@ static int choose_level(struct ch_auth *auth, const struct ch_challenge *new, bo
 			struct ch_err *err)
 {
 	bool is_same = auth->level != NOTHING && new->kind == auth->challenge.kind;
-	bool may_repeat = new->kind == CH_CHALLENGE_BEARER && (auth->was_accepted || has_more);
+	bool is_over = new->error &&strcmp(new->error, "invalid_token") == 0;
+	bool may_repeat = new->kind == CH_CHALLENGE_BEARER &&
+			  (auth->was_accepted || has_more || is_over);
 
 	if (is_same && may_repeat)
 		return 0;

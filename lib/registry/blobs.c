@@ -79,36 +79,20 @@ int ch_registry_mount_blob(struct ch_registry *registry, const char *digest, con
 	return 0;
 }
 
-/* A source in memory */
-struct memory {
-	const char *at;
-	size_t left;
-};
-
-static int read_memory(void *context, void *bytes, size_t size, size_t *ret_n, struct ch_err *err)
-{
-	struct memory *m = context;
-
-	(void)err;
-	*ret_n = size < m->left ? size : m->left;
-	memcpy(bytes, m->at, *ret_n);
-	m->at += *ret_n;
-	m->left -= *ret_n;
-	return 0;
-}
-
 int ch_registry_put_blob(struct ch_registry *registry, const char *type, const void *bytes,
 			 size_t len, struct ch_oci_desc *ret_desc, struct ch_err *err)
 {
-	struct memory source = { .at = bytes, .left = len };
-	struct ch_registry_upload upload = { .fd = -1, .read = read_memory, .context = &source };
+	ch_auto(oci_desc) struct ch_oci_desc desc = { 0 };
+	struct ch_registry_upload upload = { .blob = &desc, .fd = -1, .bytes = bytes };
 	char digest[CH_OCI_DIGEST_SIZE];
 	bool is_there;
 
 	if (ch_digest_of(bytes, len, digest, err) < 0 ||
+	    ch_oci_desc_set(&desc, type, digest, len, err) < 0 ||
 	    ch_registry_has_blob(registry, digest, &is_there, err) < 0)
 		return err->code;
-	if (!is_there && ch_registry_upload(registry, &upload, NULL, NULL, err) < 0)
+	if (!is_there && ch_registry_upload(registry, &upload, err) < 0)
 		return err->code;
-	return ch_oci_desc_set(ret_desc, type, digest, len, err);
+	*ret_desc = ch_take(desc);
+	return 0;
 }

@@ -88,7 +88,7 @@ static int fetch(struct ch_registry *registry, struct transfer *t, struct ch_err
 {
 	ch_auto(http_answer) struct ch_http_answer answer = { 0 };
 	ch_auto(str) char *url = NULL;
-	struct ch_exchange x = { .resume = true };
+	struct ch_exchange x = { .resume = true, .end = t->d->blob->size };
 	char path[128];
 
 	snprintf(path, sizeof(path), "blobs/%s", t->d->blob->digest);

@@ -16,7 +16,7 @@
 enum {
 	REPETITIONS = 5,
 	CONNECTS = 2,	     /* of them, if there is no connection at all */
-	FIRST_PAUSE = 400,   /* milliseconds */
+	FIRST_PAUSE = 250,   /* milliseconds */
 	WAIT_MAX = 60,	     /* seconds that we wait because somebody says so */
 	SLICE = 100,	     /* milliseconds between looks whether somebody is tired of it */
 	PROGRESS = 64 << 10, /* bytes after which failures are forgotten */
@@ -156,7 +156,9 @@ int ch_exchange_run(struct ch_exchange *x, struct ch_http_answer *ret, struct ch
 		rc = run_once(x, &r, ret, err);
 		if (x->request.from - before >= PROGRESS)
 			x->retry.failures = 0;
-		if ((rc == 0 && !ch_retry_is_due(ret)) || x->once || x->request.read ||
+		if (rc < 0 && ret->may_pass && x->end > 0 && x->request.from == x->end)
+			return 0;
+		if ((rc == 0 && !ch_retry_is_due(ret)) || x->request.read ||
 		    (x->request.from > before && !x->resume))
 			return rc;
 

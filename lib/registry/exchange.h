@@ -28,14 +28,15 @@ struct ch_exchange {
 	struct ch_http *http; /* borrowed */
 	/* "from" goes on with what was passed to its "write". */
 	struct ch_http_request request;
-	bool resume; /* what "write" got stays right: go on behind it */
-	bool once;   /* do not repeat it */
+	bool resume;  /* what "write" got stays right: go on behind it */
+	uint64_t end; /* with "resume": the size of all of it, behind which nothing is missed; 0:
+		       * not known */
 	struct ch_retry retry;
 	bool is_foreign; /* out: the answer is another server's than that of the URL */
 };
 
 /* Send the request, as often as needed. Redirects are followed for GET and HEAD: another server
- * gets no authorization, and after https, http is refused. A request with "read" is sent once, too.
+ * gets no authorization, and after https, http is refused. A request with "read" is sent once.
  * Returns 0 if there is an answer, of whatever status, or an error of ch_http_do. */
 int ch_exchange_run(struct ch_exchange *x, struct ch_http_answer *ret, struct ch_err *err);
 

@@ -123,7 +123,6 @@ void ch_http_answer_done(struct ch_http_answer *answer)
 	free(answer->location);
 	free(answer->range);
 	free(answer->digest);
-	free(answer->upload_min);
 	ch_words_done(&answer->challenges);
 	ch_buf_done(&answer->text);
 	*answer = (struct ch_http_answer){ 0 };
@@ -427,7 +426,6 @@ static void read_answer(CURL *c, struct ch_http_answer *ret)
 	ret->location = copy_header(c, "Location");
 	ret->range = copy_header(c, "Range");
 	ret->digest = copy_header(c, "Docker-Content-Digest");
-	ret->upload_min = copy_header(c, "OCI-Chunk-Min-Length");
 	copy_challenges(c, &ret->challenges);
 }
 

@@ -74,7 +74,6 @@ struct ch_http_answer {
 	char *location;
 	char *range;		    /* Range: of uploads */
 	char *digest;		    /* Docker-Content-Digest */
-	char *upload_min;	    /* OCI-Chunk-Min-Length */
 	struct ch_words challenges; /* WWW-Authenticate */
 	uint64_t wait;		    /* Retry-After, in seconds; 0: not given */
 	int64_t length;		    /* Content-Length; -1: not given */

@@ -168,23 +168,17 @@ int ch_registry_mount_blob(struct ch_registry *registry, const char *digest, con
 			   bool *ret_done, struct ch_err *err);
 
 struct ch_registry_upload {
-	/* A file with digest and size known: it is sent in one piece (in several, if that breaks
-	 * off). */
-	int fd;				/* read from offset 0; -1: none */
 	const struct ch_oci_desc *blob; /* borrowed: digest and size count */
-
-	/* Or else, with fd -1, a source that is read once, and hashed on the way: it is sent in
-	 * chunks as it comes. Fills SIZE bytes at BYTES as far as possible; *ret_n 0: the end. */
-	int (*read)(void *context, void *bytes, size_t size, size_t *ret_n, struct ch_err *err);
-	void *context;
-
-	struct ch_progress *progress; /* NULL: nobody looks */
+	int fd;				/* the file that it is: read from offset 0 */
+	const void *bytes;		/* or memory, if this is not NULL */
+	struct ch_progress *progress;	/* NULL: nobody looks */
 };
 
-/* Send a blob. What was sent in vain before an error, the registry throws away after some time.
- * ret_digest, ret_size: what was sent; either may be NULL */
+/* Send a blob: in one piece; in several, if that breaks off, or is too long for the registry. What
+ * was sent in vain before an error, the registry throws away after some time. -EBADMSG: it has not
+ * that digest. */
 int ch_registry_upload(struct ch_registry *registry, const struct ch_registry_upload *upload,
-		       char ret_digest[CH_OCI_DIGEST_SIZE], uint64_t *ret_size, struct ch_err *err);
+		       struct ch_err *err);
 
 /* Send LEN bytes that are in memory; *ret_desc, which is empty, becomes their descriptor, of
  * media type TYPE. If the registry has them, nothing is sent. */

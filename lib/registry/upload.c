@@ -9,8 +9,6 @@
 #include "base/err.h"
 #include "base/progress.h"
 #include "base/text.h"
-#include "hash/hash.h"
-#include "registry/digest.h"
 #include "registry/inner.h"
 #include "registry/reason.h"
 #include "registry/url.h"
@@ -20,8 +18,7 @@
  * When a connection breaks, GET of that URL tells how much has arrived. */
 
 enum {
-	CHUNK = 16 << 20, /* bytes in memory of what cannot be read again */
-	CHUNK_MAX = 128 << 20,
+	MOST = 128 << 20, /* bytes of a request, for a registry that does not take all at once */
 	LEAST = 512 << 10,
 };
 
@@ -29,18 +26,10 @@ struct session {
 	struct ch_registry *registry;
 	const struct ch_registry_upload *u;
 	struct ch_retry retry;
-	char *url;	     /* for the next request; owned */
-	uint64_t sent;	     /* bytes that the registry has */
-	size_t chunk;	     /* bytes of a chunk of a stream: as the registry wants them */
-	uint64_t most;	     /* bytes of a file in a request: as the registry takes them */
-	struct ch_hash hash; /* of what was read, if it cannot be read again */
+	char *url;     /* for the next request; owned */
+	uint64_t sent; /* bytes that the registry has */
+	uint64_t most; /* bytes of a request */
 };
-
-static void ch_auto_session(struct session *s)
-{
-	ch_hash_done(&s->hash);
-	free(s->url);
-}
 
 /* The URL for what comes next; without one, it stays. */
 static int keep_location(struct session *s, const struct ch_http_answer *answer, struct ch_err *err)
@@ -59,7 +48,6 @@ static int keep_location(struct session *s, const struct ch_http_answer *answer,
 static int begin(struct session *s, struct ch_err *err)
 {
 	ch_auto(http_answer) struct ch_http_answer answer = { 0 };
-	unsigned long long least;
 
 	free(s->url);
 	s->url = NULL;
@@ -71,8 +59,6 @@ static int begin(struct session *s, struct ch_err *err)
 		return ch_reason_err(&answer, err);
 	if (!answer.location)
 		return ch_err_set(err, -EPROTO, "the answer lacks a location");
-	if (answer.upload_min && sscanf(answer.upload_min, "%llu", &least) == 1 && least > CHUNK)
-		s->chunk = least < CHUNK_MAX ? (size_t)least : CHUNK_MAX;
 	return keep_location(s, &answer, err);
 }
 
@@ -95,7 +81,7 @@ static int ask_offset(struct session *s, uint64_t *ret_offset, struct ch_err *er
 
 /* ---- sources --------------------------------------------------------------------------------- */
 
-/* What a request sends: a part of the file. */
+/* What a request sends: a part of the blob. */
 struct part {
 	const struct ch_registry_upload *u;
 	uint64_t at, end;
@@ -122,10 +108,10 @@ static int read_part(void *context, void *bytes, size_t size, size_t *ret_n, str
 	struct part *p = context;
 	uint64_t left = p->end - p->at;
 
-	*ret_n = 0;
-	if (left == 0)
-		return 0;
-	if (read_file(p->u->fd, bytes, size < left ? size : (size_t)left, p->at, ret_n, err) < 0)
+	*ret_n = size < left ? size : (size_t)left;
+	if (p->u->bytes)
+		memcpy(bytes, (const char *)p->u->bytes + p->at, *ret_n);
+	else if (left > 0 && read_file(p->u->fd, bytes, *ret_n, p->at, ret_n, err) < 0)
 		return err->code;
 	p->at += *ret_n;
 	ch_progress_add(p->u->progress, *ret_n);
@@ -158,6 +144,17 @@ static bool has_it(struct session *s, const char *digest)
 	return ch_registry_has_blob(s->registry, digest, &has, &err) == 0 && has;
 }
 
+/* What is wrong with us, and not with the registry? */
+static void explain(const struct ch_http_answer *answer, struct ch_err *err)
+{
+	bool is_other = answer->status == 400 && answer->text.len > 0 &&
+			strstr(answer->text.data, "DIGEST_INVALID");
+
+	ch_reason_err(answer, err);
+	if (is_other)
+		err->code = -EBADMSG;
+}
+
 /* The last request has failed, or was answered by ANSWER, which is no success: is it to be tried
  * again? Then *ret_offset is how much the registry has.
  * Returns 0: yes; or the error, which is in ERR. RC: that of the request, in ERR, if not 0 */
@@ -169,7 +166,7 @@ static int recover(struct session *s, const struct ch_http_answer *answer, int r
 	int again = 1;
 
 	if (rc == 0)
-		ch_reason_err(answer, &why);
+		explain(answer, &why);
 	/* Nothing was amiss but the authorization, and that is a new one now. */
 	if (rc != -EAGAIN)
 		again = ch_retry_wait(&s->retry, s->registry->http, answer, rc < 0 ? err : &why);
@@ -180,7 +177,7 @@ static int recover(struct session *s, const struct ch_http_answer *answer, int r
 		return why.code;
 	}
 	if (ask_offset(s, &s->sent, err) < 0) {
-		if (err->code == -ENOENT && s->u->fd >= 0)
+		if (err->code == -ENOENT)
 			return begin(s, err);
 		return ch_err_in(err, "%.200s; then, going on with it", why.msg);
 	}
@@ -189,7 +186,7 @@ static int recover(struct session *s, const struct ch_http_answer *answer, int r
 	return 0;
 }
 
-/* ---- files ----------------------------------------------------------------------------------- */
+/* ---- uploads --------------------------------------------------------------------------------- */
 
 /* At the begin, all of it by PUT; what is left after a break, or where that is too much for the
  * registry, by PATCH. */
@@ -223,11 +220,11 @@ static bool send_less(struct session *s)
 {
 	if (s->most <= LEAST)
 		return false;
-	s->most = s->most > CHUNK_MAX ? CHUNK_MAX : s->most / 4;
+	s->most = s->most > MOST ? MOST : s->most / 4;
 	return true;
 }
 
-static int upload_file(struct session *s, struct ch_err *err)
+static int send_all(struct session *s, struct ch_err *err)
 {
 	ch_auto(http_answer) struct ch_http_answer answer = { 0 };
 	uint64_t size = s->u->blob->size;
@@ -256,117 +253,20 @@ static int upload_file(struct session *s, struct ch_err *err)
 	}
 }
 
-/* ---- streams --------------------------------------------------------------------------------- */
-
-/* Fill a chunk. *ret_len is less than its size at the end only. */
-static int read_chunk(struct session *s, char *chunk, size_t *ret_len, struct ch_err *err)
+static int upload_all(struct session *s, struct ch_err *err)
 {
-	size_t len = 0, n = 1;
-
-	while (len < s->chunk && n > 0) {
-		if (s->u->read(s->u->context, chunk + len, s->chunk - len, &n, err) < 0)
-			return err->code;
-		len += n;
-	}
-	ch_hash_more(&s->hash, chunk, len);
-	*ret_len = len;
-	return 0;
-}
-
-/* The chunk begins at START of the blob; its first SKIP bytes have arrived. */
-static int patch(struct session *s, const char *chunk, size_t len, size_t skip, uint64_t start,
-		 struct ch_http_answer *answer, struct ch_err *err)
-{
-	/* It must not be repeated without a look at what has arrived. */
-	struct ch_exchange x = { .once = true };
-	char range[64];
-
-	snprintf(range, sizeof(range), "%llu-%llu", (unsigned long long)(start + skip),
-		 (unsigned long long)(start + len - 1));
-	x.request = (struct ch_http_request){
-		.method = "PATCH",
-		.url = s->url,
-		.content_type = "application/octet-stream",
-		.content_range = range,
-		.bytes = chunk + skip,
-		.size = len - skip,
-	};
-	return ch_registry_send(s->registry, &x, answer, err);
-}
-
-static int send_chunk(struct session *s, const char *chunk, size_t len, struct ch_err *err)
-{
-	ch_auto(http_answer) struct ch_http_answer answer = { 0 };
-	uint64_t start = s->sent;
-
-	while (s->sent < start + len) {
-		int rc = patch(s, chunk, len, (size_t)(s->sent - start), start, &answer, err);
-
-		if (rc == 0 && answer.status == 202) {
-			s->sent = start + len;
-			if (keep_location(s, &answer, err) < 0)
-				return err->code;
-		} else if (recover(s, &answer, rc, err) < 0) {
-			return err->code;
-		}
-		if (s->sent < start || s->sent > start + len)
-			return ch_err_set(err, -EPROTO, "the registry has lost what it had");
-	}
-	ch_progress_add(s->u->progress, len);
-	return 0;
-}
-
-static int upload_stream(struct session *s, char digest[CH_OCI_DIGEST_SIZE], struct ch_err *err)
-{
-	ch_auto(http_answer) struct ch_http_answer answer = { 0 };
-	ch_auto(mem) char *chunk = malloc(s->chunk);
-	struct ch_http_request nothing = { 0 };
-	size_t len = 0;
-
-	if (!chunk)
-		return ch_err_nomem(err);
-	if (ch_hash_start(&s->hash, CH_SHA256, err) < 0)
-		return err->code;
-	do {
-		if (read_chunk(s, chunk, &len, err) < 0 ||
-		    (len > 0 && send_chunk(s, chunk, len, err) < 0))
-			return err->code;
-	} while (len == s->chunk);
-	ch_digest_end(&s->hash, digest);
-	if (finish(s, digest, &nothing, &answer, err) < 0)
-		return err->code;
-	if (answer.status == 201)
-		return 0;
-	ch_reason_err(&answer, err);
-	return has_it(s, digest) ? 0 : err->code;
-}
-
-/* ---- all ------------------------------------------------------------------------------------- */
-
-static int upload_any(struct session *s, char digest[CH_OCI_DIGEST_SIZE], struct ch_err *err)
-{
-	if (begin(s, err) < 0)
-		return err->code;
-	if (s->u->fd < 0)
-		return upload_stream(s, digest, err);
-	memcpy(digest, s->u->blob->digest, CH_OCI_DIGEST_SIZE);
-	return upload_file(s, err);
+	return begin(s, err) < 0 ? err->code : send_all(s, err);
 }
 
 int ch_registry_upload(struct ch_registry *registry, const struct ch_registry_upload *upload,
-		       char ret_digest[CH_OCI_DIGEST_SIZE], uint64_t *ret_size, struct ch_err *err)
+		       struct ch_err *err)
 {
-	ch_auto(session) struct session s = {
-		.registry = registry, .u = upload, .chunk = CHUNK, .most = UINT64_MAX
-	};
-	char digest[CH_OCI_DIGEST_SIZE];
+	struct session s = { .registry = registry, .u = upload, .most = UINT64_MAX };
+	int rc = upload_all(&s, err);
 
-	if (upload_any(&s, digest, err) < 0)
+	free(s.url);
+	if (rc < 0)
 		return ch_err_in(err, "registry '%s': send a blob to '%s'",
 				 ch_registry_host(registry), ch_registry_repository(registry));
-	if (ret_digest)
-		memcpy(ret_digest, digest, sizeof(digest));
-	if (ret_size)
-		*ret_size = upload->fd < 0 ? s.sent : upload->blob->size;
 	return 0;
 }

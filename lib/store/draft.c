@@ -126,7 +126,7 @@ int ch_draft_commit(struct ch_draft *draft, struct ch_err *err)
 	const struct ch_store *s = draft->store;
 	int rc;
 
-	if (make_movable(draft->root) < 0 || syncfs(draft->root) < 0)
+	if (make_movable(draft->root) < 0 || (!draft->can_be_lost && syncfs(draft->root) < 0))
 		return ch_err_sys(err, "write image '%s'", draft->path);
 	rc = exchange(draft);
 	if (rc < 0 && (errno == ENOTEMPTY || errno == EEXIST)) {
@@ -134,7 +134,7 @@ int ch_draft_commit(struct ch_draft *draft, struct ch_err *err)
 			return err->code;
 		rc = exchange(draft);
 	}
-	if (rc < 0 || fsync(s->img) < 0)
+	if (rc < 0 || (!draft->can_be_lost && fsync(s->img) < 0))
 		return ch_err_sys(err, "move '%s' to '%s/img/%s'", draft->path, s->path,
 				  draft->file);
 

@@ -36,6 +36,9 @@ struct ch_draft {
 	 * the files. */
 	char *place;
 	bool is_spare; /* it began with the spare */
+	/* For the maker to set: it can be made again, and is, should the machine stop before all of
+	 * it is on the disk by who notes that. */
+	bool can_be_lost;
 
 	/* private */
 	struct ch_store *store; /* borrowed */
@@ -54,7 +57,8 @@ int ch_draft_new(struct ch_store *store, const struct ch_ref *ref, enum ch_draft
 		 struct ch_draft *ret_draft, struct ch_err *err);
 
 /* Make it the image of that name, instead of the one that there was. All of it is on the disk
- * then. root stays open. */
+ * then, unless it can be lost: for that is to wait for all that anybody writes to the file system.
+ * root stays open. */
 int ch_draft_commit(struct ch_draft *draft, struct ch_err *err);
 
 /* Let go; what was not committed is removed. */

@@ -59,7 +59,6 @@ struct ch_tree_scan {
 	enum ch_tree_link links; /* those whose text does not lead out of the tree */
 	enum ch_tree_link unsafe_links; /* those whose text does */
 	bool is_flat;			/* do not look into directories */
-	bool unlock; /* change the modes of directories that the user may not list or write to */
 	/* NULL: everything is taken. PATH is that in the copy, SOURCE that below the root. */
 	enum ch_tree_verdict (*filter)(void *data, const char *path, const char *source,
 				       mode_t mode);

@@ -52,3 +52,31 @@ type_in()
 	((status == 0))
 	assert_equal "${lines[-1]}" hello
 }
+
+@test "docs: the tutorial" {
+	cp -a "$(image tiny dir)" rootfs
+	chown "$(as_test id -u)" .
+	export CH_IMAGE_STORAGE=$tmp/storage
+	type_in "$(example run-tutorial-base)"
+	assert_equal "$status ${lines[-1]}" '0 base (amd64)'
+	type_in "$(example run-tutorial-hello)"
+	assert_equal "$status ${lines[-1]}" '0 hello from the image'
+	type_in "$(example run-tutorial-cache)"
+	((status == 0))
+	assert_match "$output" '  1\* FROM base
+  2\* RUN.S sleep 2; echo foo
+  3\. RUN.S echo qux
+copying image from cache ...
+qux
+grown in 3 instructions: b'
+	assert_match "$output" '\*  \(b\) RUN.S echo qux
+\| \*  \(a\) RUN.S echo bar
+\|/
+\*  RUN.S sleep 2; echo foo
+\| \*  \(hello\) '
+	type_in "$(example run-tutorial-modify)"
+	assert_equal "$status ${lines[-1]}" '0 hello from the other image'
+	type_in "$(example run-tutorial-room)"
+	((status == 0))
+	assert_match "$output" '[0-9]+ states removed'
+}

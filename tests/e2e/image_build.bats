@@ -202,7 +202,7 @@ commits:            5
 	((status == 0))
 	[[ $output == 'default given '* ]]
 	[[ $stderr =~ warning:\ Dockerfile:6:[0-9]+:\ variable\ \'nothing\'\ is\ not\ set ]]
-	fails "image 'none' is not in storage" -t one .
+	fails "Dockerfile:2:1: pull '127.0.0.1:1/none:latest': " -t one .
 	fails "'Dockerfile' has no ARG 'z'" --build-arg base=tiny --build-arg z=1 -t one .
 	# Proxies are there without ARG, and are no reason to build anew.
 	printf 'FROM tiny\nRUN echo "$http_proxy"\n' | df Dockerfile
@@ -302,6 +302,34 @@ commits:            5
 	((status == 0))
 	assert_equal "$(in_image two 'cat /made')" made
 	fails "has no stage 'other'" --target other -t two .
+}
+
+@test "stages: what nobody may read is copied, too, and stays as it is" {
+	df Dockerfile <<-'END'
+		FROM tiny AS one
+		RUN mkdir -p /d/e && echo s >/d/shadow && echo t >/d/e/f && mkdir /other && echo x >/other/x && \
+			ln /d/shadow /d/link && chmod 0 /d/shadow /d/e/f /d/e && touch -d @1 /d/shadow
+		FROM tiny
+		COPY --from=one /d /copied
+		COPY --from=one /other /d/shadow /flat/
+	END
+	printf 'FROM one\nRUN true\n' | df two.df
+	for option in --cache --no-cache; do
+		img "$option" build -t x .
+		[[ $status == 0 ]] || fail "$option" "$stderr"
+		img "$option" build -t one --target one .
+		img "$option" build -t y -f two.df .
+		[[ $status == 0 ]] || fail "$option" "$stderr"
+		in_image x 'stat -c "%n %a %h" /copied/* /flat/*' >"$tmp/x"
+		assert_equal "$(<"$tmp/x")" '/copied/e 0 2
+/copied/link 0 2
+/copied/shadow 0 2
+/flat/shadow 0 1
+/flat/x 644 1'
+		assert_equal "$(in_image y 'stat -c "%n %a %h %Y" /d/shadow /d/link')" $'/d/shadow 0 2 1\n/d/link 0 2 1'
+		[[ $(as_test stat -c %a "$store/img/one/d/e" "$store/img/one/d/shadow") == $'0\n0' ]]
+		img delete x one y
+	done
 }
 
 @test "modify: by commands, a script, and standard input" {

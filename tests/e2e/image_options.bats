@@ -126,7 +126,7 @@ grown in 3 instructions: y' --build-arg n=1 -t y .
 	grep -q '^ch-image: error: Dockerfile:3:1: RUN: ' "$ctx/log"
 	via+=(CH_LOG_FESTOON=)
 	img build -t x .
-	[[ $(grep -E '^[0-9]+ 20[0-9T:-]+[+-][0-9]{4}    1\* FROM tiny' "$ctx/log") ]] || fail "$(cat "$ctx/log")"
+	grep -qE '^[0-9]+ 20[0-9T:-]+[+-][0-9]{4}    1\* FROM tiny' "$ctx/log" || fail "$(cat "$ctx/log")"
 	via+=("CH_LOG_FILE=$ctx/no/log")
 	img build -t x .
 	[[ $stderr == *'  2* RUN'* ]] || fail "$stderr"
@@ -210,4 +210,27 @@ big_blobs()
 	printf 'FROM tiny\nCOPY . /all/\nRUN find /all -type f\n' | df other.df
 	img build -f other.df .
 	assert_equal "$output" /all/secret/s
+}
+
+@test "build-cache --dot: for graphviz, and pictures where that is installed" {
+	printf 'FROM tiny\nRUN echo "a \\"b\\" <c>"\n' | df Dockerfile
+	img -q build -t x .
+	# No dot(1) is found in an empty directory.
+	as_test mkdir "$ctx/bin"
+	run --separate-stderr as_test "${via[@]}" env -C "$ctx" "PATH=$ctx/bin" "$prefix/bin/ch-image" build-cache --dot
+	assert_equal "$status" 0
+	assert_equal "$stderr" "wrote: build-cache.dot
+no 'build-cache.pdf': dot(1) of graphviz cannot be run
+no 'build-cache.svg': dot(1) of graphviz cannot be run"
+	[[ $(<"$ctx/build-cache.dot") == 'digraph '*'RUN.S echo \"a'* ]] || fail "$(cat "$ctx/build-cache.dot")"
+	if type -P dot; then
+		img build-cache --dot=-x.dot
+		assert_equal "$status" 0
+		assert_equal "$stderr" $'wrote: -x.dot\nwrote: -x.pdf\nwrote: -x.svg'
+		[[ $(head -c 5 "$ctx/-x.pdf" | tr -d '\0') == %PDF- ]] || fail "no PDF"
+		grep -q '<svg' "$ctx/-x.svg"
+		grep -q 'IMPORT tiny' "$ctx/-x.svg"
+	fi
+	img build-cache --dot=no/x
+	[[ $status == 1 && $stderr == *"write 'no/x.dot': No such file or directory"* ]] || fail "$stderr"
 }

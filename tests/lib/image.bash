@@ -12,7 +12,8 @@ setup()
 	setup_images
 	store=$tmp/store
 	ctx=$tmp/ctx
-	via=(env "CH_IMAGE_STORAGE=$store")
+	# No build is to go to a registry by mistake.
+	via=(env "CH_IMAGE_STORAGE=$store" CH_REGY_DEFAULT_HOST=127.0.0.1 CH_REGY_DEFAULT_PORT=1)
 	mkdir "$ctx"
 	img -q import "$dir" tiny
 	own "$ctx"
@@ -43,6 +44,7 @@ df()
 # put NAME TEXT: a file of the context
 put()
 {
+	# shellcheck disable=SC2016
 	as_test bash -c 'mkdir -p "$(dirname "$1")"; printf "%s\n" "$2" >"$1"' put "$ctx/$1" "$2"
 }
 

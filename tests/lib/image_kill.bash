@@ -80,5 +80,6 @@ kill_verify()
 	img build --build-arg "n=$1" -t killed .
 	[[ $status == 0 ]] || fail "$stderr"
 	inside "$1" killed -- cat /n
+	# shellcheck disable=SC2016
 	in_image killed 'test "$(ls /b | wc -l),$(ls /c | wc -l),$(stat -c "%a %h" /b/7 /link | tr "\n" ,)" = "400,300,0 1,644 1,"'
 }

@@ -15,10 +15,16 @@
 #                    see token_server.py; sets $registry and $registry_log
 #   start_proxy UPSTREAM [--tls] [FAULT]...   faults in front of a registry: see fault_proxy.py; sets
 #                    $proxy to HOST:PORT, and $proxy_log
+#   start_files DIR  a server of files, by plain HTTP; sets $files to HOST:PORT, and $files_log
 #   make_ca          make certificates, once a file: $registry_ca is to be trusted (SSL_CERT_FILE)
 #   stop_servers     end all of them
 #
 # shellcheck disable=SC2034 # variables are for those who load this
+
+# What the caller happens to have set must not decide a test.
+unset CURL_CA_BUNDLE SSL_CERT_FILE SSL_CERT_DIR REQUESTS_CA_BUNDLE REGISTRY_AUTH_FILE DOCKER_CONFIG \
+	http_proxy https_proxy all_proxy no_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY \
+	"${!CH_IMAGE_@}" "${!CH_REGY_@}"
 
 servers_dir()
 {
@@ -103,25 +109,35 @@ start_registry()
 	registry=127.0.0.1:$port
 }
 
-# launch_python PROGRAM ARGS...: see fault_proxy.py; sets $port and $log
+# launch_python PROGRAM [OPTION]... -- UPSTREAM [FAULT]...: see fault_proxy.py; sets $port and $log
 launch_python()
 {
-	local program=$1 name=proxy$RANDOM
+	local program=$1 name=proxy$RANDOM options=()
 
+	shift
+	while [[ $1 != -- ]]; do
+		options+=("$1")
+		shift
+	done
 	shift
 	log=$servers/$name.requests
 	: >"$log"
-	launch "$name" python3 "$top/tests/lib/$program" --log "$log" "$servers/$name.port" "$@"
+	launch "$name" python3 "$top/tests/lib/$program" --log "$log" "${options[@]}" \
+		"$servers/$name.port" "$@"
 	wait_port cat "$servers/$name.port" 2>/dev/null
 }
 
 start_token_registry()
 {
-	local upstream=$1 port log
+	local upstream=$1 port log options=()
 
 	shift
+	while (($#)) && [[ $1 != -- ]]; do
+		options+=("$1")
+		shift
+	done
 	servers_dir
-	launch_python token_server.py "$upstream" "$@" || return
+	launch_python token_server.py "${options[@]}" -- "$upstream" "${@:2}" || return
 	registry=127.0.0.1:$port registry_log=$log
 }
 
@@ -136,8 +152,19 @@ start_proxy()
 		tls=(--cert "$registry_cert" --key "$registry_key")
 		shift
 	fi
-	launch_python fault_proxy.py "${tls[@]}" "$upstream" "$@" || return
+	launch_python fault_proxy.py "${tls[@]}" -- "$upstream" "$@" || return
 	proxy=127.0.0.1:$port proxy_log=$log
+}
+
+start_files()
+{
+	local name=files$RANDOM port
+
+	servers_dir
+	files_log=$servers/$name.log
+	launch "$name" python3 -u -m http.server --bind 127.0.0.1 --directory "$1" 0
+	wait_port sed -n 's/^Serving HTTP on .* port \([0-9]*\) .*/\1/p' "$files_log" || return
+	files=127.0.0.1:$port
 }
 
 stop_servers()

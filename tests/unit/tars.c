@@ -10,7 +10,7 @@
 #include "base/buf.h"
 #include "unit.h"
 
-enum { BLOCK = 512, MAX = 1 << 24 };
+enum { BLOCK = 512, MAX = 1 << 26 };
 
 struct member {
 	const char *name, *link, *text;

@@ -10,6 +10,7 @@
 #include "archive/read.h"
 #include "archive/whiteout.h"
 #include "base/auto.h"
+#include "base/buf.h"
 #include "base/err.h"
 #include "tars.h"
 #include "trees.h"
@@ -150,6 +151,29 @@ static void what_the_layer_brings_stays_in_any_order(void **state)
 	      { { "a=1", "a=2 .wh.a a=3" }, "a=3", NULL });
 }
 
+/* Else, a small layer could keep us busy for hours. */
+static void whiteouts_that_come_again_cost_nothing(void **state)
+{
+	(void)state;
+	enum { FILES = 4000, AGAIN = 8000 };
+	ch_auto(buf) struct ch_buf upper = CH_BUF_INIT(1 << 24);
+	const char *texts[] = { "d/a=1", NULL, NULL };
+	struct stat st;
+	char path[64];
+	int dir = trees_temp(path, sizeof(path));
+	struct ch_err err;
+
+	for (int i = 0; i < FILES; i++)
+		ch_buf_addf(&upper, "d/%d= ", i);
+	for (int i = 0; i < AGAIN; i++)
+		ch_buf_adds(&upper, i % 2 ? "d/.wh..wh..opq " : ".wh.d ");
+	texts[1] = upper.data;
+	assert_int_equal(apply(dir, texts, &err), 0);
+	assert_int_equal(fstatat(dir, "d/0", &st, 0), 0);
+	assert_int_equal(fstatat(dir, "d/a", &st, 0), -1);
+	trees_remove(dir, path);
+}
+
 static void the_order_does_not_matter_for_attributes(void **state)
 {
 	(void)state;
@@ -178,6 +202,7 @@ static void whiteouts_of_nothing_are_refused(void **state)
 	CHECK({ { "a=1", ".wh." }, NULL, "member '.wh.': it is a whiteout of no file" },
 	      { { "a=1", "d/.wh.." }, NULL, "'d/.wh..'" },
 	      { { "a=1", ".wh..." }, NULL, "'.wh...'" },
+	      { { "a=1", "b==../../a" }, NULL, "names with '..'" },
 	      { { "a=1", "../.wh.a" }, NULL, "names with '..'" },
 	      { { "a=1", "/../.wh.a" }, NULL, "names with '..'" },
 	      { { "a=1", "b==.wh.a" }, NULL, "hard link to '.wh.a'" });
@@ -265,6 +290,7 @@ int main(void)
 		cmocka_unit_test(names_are_told_from_whiteouts),
 		cmocka_unit_test(whiteouts_remove_what_was_below),
 		cmocka_unit_test(what_the_layer_brings_stays_in_any_order),
+		cmocka_unit_test(whiteouts_that_come_again_cost_nothing),
 		cmocka_unit_test(the_order_does_not_matter_for_attributes),
 		cmocka_unit_test(whiteouts_do_not_follow_links),
 		cmocka_unit_test(whiteouts_of_nothing_are_refused),

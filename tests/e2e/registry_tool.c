@@ -6,7 +6,7 @@
  *	registry_tool [...] IMAGE cat DIGEST SIZE
  *	registry_tool [...] IMAGE has DIGEST
  *	registry_tool [...] IMAGE put FILE DIGEST SIZE
- *	registry_tool [...] IMAGE pipe			    a blob from standard input
+ *	registry_tool [...] IMAGE pipe			    a small blob from standard input
  *	registry_tool [...] IMAGE mount DIGEST REPOSITORY
  *	registry_tool [...] IMAGE tag TYPE FILE
  *	registry_tool [...] IMAGE check
@@ -34,13 +34,6 @@ static int to_stdout(void *context, const void *bytes, size_t len, struct ch_err
 	return fwrite(bytes, 1, len, stdout) == len ? 0 : ch_err_sys(err, "standard output");
 }
 
-static int from_stdin(void *context, void *bytes, size_t size, size_t *ret_n, struct ch_err *err)
-{
-	(void)context;
-	*ret_n = fread(bytes, 1, size, stdin);
-	return ferror(stdin) ? ch_err_sys(err, "standard input") : 0;
-}
-
 static int get(struct ch_registry *r, char **argv, bool to_file, struct ch_err *err)
 {
 	ch_auto(fd) int fd = to_file ? open(argv[2], O_RDWR | O_CREAT | O_CLOEXEC, 0666) : -1;
@@ -56,19 +49,26 @@ static int get(struct ch_registry *r, char **argv, bool to_file, struct ch_err *
 	return ch_registry_download(r, &d, err);
 }
 
-static int put(struct ch_registry *r, char **argv, bool is_file, struct ch_err *err)
+static int put(struct ch_registry *r, char **argv, struct ch_err *err)
 {
-	ch_auto(fd) int fd = is_file ? open(argv[0], O_RDONLY | O_CLOEXEC) : -1;
+	ch_auto(fd) int fd = open(argv[0], O_RDONLY | O_CLOEXEC);
 	ch_auto(oci_desc) struct ch_oci_desc blob = { 0 };
-	struct ch_registry_upload u = { .fd = fd, .blob = &blob, .read = from_stdin };
-	char digest[CH_OCI_DIGEST_SIZE];
-	uint64_t size;
+	struct ch_registry_upload u = { .fd = fd, .blob = &blob };
 
-	if (is_file && ch_oci_desc_set(&blob, "", argv[1], strtoull(argv[2], NULL, 10), err) < 0)
+	if (ch_oci_desc_set(&blob, "", argv[1], strtoull(argv[2], NULL, 10), err) < 0)
 		return err->code;
-	if (ch_registry_upload(r, &u, digest, &size, err) < 0)
+	return ch_registry_upload(r, &u, err);
+}
+
+static int put_small(struct ch_registry *r, struct ch_err *err)
+{
+	ch_auto(oci_desc) struct ch_oci_desc blob = { 0 };
+	char text[65536];
+	size_t n = fread(text, 1, sizeof(text), stdin);
+
+	if (ch_registry_put_blob(r, "a/b", text, n, &blob, err) < 0)
 		return err->code;
-	printf("%s %" PRIu64 "\n", digest, size);
+	printf("%s %" PRIu64 "\n", blob.digest, blob.size);
 	return 0;
 }
 
@@ -106,8 +106,10 @@ static int run(struct ch_registry *r, char **argv, struct ch_err *err)
 
 	if (strcmp(verb, "get") == 0 || strcmp(verb, "cat") == 0)
 		return get(r, argv + 1, verb[0] == 'g', err);
-	if (strcmp(verb, "put") == 0 || strcmp(verb, "pipe") == 0)
-		return put(r, argv + 1, strcmp(verb, "put") == 0, err);
+	if (strcmp(verb, "put") == 0)
+		return put(r, argv + 1, err);
+	if (strcmp(verb, "pipe") == 0)
+		return put_small(r, err);
 	if (strcmp(verb, "manifest") == 0)
 		return manifest(r, err);
 	if (strcmp(verb, "tag") == 0)
@@ -147,6 +149,8 @@ static int talk(int flags, char **argv, struct ch_err *err)
 	if (ch_fetch_is_url(argv[0]))
 		return fetch(argv, err);
 	if (ch_ref_parse(argv[0], &ref, err) < 0 || ch_registry_open(&ref, &options, &r, err) < 0)
+		return err->code;
+	if ((flags & CH_REGISTRY_AUTH) && ch_registry_check(r, err) < 0)
 		return err->code;
 	return run(r, argv + 1, err);
 }

@@ -1,0 +1,243 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# ch-image push: what registries get, what others make of it, and what is not sent again
+# shellcheck disable=SC2016,SC2154 # shells inside; variables of common.bash and bats
+
+load ../lib/common
+load ../lib/run
+load ../lib/registry
+
+setup_file() {
+	start_registry anonymous "$BATS_FILE_TMPDIR/data"
+	plain=$registry
+	export plain
+}
+teardown_file() {
+	stop_servers
+}
+
+setup() {
+	ch_setup
+	unset "${!CH_IMAGE_@}" "${!CH_REGY_@}" REGISTRY_AUTH_FILE DOCKER_CONFIG
+	setup_images
+	use_store "$tmp/store"
+	repo=test$BATS_TEST_NUMBER
+}
+teardown() {
+	stop_servers
+	as_test chmod -Rf u+rwx "$tmp" || true
+	ch_teardown
+}
+
+# use_store DIR [WORD...]: DIR is the storage; words for env(1) in front of ch-image
+use_store() {
+	store=$1
+	via=(env "CH_IMAGE_STORAGE=$store" "${@:2}")
+}
+
+# img ARGS...: ch-image, as CH_TEST_AS says, by bats' run
+img() {
+	run --separate-stderr as_test timeout -k 5 60 "${via[@]}" ch-image "$@"
+}
+
+works() {
+	img "$@"
+	[[ $status == 0 ]] || fail "ch-image $*" "status: $status" "stdout: $output" "stderr: $stderr"
+}
+
+# fails STATUS REGEX ARGS...: it fails, and the last line on stderr matches
+fails() {
+	local want=$1 regex=$2
+
+	shift 2
+	img "$@"
+	[[ $status == "$want" && ${stderr##*$'\n'} =~ ^ch-image:\ error:\ .*$regex ]] ||
+		fail "ch-image $*" "status: $status" "stdout: $output" "stderr: $stderr" "wanted: $want $regex"
+}
+
+# make_image NAME: an image with what is hard to transport
+make_image() {
+	works import "$dir" "$1"
+	as_test bash -e -c '
+		cd "$1"
+		mkdir odd odd/empty odd/closed
+		echo text >odd/closed/file
+		chmod 0640 odd/closed/file
+		echo 1 >odd/first; ln odd/first odd/second
+		ln -s ../../../nonexistent odd/link
+		mkfifo odd/fifo
+		truncate -s 300000 odd/hole; echo end >>odd/hole
+		printf "#!/bin/sh\n" >odd/setuid; chmod 4755 odd/setuid
+		long=odd/$(printf "x%.0s" {1..200})/$(printf "y%.0s" {1..120})
+		mkdir -p "${long%/*}"; echo long >"$long"
+		echo bytes >odd/$'"'"'\xff\xfe\xc3\xa4 "'"'"'
+		touch -d "2001-02-03 04:05:06.7" odd/first odd/empty
+		chmod 0 odd/setuid
+		chmod 0711 odd/closed
+		chmod 0 odd/closed/file
+		chmod 04755 odd/setuid
+		touch -d "1999-12-31 23:59:59" odd
+	' make "$store/img/${1//:/+}"
+}
+
+# describe DIR: all there is to know of the files in it, but for those about the image
+describe() {
+	(cd "$1" && find . -mindepth 1 ! -path './ch*' -printf '%P %y %m %T@ %l %n\n' | sort &&
+		find . -type f ! -path './ch/*' -exec sha256sum {} + | sort)
+}
+
+# same DIR1 DIR2 [SED]: the same trees; what is in DIR1 is changed by SED
+same() {
+	diff <(describe "$1" | sed "${3-}") <(describe "$2") || fail "$1 and $2 differ"
+}
+
+# requests: what came through the proxy, without digests and states
+requests() {
+	sed -E 's/ (\/[^ ?]*)[^ ]* / \1 /; s/sha256:[0-9a-f]*/DIGEST/g; s/(uploads\/)[^ ]+/\1ID/' "$proxy_log" |
+		awk '{ print $1, $2, $3 }'
+}
+
+digest_line() {
+	sed -n 's/^digest: *//p' <<<"$stderr"
+}
+
+@test "push: what others pull has the same files" {
+	make_image foo:1
+	works push foo:1 "$plain/$repo:1"
+	as_test skopeo copy -q --insecure-policy --src-tls-verify=false \
+		"docker://$plain/$repo:1" "oci:$tmp/oci:x"
+	as_test umoci unpack --rootless --image "$tmp/oci:x" "$tmp/bundle"
+
+	same "$store/img/foo+1" "$tmp/bundle/rootfs" '/^odd\/setuid /s/ 4755 / 755 /'
+}
+
+@test "push: what we pull has the same files, and says the same" {
+	make_image foo:1
+	as_test tee "$tmp/Dockerfile" >/dev/null <<-'END'
+		FROM foo:1
+		ENV A=1 B="two words"
+		LABEL who=me
+		WORKDIR /odd
+		ENTRYPOINT ["/bin/sh", "-c"]
+		CMD echo hello
+	END
+	works build -t bar:1 -f "$tmp/Dockerfile" "$tmp"
+	works push bar:1 "$plain/$repo:1"
+	works pull "$plain/$repo:1" baz
+
+	# What we pull, its user may read; metadata is written anew.
+	same "$store/img/bar+1" "$store/img/baz" \
+		'/^odd\/setuid /s/ 4755 / 755 /; /^odd\/closed\/file /s/ 0 / 600 /'
+	assert_equal "$(skopeo inspect --config --tls-verify=false "docker://$plain/$repo:1" |
+		python3 -c 'import json, sys; print(json.dumps(json.load(sys.stdin)["config"], sort_keys=True))')" \
+		'{"Cmd": ["/bin/sh", "-c", "echo hello"], "Entrypoint": ["/bin/sh", "-c"], "Env": ["A=1", "B=two words"], "Labels": {"who": "me"}, "WorkingDir": "/odd"}'
+}
+
+@test "push: the same image has the same digest, from wherever, and nothing is sent twice" {
+	local first
+
+	start_proxy "$plain"
+	make_image foo:1
+	as_test chmod 600 "$store/img/foo+1/odd/closed/file" # for cp
+	works push foo:1 "$proxy/$repo:1"
+	first=$(digest_line)
+	[[ $first =~ ^sha256:[0-9a-f]{64}$ ]] || fail "$stderr"
+	assert_match "$stderr" 'layer 1/1: [0-9a-f]{7}: not present, uploading'
+
+	: >"$proxy_log"
+	works push foo:1 "$proxy/$repo:1"
+	assert_equal "$(digest_line)" "$first"
+	assert_match "$stderr" 'found in upload cache.*already present.*manifest: already present'
+	assert_equal "$(requests | grep -Ev '^(GET|HEAD) ')" ""
+
+	# The files only, by other inodes; and packed by one thread.
+	as_test mkdir "$tmp/copy"
+	as_test cp -a "$store/img/foo+1" "$tmp/copy/foo"
+	use_store "$tmp/store2" taskset -c 0
+	works push --image "$tmp/copy/foo" foo:1 "$proxy/$repo:other"
+	assert_equal "$(digest_line)" "$first"
+}
+
+@test "push: a change is a new layer, which replaces the old one in the upload cache" {
+	works import "$dir" foo
+	works push foo "$plain/$repo:1"
+	local first
+
+	first=$(digest_line)
+	as_test touch -d 2001-01-01 "$store/img/foo/etc"
+	works push foo "$plain/$repo:1"
+	assert_match "$stderr" 'layer 1/1: preparing'
+	[[ $(digest_line) != "$first" ]] || fail "$stderr"
+	assert_equal "$(as_test find "$store/ulcache" -type f | wc -l)" 2
+}
+
+@test "push: what another repository has is taken from there" {
+	start_proxy "$plain"
+	works import "$dir" foo
+	works push foo "$proxy/$repo/one:1"
+	: >"$proxy_log"
+	works push foo "$proxy/$repo/two:1"
+
+	assert_match "$stderr" "layer 1/1: [0-9a-f]{7}: taken from '$proxy/$repo/one'"
+	assert_equal "$(grep -c 'POST.*mount=' "$proxy_log")" 1
+	as_test skopeo inspect --tls-verify=false "docker://$plain/$repo/two:1" >"$tmp/inspected"
+}
+
+@test "push: layers of zstd are OCI's" {
+	make_image foo:1
+	works push --compress zstd:5 foo:1 "$plain/$repo:1"
+	skopeo inspect --raw --tls-verify=false "docker://$plain/$repo:1" >"$tmp/manifest"
+	assert_match "$(cat "$tmp/manifest")" 'oci\.image\.layer\.v1\.tar\+zstd'
+	assert_match "$(cat "$tmp/manifest")" 'oci\.image\.manifest\.v1\+json'
+	works pull "$plain/$repo:1" bar
+	inside long bar -- sh -c 'cat /odd/x*/y*'
+}
+
+@test "push: with a name and a password" {
+	start_registry basic
+	works import "$dir" foo
+	fails 1 'credentials|password' push foo "$registry/foo:1"
+	use_store "$store" CH_IMAGE_USERNAME=alice CH_IMAGE_PASSWORD=wrong
+	fails 1 "push to '$registry/foo:1': .*'alice' were not accepted" push foo "$registry/foo:1"
+	# That was clear before the work.
+	[[ ! -e $store/ulcache ]] || fail "$(ls "$store/ulcache")"
+	use_store "$store" CH_IMAGE_USERNAME=alice CH_IMAGE_PASSWORD=secret1
+	works push foo "$registry/foo:1"
+}
+
+@test "push: what is wrong is said" {
+	works import "$dir" foo
+	fails 1 "image 'bar' is not in storage" push bar "$plain/$repo:1"
+	fails 1 "image '$tmp/nowhere': No such file or directory" push --image "$tmp/nowhere" x "$plain/x"
+	fails 1 "'x@sha256:.*' has a digest: images are pushed to a tag" push foo "x@sha256:$(printf '0%.0s' {1..64})"
+	fails 1 "compression 'lzma' is none of none, gzip, zstd, xz" push --compress lzma foo "$plain/x"
+	fails 1 '--compress xz: layers are compressed by gzip or zstd' push --compress xz foo "$plain/x"
+	fails 1 "level of compression" push --compress gzip:13 foo "$plain/x"
+	fails 64 'too few arguments' push
+}
+
+@test "push: interrupted, it leaves nothing that the next one does not remove" {
+	works import "$dir" foo
+	as_test bash -c 'head -c 40000000 /dev/urandom >"$1"' fill "$store/img/foo/big"
+	as_test "${via[@]}" ch-image -q push foo "$plain/$repo:1" 3>&- &
+	await 20 has_draft
+	pkill -KILL -P $! -x ch-image || kill -KILL $!
+	wait $! || true
+	has_draft || fail "nothing was left"
+	works push foo "$plain/$repo:1"
+	! has_draft || fail "$(ls -A "$store/ulcache")"
+}
+
+has_draft() {
+	compgen -G "$store/ulcache/.new-*" >/dev/null
+}
+
+@test "push: a full disk is an error, and nothing is left" {
+	works import "$dir" foo
+	as_test bash -c 'head -c 3000000 /dev/urandom >"$1"' fill "$store/img/foo/big"
+	via=(env --ignore-signal=XFSZ "CH_IMAGE_STORAGE=$store" prlimit --fsize=1000000)
+	fails 1 "image 'foo': write 'layer': File too large" push foo "$plain/$repo:1"
+	! has_draft || fail "$(ls -A "$store/ulcache")"
+	use_store "$store"
+	works push foo "$plain/$repo:1"
+}

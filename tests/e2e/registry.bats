@@ -1,0 +1,414 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# The client of registries, by a program of its own: all ways to authenticate, and what networks and
+# servers do to transfers. Each ends well after some repetition, or with one line that says why.
+#
+# The program is made with sanitizers: what it reports, fails the test.
+# shellcheck disable=SC2016,SC2154 # formats; variables of common.bash and bats
+
+load ../lib/common
+load ../lib/registry
+
+setup_file() {
+	local sources=(registry/{auth,authfile,base64,blobs,challenge,credentials,digest,download} \
+		registry/{exchange,fetch,file,helper,http,manifests,reason,registry,token,trust} \
+		registry/{upload,url} oci/{ref,manifest,arch} json/{json,write} hash/hash sys/msg \
+		base/{err,buf,text,words,log,progress,color})
+
+	sources=("${sources[@]/#/$top/lib/}")
+	tool=$BATS_FILE_TMPDIR/registry_tool
+	"${CC:-cc}" -std=gnu17 -g -D_GNU_SOURCE -I "$top/lib" -fsanitize=address,undefined \
+		-fno-sanitize-recover=all -o "$tool" "$BATS_TEST_DIRNAME/registry_tool.c" \
+		"${sources[@]/%/.c}" -lcurl -ljansson -lcrypto -lpthread
+	start_registry anonymous "$BATS_FILE_TMPDIR/data"
+	plain=$registry
+	make_blobs
+	export tool plain small small_size large large_size blobs
+}
+teardown_file() {
+	stop_servers
+}
+
+# A small and a large blob, in the repository "test" with a manifest "latest"
+make_blobs() {
+	blobs=$BATS_FILE_TMPDIR/blobs
+	mkdir "$blobs"
+	printf '{"architecture": "amd64", "os": "linux", "rootfs": {"diff_ids": []}}' >"$blobs/small"
+	python3 -c 'import random, sys; sys.stdout.buffer.write(random.Random(1).randbytes(3000000))' >"$blobs/large"
+	small=$(digest "$blobs/small") small_size=$(stat -c %s "$blobs/small")
+	large=$(digest "$blobs/large") large_size=$(stat -c %s "$blobs/large")
+	"$tool" "$plain/test" put "$blobs/small" "$small" "$small_size"
+	"$tool" "$plain/test" put "$blobs/large" "$large" "$large_size"
+	printf '{"schemaVersion": 2, "config": {"mediaType": "%s", "digest": "%s", "size": %d}, "layers": [{"mediaType": "%s", "digest": "%s", "size": %d}]}' \
+		application/vnd.oci.image.config.v1+json "$small" "$small_size" \
+		application/vnd.oci.image.layer.v1.tar "$large" "$large_size" >"$blobs/manifest"
+	"$tool" "$plain/test" tag application/vnd.oci.image.manifest.v1+json "$blobs/manifest"
+}
+
+digest() {
+	printf 'sha256:%s' "$(sha256sum <"$1" | cut -d ' ' -f 1)"
+}
+
+setup() {
+	ch_setup
+	unset XDG_RUNTIME_DIR
+	export HOME=$tmp CH_REGY_TIMEOUT=3
+}
+teardown() {
+	stop_servers
+	ch_teardown
+}
+
+# works ARGS...: it succeeds
+works() {
+	run --separate-stderr timeout -k 5 60 "$tool" "$@"
+	[[ $status == 0 ]] || fail "$*" "status: $status" "stdout: $output" "stderr: $stderr"
+}
+
+# fails REGEX ARGS...: it fails, with one line
+fails() {
+	local regex=$1
+
+	shift
+	run --separate-stderr timeout -k 5 60 "$tool" "$@"
+	[[ $status == 1 && $stderr != *$'\n'* && $stderr =~ ^registry_tool:\ error:\ .*$regex ]] ||
+		fail "$*" "status: $status" "stdout: $output" "stderr: $stderr" "wanted: $regex"
+}
+
+# downloads IMAGE: the large blob comes, and is right
+downloads() {
+	rm -f "$tmp/got"
+	works "$1" get "$large" "$large_size" "$tmp/got"
+	cmp "$tmp/got" "$blobs/large"
+}
+
+# uploads REGISTRY [OPTION]...: the large blob arrives, from a file; and the small one, from memory
+uploads() {
+	local to=$1/up$RANDOM
+
+	shift
+	works "$@" "$to/a" put "$blobs/large" "$large" "$large_size"
+	works "$@" "$to/a" cat "$large" "$large_size"
+	works "$@" "$to/b" pipe <"$blobs/small"
+	assert_equal "$output" "$small $small_size"
+	works "$@" "$to/b" cat "$small" "$small_size"
+}
+
+# requests REGEX [LOG]: how many lines of the log match
+requests() {
+	grep -cE "$1" "${2:-$proxy_log}" || true
+}
+
+# ---- registries ------------------------------------------------------------------------------
+
+@test "registry: anonymous: manifests and blobs, down and up" {
+	works "$plain/test" manifest
+	assert_equal "${lines[0]}" "application/vnd.oci.image.manifest.v1+json $(digest "$blobs/manifest")"
+	works "$plain/test@$(digest "$blobs/manifest")" manifest
+	works "$plain/test" check
+	downloads "$plain/test"
+	uploads "$plain"
+	works "$plain/test" has "$large"
+	assert_equal "$output" yes
+	works "$plain/none" has "$large"
+	assert_equal "$output" no
+	works "$plain/none" mount "$large" test
+	assert_equal "$output" yes
+	works "$plain/none" mount "sha256:$(printf '%064d' 0)" test
+	assert_equal "$output" no
+	fails "manifest 'x' of 'test': the server answers: 404, manifest unknown" "$plain/test:x" manifest
+	fails "blob 'sha256:0+' of 'test': the server answers: 404" "$plain/test" cat "sha256:$(printf '%064d' 0)" 1
+}
+
+@test "registry: empty blobs, and those with another digest" {
+	: >"$tmp/empty"
+	works "$plain/e" put "$tmp/empty" "$(digest "$tmp/empty")" 0
+	works "$plain/e" cat "$(digest "$tmp/empty")" 0
+	works "$plain/e2" pipe </dev/null
+	assert_equal "$output" "$(digest "$tmp/empty") 0"
+	fails "send a blob to 'e3': the server answers: 400, provided digest did not match.* \(74\)" \
+		"$plain/e3" put "$blobs/small" "$large" "$small_size"
+	fails "send a blob to 'e3': the file became shorter" "$plain/e3" put "$blobs/small" "$large" "$large_size"
+}
+
+@test "registry: HTTPS with an authority of its own, or unverified" {
+	start_registry tls "$BATS_FILE_TMPDIR/data"
+	fails 'certificate.*; see --tls-no-verify' "$registry/test" manifest
+	works -k "$registry/test" manifest
+	SSL_CERT_FILE=$registry_ca works "$registry/test" manifest
+	REQUESTS_CA_BUNDLE=$registry_ca works "localhost:${registry#*:}/test" manifest
+	mkdir -p "$tmp/.config/containers/certs.d/$registry"
+	cp "$registry_ca" "$tmp/.config/containers/certs.d/$registry/own.crt"
+	works "$registry/test" manifest
+	mkdir -p "$tmp/.config/containers/certs.d/localhost:${registry#*:}"
+	echo rubbish >"$tmp/.config/containers/certs.d/localhost:${registry#*:}/own.crt"
+	fails 'certificate' "localhost:${registry#*:}/test" manifest
+}
+
+@test "registry: nothing is there, or something else" {
+	fails "registry '127.0.0.1:1': manifest 'latest' of 'a': .*connect" 127.0.0.1:1/a manifest
+	fails 'resolve' none.invalid:5000/a manifest
+	start_proxy "$plain" '* . - close'
+	fails 'registry' "$proxy/test" manifest
+	mkdir "$tmp/www"
+	start_proxy 127.0.0.1:1
+	fails 'registry' "$proxy/test" manifest
+}
+
+@test "registry: the default one is another one" {
+	local library
+
+	library=$(CH_REGY_DEFAULT_HOST=${plain%:*} CH_REGY_DEFAULT_PORT=${plain#*:} "$tool" test manifest | head -n 1)
+	assert_match "$library" "$(digest "$blobs/manifest")"
+	CH_REGY_DEFAULT_HOST=127.0.0.1 CH_REGY_DEFAULT_PORT=${plain#*:} CH_REGY_DEFAULT_PATH_PREFIX=a/b \
+		fails "of 'a/b/test'" test manifest
+	CH_REGY_DEFAULT_HOST=127.0.0.1 CH_REGY_DEFAULT_PORT=x fails 'CH_REGY_DEFAULT_PORT' test manifest
+}
+
+# ---- authentication --------------------------------------------------------------------------
+
+@test "registry: basic authentication: environment, files, helpers" {
+	local auth bad
+
+	auth=$(printf alice:secret1 | base64) bad=$(printf alice:wrong | base64)
+	start_registry basic "$BATS_FILE_TMPDIR/data"
+	export REGISTRY_AUTH_FILE=$tmp/none
+	fails 'not there, or credentials are needed: see --auth' "$registry/test" manifest
+	CH_IMAGE_USERNAME=alice CH_IMAGE_PASSWORD=secret1 fails 'credentials are needed' "$registry/test" manifest
+	CH_IMAGE_USERNAME=alice CH_IMAGE_PASSWORD=secret1 works -a "$registry/test" manifest
+	CH_IMAGE_USERNAME=alice CH_IMAGE_PASSWORD=wrong fails "credentials of 'alice' were not accepted" -a "$registry/test" manifest
+	CH_IMAGE_USERNAME=alice fails 'CH_IMAGE_USERNAME is set, but not CH_IMAGE_PASSWORD' -a "$registry/test" manifest
+	CH_IMAGE_USERNAME=alice CH_IMAGE_PASSWORD=secret1 uploads "$registry" -p
+
+	echo "{\"auths\": {\"$registry\": {\"auth\": \"$auth\"}}}" >"$tmp/none"
+	works "$registry/test" manifest
+	uploads "$registry" -p
+	echo "{\"auths\": {\"$registry\": {\"auth\": \"$bad\"}, \"$registry/test\": {\"auth\": \"$auth\"}}}" >"$tmp/none"
+	works "$registry/test" manifest
+	echo "{\"auths\": {\"$registry\": {\"auth\": \"$bad\"}}}" >"$tmp/none"
+	fails "credentials of 'alice' were not accepted" "$registry/test" manifest
+	echo '{"auths": ' >"$tmp/none"
+	fails "credentials: '.*/none': JSON, line" "$registry/test" manifest
+	echo "{\"auths\": {\"$registry\": {\"auth\": \"===\"}}}" >"$tmp/none"
+	fails "'auth' is not 'USER:PASSWORD' in Base64" "$registry/test" manifest
+
+	unset REGISTRY_AUTH_FILE
+	mkdir "$tmp/.docker"
+	echo "{\"auths\": {\"https://$registry/v2/\": {\"auth\": \"$auth\"}}}" >"$tmp/.docker/config.json"
+	works "$registry/test" manifest
+}
+
+@test "registry: credential helpers" {
+	start_registry basic "$BATS_FILE_TMPDIR/data"
+	mkdir "$tmp/.docker" "$tmp/bin"
+	cat >"$tmp/bin/docker-credential-test" <<-'END'
+		#!/bin/sh
+		read -r server || true
+		echo "$0 $* $server" >>"$HOME/asked"
+		case $(cat "$HOME/mode") in
+		good) echo '{"ServerURL": "x", "Username": "alice", "Secret": "secret1"}' ;;
+		none) echo 'credentials not found in native keychain'; exit 1 ;;
+		bad) echo 'the keychain is locked'; exit 1 ;;
+		odd) echo '{"Username": 1}' ;;
+		long) yes ;;
+		esac
+	END
+	chmod +x "$tmp/bin/docker-credential-test"
+	PATH=$tmp/bin:$PATH
+	echo "{\"credHelpers\": {\"$registry\": \"test\"}}" >"$tmp/.docker/config.json"
+	echo good >"$tmp/mode"
+	works "$registry/test" manifest
+	assert_match "$(cat "$tmp/asked")" "docker-credential-test get $registry\$"
+	echo none >"$tmp/mode"
+	fails 'credentials are needed' "$registry/test" manifest
+	echo bad >"$tmp/mode"
+	fails "credential helper 'docker-credential-test': exit status 1: the keychain is locked" "$registry/test" manifest
+	echo odd >"$tmp/mode"
+	fails "its answer lacks 'Username' or 'Secret'" "$registry/test" manifest
+	echo long >"$tmp/mode"
+	fails 'File too large' "$registry/test" manifest
+	echo good >"$tmp/mode"
+	echo '{"credsStore": "test"}' >"$tmp/.docker/config.json"
+	works "$registry/test" manifest
+	echo '{"credsStore": "../../bin/sh"}' >"$tmp/.docker/config.json"
+	fails 'is no name of a credential helper' "$registry/test" manifest
+	echo '{"credsStore": "missing"}' >"$tmp/.docker/config.json"
+	fails "credential helper 'docker-credential-missing': run it: No such file" "$registry/test" manifest
+}
+
+@test "registry: tokens for anybody, and for the user" {
+	start_token_registry "$plain"
+	works "$registry/test" manifest
+	downloads "$registry/test"
+	assert_equal "$(requests '^TOKEN alice' "$registry_log")" 0
+	fails 'credentials are needed' "$registry/x" pipe <"$blobs/small"
+	CH_IMAGE_USERNAME=alice CH_IMAGE_PASSWORD=wrong fails 'token server: the server answers: 401, incorrect username' -a "$registry/test" manifest
+	export CH_IMAGE_USERNAME=alice CH_IMAGE_PASSWORD=secret1
+	uploads "$registry" -p
+	works -p "$registry/m" mount "$large" test
+	assert_equal "$output" yes
+	# With --auth, nobody is asked for a token as anybody.
+	: >"$registry_log"
+	works -a "$registry/test" manifest
+	assert_equal "$(requests '^TOKEN -' "$registry_log")" 0
+}
+
+@test "registry: private ones: stored credentials are used when they are needed" {
+	start_token_registry "$plain" --private --refresh identity-token
+	fails 'credentials are needed' "$registry/test" manifest
+	echo "{\"auths\": {\"$registry\": {\"auth\": \"$(printf alice:secret1 | base64)\"}}}" >"$tmp/auth"
+	export REGISTRY_AUTH_FILE=$tmp/auth
+	downloads "$registry/test"
+	echo "{\"auths\": {\"$registry\": {\"identitytoken\": \"identity-token\"}}}" >"$tmp/auth"
+	downloads "$registry/test"
+	echo "{\"auths\": {\"$registry\": {\"identitytoken\": \"other\"}}}" >"$tmp/auth"
+	fails '401' "$registry/test" manifest
+}
+
+@test "registry: tokens that expire, also in the middle" {
+	start_token_registry "$plain" --life 0.5 -- 'GET blobs 4 cut 500000'
+	downloads "$registry/test"
+	[[ $(requests '^TOKEN' "$registry_log") -ge 2 ]] || fail "$(cat "$registry_log")"
+	export CH_IMAGE_USERNAME=alice CH_IMAGE_PASSWORD=secret1
+	uploads "$registry" -p
+}
+
+@test "registry: a token server that is not encrypted is not believed" {
+	start_proxy "$plain" --tls
+	SSL_CERT_FILE=$registry_ca works "$proxy/test" manifest
+	start_token_registry "$plain"
+	start_proxy "$registry" --tls
+	SSL_CERT_FILE=$registry_ca fails "token server: 'http://.*' is not encrypted" "$proxy/test" manifest
+}
+
+# ---- faults ------------------------------------------------------------------------------------
+
+@test "registry: connections that break: the download goes on where it was" {
+	start_proxy "$plain" 'GET blobs 3 cut 700000'
+	downloads "$proxy/test"
+	assert_match "$(grep -o 'bytes=[0-9]*-' "$proxy_log" | tr '\n' ' ')" '^bytes=[0-9]+- bytes=[0-9]+- bytes=[0-9]+- $'
+}
+
+@test "registry: connections that always break: an error, and what came is kept" {
+	start_proxy "$plain" 'GET blobs - cut 1000'
+	fails "blob '$large' of 'test': .*" "$proxy/test" get "$large" "$large_size" "$tmp/got"
+	assert_equal "$(stat -c %s "$tmp/got")" 6000
+	works "$plain/test" get "$large" "$large_size" "$tmp/got"
+	cmp "$tmp/got" "$blobs/large"
+}
+
+@test "registry: a server that ignores ranges" {
+	start_proxy "$plain" 'GET blobs 1 cut 700000' 'GET blobs - norange'
+	downloads "$proxy/test"
+}
+
+@test "registry: a begin that is wrong, or too long, is got again" {
+	start_proxy "$plain"
+	head -c 5000 /dev/zero >"$tmp/got"
+	works "$proxy/test" get "$large" "$large_size" "$tmp/got"
+	cmp "$tmp/got" "$blobs/large"
+	cat "$blobs/large" "$blobs/small" >"$tmp/got"
+	works "$proxy/test" get "$large" "$large_size" "$tmp/got"
+	cmp "$tmp/got" "$blobs/large"
+	# All is there: nothing is sent.
+	: >"$proxy_log"
+	works "$proxy/test" get "$large" "$large_size" "$tmp/got"
+	assert_equal "$(requests '^GET .*blobs')" 0
+}
+
+@test "registry: silence ends" {
+	start_proxy "$plain" 'GET blobs 1 stall 100000'
+	CH_REGY_TIMEOUT=1 downloads "$proxy/test"
+}
+
+@test "registry: wrong bytes, once and always" {
+	start_proxy "$plain" 'GET blobs 1 flip 1000'
+	downloads "$proxy/test"
+	start_proxy "$plain" 'GET blobs - flip 1000'
+	fails 'what was sent has digest sha256:.*; try again' "$proxy/test" get "$large" "$large_size" "$tmp/bad"
+	assert_equal "$(stat -c %s "$tmp/bad")" 0
+	fails 'what was sent has digest' "$proxy/test" cat "$large" "$large_size"
+}
+
+@test "registry: sizes that are not as promised" {
+	start_proxy "$plain" 'GET blobs 1 longer 10'
+	downloads "$proxy/test"
+	start_proxy "$plain" 'GET blobs 1 nolength 1000'
+	downloads "$proxy/test"
+	start_proxy "$plain" 'GET blobs - truncate 1000'
+	fails 'promised' "$proxy/test" get "$large" "$large_size" "$tmp/short"
+	fails "more than the promised 1000 bytes" "$plain/test" cat "$large" 1000
+}
+
+@test "registry: servers that are busy, for a while and for ever" {
+	start_proxy "$plain" 'GET manifests 1 status 503' 'GET manifests 1 wait 429,1' 'GET manifests 1 status 500' \
+		'GET blobs 2 wait 503,1'
+	works "$proxy/test" manifest
+	downloads "$proxy/test"
+	start_proxy "$plain" 'GET manifests - wait 429,3600' 'GET blobs - status 502'
+	fails 'too many requests \(429\); try again later, or with --auth' "$proxy/test" manifest
+	fails 'the server answers: 502' "$proxy/test" cat "$small" "$small_size"
+	assert_equal "$(requests '^GET .*manifests')" 1
+	assert_equal "$(requests '^GET .*blobs')" 6
+}
+
+@test "registry: a manifest that is cut, or another one" {
+	start_proxy "$plain" 'GET manifests 1 cut 20'
+	works "$proxy/test" manifest
+	start_proxy "$plain" 'GET manifests 1 truncate 20' 'GET manifests 1 flip 20'
+	fails 'its digest is sha256:.*, not sha256:' "$proxy/test" manifest
+	fails 'its digest is sha256:.*, not sha256:' "$proxy/test@$(digest "$blobs/manifest")" manifest
+}
+
+@test "registry: redirects do not carry credentials to others" {
+	local target
+
+	start_registry basic "$BATS_FILE_TMPDIR/data"
+	start_proxy "$plain"
+	target=$proxy_log
+	start_proxy "$registry" "GET blobs - redirect http://localhost:${proxy#*:}"
+	export CH_IMAGE_USERNAME=alice CH_IMAGE_PASSWORD=secret1
+	works -a "$proxy/test" get "$large" "$large_size" "$tmp/got"
+	cmp "$tmp/got" "$blobs/large"
+	assert_match "$(grep blobs "$proxy_log" | tail -n 1)" ' Basic_'
+	assert_match "$(grep blobs "$target")" '^GET [^ ]* 200 - - localhost:'
+}
+
+@test "registry: redirects in a circle, or to where nothing is encrypted" {
+	start_proxy "$plain" 'GET manifests - redirect http://127.0.0.1:{port}'
+	fails 'more than 10 redirects' "$proxy/test" manifest
+	start_proxy "$plain" --tls "GET manifests - redirect http://$plain"
+	SSL_CERT_FILE=$registry_ca fails "redirect to 'http://.*', which is not encrypted, is refused" "$proxy/test" manifest
+}
+
+@test "registry: uploads that break, and go on" {
+	start_proxy "$plain" 'PUT uploads 1 upcut 1000000' 'PUT uploads 1 status 500' 'PUT uploads 1 close -' \
+		'PATCH uploads 2 upcut 500000' 'PATCH uploads 1 status 500' 'POST uploads 1 status 503'
+	uploads "$proxy"
+}
+
+@test "registry: uploads that always break: an error" {
+	start_proxy "$plain" 'PUT uploads - upcut 10' 'PATCH uploads - upcut 10'
+	fails "send a blob to 'a'" "$proxy/a" put "$blobs/large" "$large" "$large_size"
+	fails "send a blob to 'b'" "$proxy/b" pipe <"$blobs/small"
+}
+
+@test "registry: where bodies are limited, uploads come in parts" {
+	start_proxy "$plain" 'PUT uploads 1 status 413'
+	works "$proxy/c" put "$blobs/large" "$large" "$large_size"
+	works "$proxy/c" cat "$large" "$large_size"
+	start_proxy "$plain" '* uploads - status 413'
+	fails 'the server answers: 413' "$proxy/c" put "$blobs/large" "$large" "$large_size"
+}
+
+# ---- files of web servers ----------------------------------------------------------------------
+
+@test "registry: files by URL" {
+	start_proxy "$plain" 'GET blobs 1 cut 500000' 'GET blobs 1 status 503'
+	works "http://$proxy/v2/test/blobs/$large" fetch "$tmp/got" "$large"
+	cmp "$tmp/got" "$blobs/large"
+	fails "its digest is $large, not $small" "http://$proxy/v2/test/blobs/$large" fetch "$tmp/got" "$small"
+	fails "get 'http://$proxy/v2/x': the server answers: 404" "http://$proxy/v2/x?key=secret" fetch "$tmp/got"
+	[[ $stderr != *secret* ]]
+	fails 'get' "http://u:p@$proxy/" fetch "$tmp/got"
+}
