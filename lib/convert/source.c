@@ -5,6 +5,13 @@
 
 #include "base/err.h"
 
+uint64_t ch_source_archive_max(const struct ch_source_how *how)
+{
+	const uint64_t some = 1024 * 1024;
+
+	return how->max == 0 || how->max > UINT64_MAX / 8 ? 0 : 4 * how->max + some;
+}
+
 int ch_source_open(enum ch_format format, const struct ch_source_how *how,
 		   struct ch_source **ret_source, struct ch_err *err)
 {

@@ -57,7 +57,9 @@ static int copy(struct ch_stream *stream, struct ch_output *out, const struct ch
 
 int ch_temp_unpack(int fd, const struct ch_source_how *how, struct ch_err *err)
 {
-	const struct ch_archive archive = { .name = how->path, .fd = fd, .max = how->max };
+	const struct ch_archive archive = { .name = how->path,
+					    .fd = fd,
+					    .max = ch_source_archive_max(how) };
 	ch_auto(stream) struct ch_stream stream = { 0 };
 	ch_auto(fd) int temp = ch_temp_open(how->temp, err);
 	struct ch_output_fd out = CH_OUTPUT_FD(temp, how->temp);

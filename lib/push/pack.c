@@ -15,6 +15,9 @@
 /* Of what layers are made: to be raised when the same image becomes another one. */
 #define PACK_FORMAT "1"
 
+/* What an entry adds to an archive, about: its header, and what fills up the last block */
+enum { ENTRY_BYTES = 768 };
+
 /* The cache that Charliecloud has in its images is of no use elsewhere. */
 static bool is_left(void *data, const char *path)
 {
@@ -40,7 +43,7 @@ int ch_pack_key(int root, const struct ch_compress_how *how, char ret_key[CH_PAC
 	ch_hash_more(&hash, key, sizeof(key));
 	ch_hash_end(&hash, key);
 	ch_hash_hex(key, sizeof(key), ret_key);
-	*ret_bytes = walked.bytes;
+	*ret_bytes = walked.bytes + ENTRY_BYTES * walked.entries;
 	return 0;
 }
 

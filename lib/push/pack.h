@@ -13,12 +13,11 @@ struct ch_err;
 #define CH_PACK_KEY CH_SHA256_HEX
 
 /* A name for the layer that the image ROOT would become now: as long as that is the same, so is
- * the layer. ret_bytes: of its files */
+ * the layer. ret_bytes: of it, about, uncompressed */
 int ch_pack_key(int root, const struct ch_compress_how *how, char ret_key[CH_PACK_KEY],
 		uint64_t *ret_bytes, struct ch_err *err);
 
-/* Write the layer to FD, which is empty. BYTES: of its files, as far as known, to show how far it
- * is. */
+/* Write the layer to FD, which is empty. BYTES: of ch_pack_key, to show how far it is. */
 int ch_pack(int root, const struct ch_compress_how *how, uint64_t bytes, int fd,
 	    struct ch_compressed *ret_layer, struct ch_walked *ret_walked, struct ch_err *err);
 

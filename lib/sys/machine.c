@@ -21,8 +21,9 @@ void ch_machine_boot(char ret[CH_MACHINE_BOOT_MAX])
 
 bool ch_machine_owns(int fd)
 {
-	static const unsigned long kinds[] = { EXT4_SUPER_MAGIC, XFS_SUPER_MAGIC, BTRFS_SUPER_MAGIC,
-					       F2FS_SUPER_MAGIC, TMPFS_MAGIC };
+	static const unsigned long kinds[] = { EXT4_SUPER_MAGIC,      XFS_SUPER_MAGIC,
+					       BTRFS_SUPER_MAGIC,     F2FS_SUPER_MAGIC,
+					       OVERLAYFS_SUPER_MAGIC, TMPFS_MAGIC };
 	struct statfs fs;
 
 	if (fstatfs(fd, &fs) < 0)

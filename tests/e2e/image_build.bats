@@ -131,6 +131,8 @@ commits:            5
 	[[ $status == 0 && $stderr == '1 states removed'* ]]
 	img undelete a
 	((status == 1))
+	img build-cache -v
+	assert_match "$output" $'MiB\nin large files: +0 MiB\nlargest file: +[12] MiB\npacks: +1\nundeletable: +0$'
 	img build-cache --dot=tree
 	((status == 0))
 	[[ $(<"$ctx/tree.dot") == 'digraph '* ]]

@@ -139,7 +139,7 @@ nothing_left() {
 }
 
 @test "pull: what is wrong is said in a line, and leaves nothing" {
-	local i=0 member
+	local member
 
 	mktar good f:a:1
 	mktar up f:a f:../evil:x
@@ -242,7 +242,6 @@ nothing_left() {
 	assert_match "$stderr" "1\. FROM"
 	run -0 ch built -- cat /copied /v
 	assert_equal "$output" "from-other1"
-	asked_first=$(asked)
 	: >"$proxy_log"
 	img build -t built2 .
 	assert_match "$stderr" "1\* FROM"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # ch-image build: rebuilds that begin with the files of what they replace, and images that the
 # machine's end may have damaged
-# shellcheck disable=SC2154 # variables of common.bash and bats
+# shellcheck disable=SC2016,SC2154 # shells inside; variables of common.bash and bats
 
 load ../lib/common
 load ../lib/run

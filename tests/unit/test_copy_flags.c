@@ -279,7 +279,7 @@ static void without_a_context_there_are_only_here_documents(void **state)
 	assert_int_equal(ch_copy_plan(&req, &plan, &err), -ENOENT);
 	assert_string_equal(err.msg, "source 'a' in no context: there is no context directory");
 
-	source = (struct ch_copy_source){ "doc", "text", 4 };
+	source = (struct ch_copy_source){ .path = "doc", .text = "text", .len = 4 };
 	assert_int_equal(ch_copy_plan(&req, &plan, &err), 0);
 }
 
