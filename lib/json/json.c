@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <jansson.h>
+#include <string.h>
 
 #include "base/err.h"
 
@@ -27,12 +28,17 @@ int ch_json_parse(const char *text, size_t len, struct ch_json **ret_doc, struct
 {
 	json_error_t e;
 	json_t *doc = json_loadb(text, len, JSON_REJECT_DUPLICATES, &e);
+	char *near;
 
-	if (!doc)
-		return ch_err_set(err, -EINVAL, "JSON, line %d, column %d: %s", e.line, e.column,
-				  e.text);
-	*ret_doc = wrap(doc);
-	return 0;
+	if (doc) {
+		*ret_doc = wrap(doc);
+		return 0;
+	}
+	/* What the document has there may be secret. */
+	near = strstr(e.text, " near '");
+	if (near)
+		*near = '\0';
+	return ch_err_set(err, -EINVAL, "JSON, line %d, column %d: %s", e.line, e.column, e.text);
 }
 
 void ch_json_free(struct ch_json *doc)

@@ -12,7 +12,7 @@
 struct ch_err;
 struct ch_json;
 
-/* Parse LEN bytes. Errors: -EINVAL with line and column; -ENOMEM. */
+/* Parse LEN bytes. Errors: -EINVAL with line and column, and nothing of the text; -ENOMEM. */
 int ch_json_parse(const char *text, size_t len, struct ch_json **ret_doc, struct ch_err *err);
 
 /* Free a document (not a value inside one). NULL is fine. */
