@@ -168,14 +168,17 @@ static bool find_type(const char *type, struct ch_oci_manifest *ret)
 	return false;
 }
 
-/* Schema 1 has neither digests of what is in the layers, nor a configuration. */
-static int refuse_schema_1(const struct ch_json *doc, struct ch_err *err)
+/* Schema 1 has neither digests of what is in the layers, nor a configuration. What is called so
+ * counts as such, whatever is in it: its digest was not compared. */
+static int refuse_schema_1(const char *type, const struct ch_json *doc, struct ch_err *err)
 {
+	bool is_signed = type && strcmp(type, CH_DOCKER_TYPE_SIGNED) == 0;
 	long long version = 0;
 
-	if (ch_json_integer(ch_json_get(doc, "schemaVersion"), &version) && version == 2)
+	ch_json_integer(ch_json_get(doc, "schemaVersion"), &version);
+	if (version == 2 && !is_signed)
 		return 0;
-	if (version == 1)
+	if (version == 1 || is_signed)
 		return ch_err_set(err, -ENOTSUP,
 				  "it is of schema 1, which Docker gave up in 2017; the image has "
 				  "to be pushed again by a newer tool");
@@ -198,7 +201,7 @@ static int find_kind(const char *type, const struct ch_json *doc, struct ch_oci_
 	const char *own = ch_json_text(ch_json_get(doc, "mediaType"));
 	bool is_known = type && find_type(type, ret);
 
-	if (refuse_schema_1(doc, err) < 0)
+	if (refuse_schema_1(type, doc, err) < 0)
 		return err->code;
 	if (own && !find_type(own, ret))
 		return ch_err_set(err, -ENOTSUP, "it is of type '%.100s', which is no image", own);

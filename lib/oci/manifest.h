@@ -30,6 +30,7 @@ struct ch_err;
 #define CH_DOCKER_TYPE_MANIFEST	  "application/vnd.docker.distribution.manifest.v2+json"
 #define CH_DOCKER_TYPE_CONFIG	  "application/vnd.docker.container.image.v1+json"
 #define CH_DOCKER_TYPE_LAYER_GZIP "application/vnd.docker.image.rootfs.diff.tar.gzip"
+#define CH_DOCKER_TYPE_SIGNED	  "application/vnd.docker.distribution.manifest.v1+prettyjws"
 
 /* Another document or blob, by its hash. Texts are malloc'ed, or NULL. */
 struct ch_oci_desc {

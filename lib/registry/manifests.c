@@ -22,15 +22,17 @@ void ch_registry_manifest_done(struct ch_registry_manifest *manifest)
 	*manifest = (struct ch_registry_manifest){ 0 };
 }
 
-/* Compare with what was asked for, or what the registry says. Signed ones of schema 1 are of
- * another digest than their bytes; they are refused by whoever parses them. */
+/* Compare with what was asked for, or, for a tag, with what the registry says. Signed ones of
+ * schema 1 are of another digest than their bytes; whoever parses them refuses the type, and says
+ * why. */
 static int check_digest(const char *reference, const struct ch_http_answer *answer,
 			const char *digest, struct ch_err *err)
 {
-	const char *wanted = strchr(reference, ':') ? reference : answer->digest;
-	bool is_signed = answer->type && strstr(answer->type, "manifest.v1+prettyjws");
+	bool is_by_digest = strchr(reference, ':');
+	bool is_signed = answer->type && strcmp(answer->type, CH_DOCKER_TYPE_SIGNED) == 0;
+	const char *wanted = is_by_digest ? reference : answer->digest;
 
-	if (!wanted || is_signed || strcmp(wanted, digest) == 0)
+	if (!wanted || strcmp(wanted, digest) == 0 || (is_signed && !is_by_digest))
 		return 0;
 	return ch_err_set(err, -EBADMSG, "its digest is %s, not %.100s; try again", digest, wanted);
 }

@@ -79,6 +79,7 @@ static void bad_ones_are_refused_with_a_reason(void **state)
 		{ NULL, "[]", -EINVAL, "'schemaVersion' is missing" },
 		{ NULL, "{\"schemaVersion\": 2}", -EINVAL, "neither an image manifest nor" },
 		{ NULL, "{\"schemaVersion\": 1, \"fsLayers\": []}", -ENOTSUP, "schema 1" },
+		{ CH_DOCKER_TYPE_SIGNED, INDEX(""), -ENOTSUP, "schema 1" },
 		{ NULL, "{\"schemaVersion\": 3, \"layers\": []}", -EINVAL, "'schemaVersion'" },
 		{ NULL, IMAGE("a/b", DESC(CH_OCI_TYPE_CONFIG), ""), -ENOTSUP,
 		  "it is of type 'a/b', which is no image" },
