@@ -121,7 +121,8 @@ static int get_token(struct ch_auth *auth, struct ch_http *http, bool is_plain, 
 		.challenge = &auth->challenge,
 		.scopes = &auth->scopes,
 		.credentials = is_known ? &auth->credentials : &none,
-		.may_be_plain = is_plain,
+		.may_be_plain = is_plain && (auth->options.flags & CH_REGISTRY_NO_VERIFY),
+		.is_local = is_plain,
 	};
 	unsigned seconds;
 
@@ -230,6 +231,18 @@ static int add_scopes(struct ch_auth *auth, const char *list, struct ch_err *err
 	return auth->scopes.n > before;
 }
 
+/* Only what the repository itself needs is asked for from now on. Returns whether that is less. */
+static bool drop_scopes(struct ch_auth *auth)
+{
+	bool is_less = auth->scopes.n > 1;
+
+	while (auth->scopes.n > 1) {
+		free(auth->scopes.v[--auth->scopes.n]);
+		auth->scopes.v[auth->scopes.n] = NULL;
+	}
+	return is_less;
+}
+
 static int refuse(const struct ch_auth *auth, struct ch_err *err)
 {
 	if (auth->level == WITH_CREDENTIALS && auth->credentials.is_token)
@@ -259,7 +272,8 @@ static int answer_challenge(struct ch_auth *auth, struct ch_http *http, bool is_
 			    const struct ch_http_answer *answer, struct ch_err *err)
 {
 	ch_auto(challenge) struct ch_challenge new = { 0 };
-	int has_more;
+	struct ch_err ignored;
+	int has_more, rc;
 
 	if (ch_challenge_choose(&answer->challenges, &new, err) < 0)
 		return err->code;
@@ -268,11 +282,18 @@ static int answer_challenge(struct ch_auth *auth, struct ch_http *http, bool is_
 				  "authentication is wanted by none of the ways that are known "
 				  "(Basic, Bearer)");
 	has_more = add_scopes(auth, new.scope, err);
-	if (has_more < 0 || choose_level(auth, &new, has_more, err) < 0)
-		return err->code;
-	ch_challenge_done(&auth->challenge);
-	auth->challenge = ch_take(new);
-	return renew(auth, http, is_plain, err);
+	if (has_more < 0)
+		return has_more;
+	rc = choose_level(auth, &new, has_more, err);
+	if (rc == 0) {
+		ch_challenge_done(&auth->challenge);
+		auth->challenge = ch_take(new);
+		rc = renew(auth, http, is_plain, err);
+	}
+	/* Rights that we do not get must not cost us those that we had. */
+	if (rc == -EACCES && drop_scopes(auth))
+		(void)renew(auth, http, is_plain, &ignored);
+	return rc;
 }
 
 int ch_auth_refused(struct ch_auth *auth, struct ch_http *http, bool is_plain, unsigned generation,

@@ -57,14 +57,22 @@ static int mount_blob(struct ch_registry *registry, const char *digest, const ch
 	ch_auto(str) char *url = NULL;
 	ch_auto(str) char *session = NULL;
 	struct ch_err ignored;
+	int rc;
 
-	if (mount_url(registry, digest, from, &url, err) < 0 ||
-	    ch_registry_ask(registry, "POST", url, &answer, err) < 0)
+	if (mount_url(registry, digest, from, &url, err) < 0)
 		return err->code;
+	rc = ch_registry_ask(registry, "POST", url, &answer, err);
+	if (rc == -EACCES) {
+		*ret_done = false;
+		return 0;
+	}
+	if (rc < 0)
+		return rc;
 	*ret_done = answer.status == 201;
 	if (answer.status == 202 && ch_registry_location(url, &answer, &session, &ignored) == 0)
 		(void)ch_registry_ask(registry, "DELETE", session, &end, &ignored);
-	/* Without the right to read there, some registries refuse. */
+	/* Without the right to read there, some registries refuse; others want to know who asks, as
+	 * above. */
 	if (answer.status / 100 == 2 || answer.status / 100 == 4)
 		return 0;
 	return ch_reason_err(&answer, err);

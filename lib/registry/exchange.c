@@ -15,7 +15,7 @@
 
 enum {
 	REPETITIONS = 5,
-	CONNECTS = 2,	     /* of them, if there is no connection at all */
+	CONNECTS = 2,	     /* of them, if there is no connection at all, or no TLS on it */
 	FIRST_PAUSE = 250,   /* milliseconds */
 	WAIT_MAX = 60,	     /* seconds that we wait because somebody says so */
 	SLICE = 100,	     /* milliseconds between looks whether somebody is tired of it */
@@ -60,7 +60,8 @@ static uint64_t shorten(uint64_t ms)
 int ch_retry_wait(struct ch_retry *retry, const struct ch_http *http,
 		  const struct ch_http_answer *answer, struct ch_err *err)
 {
-	bool is_connected = !answer->may_pass || err->code != -EHOSTUNREACH;
+	bool is_connected = !answer->may_pass ||
+			    (err->code != -EHOSTUNREACH && err->code != -EPROTONOSUPPORT);
 	uint64_t ms = shorten((uint64_t)FIRST_PAUSE << retry->failures);
 
 	if (!ch_retry_is_due(answer) || answer->wait > WAIT_MAX ||
@@ -86,11 +87,6 @@ static bool is_redirect(const struct ch_http_request *r, const struct ch_http_an
 	return false;
 }
 
-static bool is_https(const char *url)
-{
-	return strncmp(url, "https:", strlen("https:")) == 0;
-}
-
 /* R gets the new URL, which is in *PLACE, and no authorization if that is another server's. */
 static int follow(struct ch_exchange *x, struct ch_http_request *r,
 		  const struct ch_http_answer *answer, char **place, struct ch_err *err)
@@ -99,12 +95,6 @@ static int follow(struct ch_exchange *x, struct ch_http_request *r,
 
 	if (ch_url_join(r->url, answer->location, &url, err) < 0)
 		return ch_err_in(err, "redirect");
-	if (is_https(r->url) && !is_https(url)) {
-		url[strcspn(url, "?")] = '\0';
-		ch_text_one_line(url);
-		return ch_err_set(err, -EPROTO,
-				  "redirect to '%.200s', which is not encrypted, is refused", url);
-	}
 	if (!ch_url_is_same_server(r->url, url)) {
 		r->authorization = NULL;
 		x->is_foreign = true;
@@ -154,7 +144,7 @@ int ch_exchange_run(struct ch_exchange *x, struct ch_http_answer *ret, struct ch
 			r.write_context = x;
 		}
 		rc = run_once(x, &r, ret, err);
-		if (x->request.from - before >= PROGRESS)
+		if (x->resume && x->request.from - before >= PROGRESS)
 			x->retry.failures = 0;
 		if (rc < 0 && ret->may_pass && x->end > 0 && x->request.from == x->end)
 			return 0;

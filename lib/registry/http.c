@@ -19,6 +19,7 @@
 enum {
 	CONNECT_SECONDS = 20,
 	SILENCE_SECONDS = 60,	  /* without any data worth the name; see $CH_REGY_TIMEOUT */
+	SILENCE_TIMES = 10,	  /* longer, if the server has much to do */
 	SLOWEST = 10,		  /* bytes a second that are worth it */
 	HEADERS_MAX = 256 * 1024, /* bytes of all headers of an answer */
 	HEADER_MAX = 16 * 1024,
@@ -343,7 +344,7 @@ static void set_functions(CURL *c, struct exchange *x)
 	curl_easy_setopt(c, CURLOPT_XFERINFODATA, x);
 }
 
-static void set_rest(struct ch_http *http, const struct ch_url *url)
+static void set_rest(struct ch_http *http, const struct ch_url *url, bool is_slow)
 {
 	CURL *c = http->easy;
 
@@ -352,7 +353,7 @@ static void set_rest(struct ch_http *http, const struct ch_url *url)
 	curl_easy_setopt(c, CURLOPT_USERAGENT, "ch-image");
 	curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_SECONDS);
 	curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, (long)SLOWEST);
-	curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, http->silence);
+	curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, http->silence * (is_slow ? SILENCE_TIMES : 1));
 	curl_easy_setopt(c, CURLOPT_TCP_KEEPALIVE, 1L);
 	curl_easy_setopt(c, CURLOPT_BUFFERSIZE, (long)BUFFER);
 	curl_easy_setopt(c, CURLOPT_UPLOAD_BUFFERSIZE, (long)BUFFER);
@@ -431,6 +432,7 @@ static void read_answer(CURL *c, struct ch_http_answer *ret)
 
 /* ---- errors ---------------------------------------------------------------------------------- */
 
+/* A handshake that breaks off looks like a server that knows no TLS. */
 static int code_of(CURLcode rc, bool *ret_may_pass)
 {
 	*ret_may_pass = true;
@@ -450,6 +452,8 @@ static int code_of(CURLcode rc, bool *ret_may_pass)
 	case CURLE_HTTP2_STREAM:
 	case CURLE_WEIRD_SERVER_REPLY:
 		return -ECONNRESET;
+	case CURLE_SSL_CONNECT_ERROR:
+		return -EPROTONOSUPPORT;
 	default:
 		break;
 	}
@@ -459,8 +463,6 @@ static int code_of(CURLcode rc, bool *ret_may_pass)
 		return -ENOMEM;
 	case CURLE_ABORTED_BY_CALLBACK:
 		return -ECANCELED;
-	case CURLE_SSL_CONNECT_ERROR:
-		return -EPROTONOSUPPORT;
 	case CURLE_PEER_FAILED_VERIFICATION:
 	case CURLE_SSL_CACERT_BADFILE:
 	case CURLE_SSL_CERTPROBLEM:
@@ -474,7 +476,8 @@ static int fail(struct exchange *x, CURLcode rc)
 {
 	int code = code_of(rc, &x->answer->may_pass);
 
-	if (rc == CURLE_WRITE_ERROR || rc == CURLE_ABORTED_BY_CALLBACK)
+	if (rc == CURLE_WRITE_ERROR || rc == CURLE_ABORTED_BY_CALLBACK ||
+	    (code == -EPROTONOSUPPORT && x->request->may_lack_tls))
 		x->answer->may_pass = false;
 	if (x->code < 0)
 		return x->code;
@@ -505,7 +508,7 @@ int ch_http_do(struct ch_http *http, const struct ch_http_request *request,
 	if (ch_url_parse(request->url, &url, err) < 0 || make_headers(request, &headers, err) < 0)
 		return err->code;
 	curl_easy_reset(http->easy);
-	set_rest(http, &url);
+	set_rest(http, &url, request->is_slow);
 	set_trust(http, request->url);
 	set_functions(http->easy, &x);
 	set_method(http->easy, request);

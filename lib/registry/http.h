@@ -47,6 +47,7 @@ typedef int ch_http_write(void *context, const void *bytes, size_t len, struct c
 struct ch_http_request {
 	const char *method;
 	const char *url;
+	bool may_lack_tls;	   /* that the server speaks none would be an answer */
 	const char *authorization; /* value of the header; secret */
 	const char *accept;
 	const char *content_type, *content_range;
@@ -60,6 +61,7 @@ struct ch_http_request {
 	ch_http_read *read;
 	void *read_context;
 	uint64_t size;
+	bool is_slow; /* the server has much to do before it answers: it may be silent for longer */
 
 	/* What comes with 200 or 206 goes there; else, it is gathered as text. */
 	ch_http_write *write;
@@ -85,7 +87,8 @@ struct ch_http_answer {
 /* Send REQUEST, and receive the answer. ANSWER: zero, or one that is over.
  *
  * Errors: those of READ and WRITE, as they are; -EHOSTUNREACH no connection; -ECONNRESET it broke
- * off; -ETIMEDOUT; -EKEYREJECTED the certificate; -EPROTONOSUPPORT no TLS is spoken; -EPROTO;
+ * off; -ETIMEDOUT; -EKEYREJECTED the certificate; -EPROTONOSUPPORT no TLS is spoken, or it broke
+ * off while that was begun; -EPROTO;
  * -EFBIG; -ECANCELED; -ENOMEM. They do not say with whom. */
 int ch_http_do(struct ch_http *http, const struct ch_http_request *request,
 	       struct ch_http_answer *ret, struct ch_err *err);

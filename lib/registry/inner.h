@@ -21,7 +21,8 @@ struct ch_registry {
 int ch_registry_url(struct ch_registry *registry, const char *path, char **ret_url,
 		    struct ch_err *err);
 
-/* The same for LOCATION, which an answer from URL has. Errors: -EPROTO without one. */
+/* The same for LOCATION, which an answer from URL has. Errors: -EPROTO without one, or if it leads
+ * to another host without encryption. */
 int ch_registry_location(const char *url, const struct ch_http_answer *answer, char **ret_url,
 			 struct ch_err *err);
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/auto.h"
 #include "base/err.h"
@@ -255,7 +256,10 @@ static int knock(struct ch_registry *registry, enum protocol protocol,
 		 struct ch_http_answer *answer, struct ch_err *err)
 {
 	ch_auto(str) char *url = NULL;
-	struct ch_exchange x = { .http = registry->http, .request.method = "GET" };
+	struct ch_exchange x = {
+		.http = registry->http,
+		.request = { .method = "GET", .may_lack_tls = true },
+	};
 
 	if (base_url(registry->shared, protocol, "", &url, err) < 0)
 		return err->code;
@@ -263,17 +267,21 @@ static int knock(struct ch_registry *registry, enum protocol protocol,
 	return ch_exchange_run(&x, answer, err);
 }
 
-/* A server of HTTPS answers to HTTP with 400, if at all. */
+/* A server of HTTPS answers to HTTP with 400, if at all. One that breaks off may have a bad moment:
+ * it is asked twice. */
 static int find_protocol(struct ch_registry *registry, enum protocol *ret, struct ch_err *err)
 {
 	ch_auto(http_answer) struct ch_http_answer answer = { 0 };
 	struct ch_err other;
+	int rc = knock(registry, HTTPS, &answer, err);
 
-	if (knock(registry, HTTPS, &answer, err) == 0) {
+	if (rc == -EPROTONOSUPPORT)
+		rc = knock(registry, HTTPS, &answer, err);
+	if (rc == 0) {
 		*ret = HTTPS;
 		return 0;
 	}
-	if (err->code != -EPROTONOSUPPORT || knock(registry, HTTP, &answer, &other) < 0 ||
+	if (rc != -EPROTONOSUPPORT || knock(registry, HTTP, &answer, &other) < 0 ||
 	    answer.status == 400)
 		return err->code;
 	*ret = HTTP;
@@ -307,12 +315,31 @@ int ch_registry_url(struct ch_registry *registry, const char *path, char **ret_u
 	return base_url(registry->shared, protocol, full.data, ret_url, err);
 }
 
+/* Behind a proxy that does the encryption for it, a registry may believe that it is one of http: on
+ * the host of URL, only the path of LOCATION counts then. */
+static const char *path_at_home(const char *url, const char *location)
+{
+	ch_auto(url) struct ch_url home = { 0 };
+	ch_auto(url) struct ch_url other = { 0 };
+	const char *host = strstr(location, "://");
+	struct ch_err err;
+
+	if (!host || ch_url_parse(url, &home, &err) < 0 || ch_url_parse(location, &other, &err) < 0)
+		return location;
+	if (!home.is_https || other.is_https || strcasecmp(home.host, other.host) != 0)
+		return location;
+	host += strlen("://");
+	return host + strcspn(host, "/");
+}
+
 int ch_registry_location(const char *url, const struct ch_http_answer *answer, char **ret_url,
 			 struct ch_err *err)
 {
 	if (!answer->location)
 		return ch_err_set(err, -EPROTO, "the answer lacks a location");
-	return ch_url_join(url, answer->location, ret_url, err);
+	if (ch_url_join(url, path_at_home(url, answer->location), ret_url, err) < 0)
+		return ch_err_in(err, "location");
+	return 0;
 }
 
 /* ---- requests -------------------------------------------------------------------------------- */

@@ -162,8 +162,8 @@ int ch_registry_get_blob(struct ch_registry *registry, const struct ch_oci_desc 
 int ch_registry_has_blob(struct ch_registry *registry, const char *digest, bool *ret_has,
 			 struct ch_err *err);
 
-/* Have the registry take the blob from its repository FROM. That it does not want to is no error:
- * *ret_done is false, and the blob has to be sent. */
+/* Have the registry take the blob from its repository FROM. That it does not want to, or does not
+ * let us read there, is no error: *ret_done is false, and the blob has to be sent. */
 int ch_registry_mount_blob(struct ch_registry *registry, const char *digest, const char *from,
 			   bool *ret_done, struct ch_err *err);
 

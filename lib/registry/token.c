@@ -28,7 +28,7 @@ static int check_realm(const struct ch_token_request *t, struct ch_err *err)
 
 	if (ch_url_parse(t->challenge->realm, &url, err) < 0)
 		return err->code;
-	if (!url.is_https && !t->may_be_plain)
+	if (!url.is_https && !t->may_be_plain && !(t->is_local && ch_url_is_loopback(url.host)))
 		return ch_err_set(err, -EPROTO, "'%.200s' is not encrypted", t->challenge->realm);
 	return 0;
 }

@@ -14,7 +14,8 @@ struct ch_token_request {
 	const struct ch_challenge *challenge;
 	const struct ch_words *scopes;
 	const struct ch_credentials *credentials; /* user NULL: as anybody */
-	bool may_be_plain;			  /* the server may be one of http */
+	bool may_be_plain;			  /* the server may be one of http, anywhere */
+	bool is_local;				  /* ... or if it is on this machine */
 };
 
 /* ret_header: "Bearer ..."; malloc'ed, secret

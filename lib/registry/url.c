@@ -127,9 +127,18 @@ bool ch_url_is_loopback(const char *host)
 	return inet_pton(AF_INET, host, &address) == 1 && ntohl(address.s_addr) >> 24 == 127;
 }
 
+static bool is_https(const char *text)
+{
+	ch_auto(url) struct ch_url url = { 0 };
+	struct ch_err err;
+
+	return ch_url_parse(text, &url, &err) == 0 && url.is_https;
+}
+
 int ch_url_join(const char *base, const char *location, char **ret_url, struct ch_err *err)
 {
 	ch_auto(curl_url) CURLU *u = NULL;
+	ch_auto(str) char *url = NULL;
 	CURLUcode rc;
 
 	if (strlen(location) > CH_URL_MAX)
@@ -139,7 +148,16 @@ int ch_url_join(const char *base, const char *location, char **ret_url, struct c
 	rc = curl_url_set(u, CURLUPART_URL, location, CURLU_DISALLOW_USER);
 	if (rc != CURLUE_OK)
 		return bad(location, curl_url_strerror(rc), err);
-	return get_to(u, CURLUPART_URL, 0, ret_url, err);
+	if (get_to(u, CURLUPART_URL, 0, &url, err) < 0)
+		return err->code;
+	if (is_https(base) && !is_https(url)) {
+		url[strcspn(url, "?")] = '\0';
+		ch_text_one_line(url);
+		return ch_err_set(err, -EPROTO, "'%.200s', which is not encrypted, is refused",
+				  url);
+	}
+	*ret_url = ch_take(url);
+	return 0;
 }
 
 int ch_url_add(const char *url, const char *name, const char *value, char **ret_url,

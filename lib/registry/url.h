@@ -32,7 +32,8 @@ bool ch_url_is_same_server(const char *a, const char *b);
 /* Is HOST this machine, by name or number: localhost, 127.0.0.0/8, ::1? */
 bool ch_url_is_loopback(const char *host);
 
-/* What the reference LOCATION, from an answer of BASE, means. ret_url: malloc'ed */
+/* What the reference LOCATION, from an answer of BASE, means. ret_url: malloc'ed
+ * Errors: as above; -EPROTO it leads from https to http. */
 int ch_url_join(const char *base, const char *location, char **ret_url, struct ch_err *err);
 
 /* Append "NAME=VALUE" to the query of URL. ret_url: malloc'ed */

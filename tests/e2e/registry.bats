@@ -178,6 +178,27 @@ load ../lib/registry_tool
 	SSL_CERT_FILE=$registry_ca fails "token server: 'http://.*' is not encrypted" "$proxy/test" manifest
 }
 
+@test "registry: a token server on another machine that is not encrypted is not believed" {
+	start_token_registry "$plain" --realm http://elsewhere.invalid/token
+	fails "token server: 'http://elsewhere.invalid/token' is not encrypted" "$registry/test" manifest
+	CH_IMAGE_USERNAME=alice CH_IMAGE_PASSWORD=secret1 \
+		fails "token server: 'http://elsewhere.invalid/token' is not encrypted" -a "$registry/test" manifest
+}
+
+# Tokens are for less than what is asked for, or not given then, or for something else.
+@test "registry: blobs of repositories that are not ours to read: an upload is still possible" {
+	local options
+
+	export CH_IMAGE_USERNAME=alice CH_IMAGE_PASSWORD=secret1
+	for options in '--hidden test' '--hidden test --strict' --narrow; do
+		# shellcheck disable=SC2086 # words
+		start_token_registry "$plain" $options
+		works -p "$registry/m" mount "$large" test "$blobs/large" "$large_size"
+		assert_equal "$output" no
+		[[ $(tail -n 1 <<<"$(grep '^TOKEN' "$registry_log")") != *:test:* ]] || fail "$(cat "$registry_log")"
+	done
+}
+
 # ---- faults ------------------------------------------------------------------------------------
 
 @test "registry: connections that break: the download goes on where it was" {
@@ -213,6 +234,11 @@ load ../lib/registry_tool
 	fails 'its digest is sha256:.*, not sha256:' "$proxy/test@$(digest "$blobs/manifest")" manifest
 }
 
+@test "registry: manifests by digest are compared, whatever they are said to be" {
+	start_proxy "$plain" 'GET manifests - signed 20'
+	fails 'its digest is sha256:.*, not sha256:' "$proxy/test@$(digest "$blobs/manifest")" manifest
+}
+
 @test "registry: redirects do not carry credentials to others" {
 	local target
 
@@ -231,7 +257,33 @@ load ../lib/registry_tool
 	start_proxy "$plain" 'GET manifests - redirect http://127.0.0.1:{port}'
 	fails 'more than 10 redirects' "$proxy/test" manifest
 	start_proxy "$plain" --tls "GET manifests - redirect http://$plain"
-	SSL_CERT_FILE=$registry_ca fails "redirect to 'http://.*', which is not encrypted, is refused" "$proxy/test" manifest
+	SSL_CERT_FILE=$registry_ca fails "redirect: 'http://.*', which is not encrypted, is refused" "$proxy/test" manifest
+}
+
+@test "registry: uploads are not continued where nothing is encrypted" {
+	export SSL_CERT_FILE
+	start_proxy "$plain" --tls 'POST uploads - location http://elsewhere.invalid'
+	SSL_CERT_FILE=$registry_ca
+	fails "location: 'http://elsewhere.invalid/v2/.*', which is not encrypted, is refused" \
+		"$proxy/s" put "$blobs/large" "$large" "$large_size"
+	# The registry does not know of the encryption in front of it.
+	start_proxy "$plain" --tls 'POST uploads - location http://127.0.0.1:1'
+	works "$proxy/s" put "$blobs/large" "$large" "$large_size"
+}
+
+@test "registry: uploads end, also if the registry never says so" {
+	start_proxy "$plain" 'PUT uploads - status 202'
+	fails "send a blob to 'n': it has all, but does not end" "$proxy/n" put "$blobs/small" "$small" "$small_size"
+	start_token_registry "$plain" --no-data
+	CH_IMAGE_USERNAME=alice CH_IMAGE_PASSWORD=secret1 \
+		fails 'the authorization is refused each time' -p "$registry/n" put "$blobs/large" "$large" "$large_size"
+}
+
+@test "registry: connections that are dropped before they are encrypted" {
+	start_proxy "$plain" --tls --drop 1
+	SSL_CERT_FILE=$registry_ca works "$proxy/test" manifest
+	start_proxy "$plain" --tls --drop 1
+	works -k "$proxy/test" manifest
 }
 
 # ---- files of web servers ----------------------------------------------------------------------

@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """fault_proxy.py - a proxy in front of a server of HTTP that does what networks and servers do
 
-    fault_proxy.py [--cert FILE --key FILE] [--log FILE] PORTFILE UPSTREAM [FAULT]...
+    fault_proxy.py [--cert FILE --key FILE] [--drop N] [--log FILE] PORTFILE UPSTREAM [FAULT]...
 
 UPSTREAM is HOST:PORT of a server of plain HTTP. The proxy listens on a free port of 127.0.0.1,
-which it writes to PORTFILE. A fault is
+which it writes to PORTFILE. The first N connections are closed as soon as they are there (--drop).
+A fault is
 
     METHOD PATTERN TIMES KIND [ARGUMENT]
 
@@ -19,10 +20,12 @@ expression PATTERN, TIMES times ("-": always); of several, the first one that is
     wait CODE,N	    the same, with "Retry-After: N"
     longer N	    the length is said to be N bytes more than it is
     flip N	    byte N of the body is another one
+    signed N	    the same, and the type is that of signed manifests of schema 1
     truncate N	    the body is cut, and its length is right for that
     nolength N	    the same, without any length: the connection's end is the end
     norange -	    Range is ignored
     redirect URL    to URL and the path; "{port}" in it is our port
+    location URL    the answer's Location is that URL and the path of what it was; as above
     upcut N	    of the request's body, only N bytes go upstream; then all is closed
     close -	    the connection is closed at once
 
@@ -37,6 +40,7 @@ import socket
 import ssl
 import threading
 import time
+import urllib.parse
 
 HOP = {"connection", "transfer-encoding", "keep-alive", "content-length", "date", "server"}
 
@@ -147,7 +151,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.answer(r.status, headers, length=length or 0)
             return
         body = r.read()
-        if kind == "flip" and body:
+        if kind == "signed":
+            headers = [(n, v) for n, v in headers if n.lower() != "content-type"]
+            headers.append(("Content-Type", "application/vnd.docker.distribution.manifest.v1+prettyjws"))
+        if kind == "location":
+            headers = [(n, self.moved(fault, v) if n.lower() == "location" else v) for n, v in headers]
+        if kind in ("flip", "signed") and body:
             at = fault.number() % len(body)
             body = body[:at] + bytes([body[at] ^ 1]) + body[at + 1:]
         if kind in ("truncate", "nolength"):
@@ -158,6 +167,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.answer(r.status, headers, body, "none" if kind == "nolength" else None)
         if kind == "nolength":
             raise Broken
+
+    def moved(self, fault, url):
+        return (fault.argument.format(port=self.server.server_port) +
+                urllib.parse.urlsplit(url)._replace(scheme="", netloc="").geturl())
 
     def answer_badly(self, kind, n, status, headers, body):
         more = n if kind == "longer" else 0
@@ -218,11 +231,19 @@ class Server(http.server.ThreadingHTTPServer):
         host, port = args.upstream.split(":")
         self.upstream = host, int(port)
         self.faults = [Fault(text) for text in args.faults]
+        self.drop = args.drop
         if args.cert:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(args.cert, args.key)
             self.socket = context.wrap_socket(self.socket, server_side=True,
                                               do_handshake_on_connect=False)
+
+    def process_request(self, request, client_address):
+        if self.drop > 0:
+            self.drop -= 1
+            self.close_request(request)
+        else:
+            super().process_request(request, client_address)
 
     def handle_error(self, request, client_address):
         pass
@@ -238,6 +259,7 @@ def parser():
     p = argparse.ArgumentParser()
     p.add_argument("--cert")
     p.add_argument("--key")
+    p.add_argument("--drop", type=int, default=0)
     p.add_argument("--log", default="/dev/null")
     p.add_argument("portfile")
     p.add_argument("upstream")

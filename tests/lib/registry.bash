@@ -13,7 +13,7 @@
 #                    sets $registry to HOST:PORT
 #   start_token_registry UPSTREAM [OPTION]... [-- FAULT...]   bearer tokens in front of a registry:
 #                    see token_server.py; sets $registry and $registry_log
-#   start_proxy UPSTREAM [--tls] [FAULT]...   faults in front of a registry: see fault_proxy.py; sets
+#   start_proxy UPSTREAM [--tls] [--drop N] [FAULT]...   faults in front of a registry: see fault_proxy.py; sets
 #                    $proxy to HOST:PORT, and $proxy_log
 #   start_files DIR  a server of files, by plain HTTP; sets $files to HOST:PORT, and $files_log
 #   make_ca          make certificates, once a file: $registry_ca is to be trusted (SSL_CERT_FILE)
@@ -143,16 +143,20 @@ start_token_registry()
 
 start_proxy()
 {
-	local upstream=$1 port log tls=()
+	local upstream=$1 port log options=()
 
 	shift
 	servers_dir
 	if [[ ${1-} == --tls ]]; then
 		make_ca || return
-		tls=(--cert "$registry_cert" --key "$registry_key")
+		options=(--cert "$registry_cert" --key "$registry_key")
 		shift
 	fi
-	launch_python fault_proxy.py "${tls[@]}" -- "$upstream" "$@" || return
+	if [[ ${1-} == --drop ]]; then
+		options+=("$1" "$2")
+		shift 2
+	fi
+	launch_python fault_proxy.py "${options[@]}" -- "$upstream" "$@" || return
 	proxy=127.0.0.1:$port proxy_log=$log
 }
 

@@ -7,7 +7,7 @@
  *	registry_tool [...] IMAGE has DIGEST
  *	registry_tool [...] IMAGE put FILE DIGEST SIZE
  *	registry_tool [...] IMAGE pipe			    a small blob from standard input
- *	registry_tool [...] IMAGE mount DIGEST REPOSITORY
+ *	registry_tool [...] IMAGE mount DIGEST REPOSITORY [FILE SIZE]   else, send FILE
  *	registry_tool [...] IMAGE tag TYPE FILE
  *	registry_tool [...] IMAGE check
  *	registry_tool URL fetch FILE [DIGEST]
@@ -60,6 +60,17 @@ static int put(struct ch_registry *r, char **argv, struct ch_err *err)
 	return ch_registry_upload(r, &u, err);
 }
 
+static int mount_or_put(struct ch_registry *r, char **argv, struct ch_err *err)
+{
+	char *put_argv[] = { argv[2], argv[0], argv[2] ? argv[3] : NULL };
+	bool yes = false;
+
+	if (ch_registry_mount_blob(r, argv[0], argv[1], &yes, err) < 0)
+		return err->code;
+	puts(yes ? "yes" : "no");
+	return yes || !argv[2] ? 0 : put(r, put_argv, err);
+}
+
 static int put_small(struct ch_registry *r, struct ch_err *err)
 {
 	ch_auto(oci_desc) struct ch_oci_desc blob = { 0 };
@@ -91,18 +102,10 @@ static int tag(struct ch_registry *r, char **argv, struct ch_err *err)
 	return ch_registry_put_manifest(r, NULL, argv[0], text, n, err);
 }
 
-static int answer(int rc, bool yes)
-{
-	if (rc == 0)
-		puts(yes ? "yes" : "no");
-	return rc;
-}
-
 static int run(struct ch_registry *r, char **argv, struct ch_err *err)
 {
 	const char *verb = argv[0];
 	bool yes = false;
-	int rc;
 
 	if (strcmp(verb, "get") == 0 || strcmp(verb, "cat") == 0)
 		return get(r, argv + 1, verb[0] == 'g', err);
@@ -116,9 +119,12 @@ static int run(struct ch_registry *r, char **argv, struct ch_err *err)
 		return tag(r, argv + 1, err);
 	if (strcmp(verb, "check") == 0)
 		return ch_registry_check(r, err);
-	rc = strcmp(verb, "has") == 0 ? ch_registry_has_blob(r, argv[1], &yes, err)
-				      : ch_registry_mount_blob(r, argv[1], argv[2], &yes, err);
-	return answer(rc, yes);
+	if (strcmp(verb, "mount") == 0)
+		return mount_or_put(r, argv + 1, err);
+	if (ch_registry_has_blob(r, argv[1], &yes, err) < 0)
+		return err->code;
+	puts(yes ? "yes" : "no");
+	return 0;
 }
 
 static int fetch(char **argv, struct ch_err *err)

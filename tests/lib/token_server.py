@@ -3,11 +3,14 @@
 """token_server.py - a registry with bearer tokens: a proxy in front of one that wants none
 
     token_server.py [--user USER:PASSWORD] [--private] [--life SECONDS] [--refresh TOKEN]
-        [--narrow] [--cert FILE --key FILE] [--log FILE] PORTFILE UPSTREAM [FAULT]...
+        [--narrow] [--strict] [--hidden REPOSITORY] [--realm URL] [--no-data]
+        [--cert FILE --key FILE] [--log FILE] PORTFILE UPSTREAM [FAULT]...
 
 Anybody may pull (not with --private), and the user may do everything. The proxy gives the tokens
 itself, at /token; they are good for --life seconds (default 60). --refresh: an identity token that
-is as good as the password. --narrow: tokens are for the last scope that is asked for only. PORTFILE,
+is as good as the password. --narrow: tokens are for the last scope that is asked for only. --hidden:
+nobody may do anything there. --strict: there is no token for less than what is asked for. --realm:
+where tokens are to be got. --no-data: whoever sends data needs another token, always. PORTFILE,
 UPSTREAM, faults and log: see fault_proxy.py. Requests for tokens are in the log, too, as
 
     TOKEN USER-or-"-" SCOPES
@@ -39,7 +42,12 @@ class Handler(fault_proxy.Handler):
         """what of "repository:NAME:ACTIONS" is granted, as a set of (NAME, ACTION)"""
         _, name, actions = scope.split(":")
         allowed = {"pull", "push"} if user else set() if self.server.private else {"pull"}
+        if name == self.server.hidden_repository:
+            allowed = set()
         return {(name, a) for a in actions.split(",") if a in allowed}
+
+    def as_rights(self, scopes):
+        return {(s.split(":")[1], a) for s in scopes for a in s.split(":")[2].split(",")}
 
     def give_token(self):
         body = b"".join(self.chunks()).decode()
@@ -49,13 +57,13 @@ class Handler(fault_proxy.Handler):
         scopes = [s for text in form.get("scope", []) for s in text.split()]
         with self.server.lock, open(self.server.log, "a", encoding="utf-8") as f:
             f.write(f"TOKEN {user or '-'} {' '.join(scopes)}\n")
-        if user is None:
+        rights = set().union(*(self.grant(s, user) for s in scopes))
+        if user is None or (self.server.strict and not self.as_rights(scopes) <= rights):
             self.answer(401, body=b'{"details": "incorrect username or password"}')
             return
         if self.server.narrow:
-            scopes = scopes[-1:]
+            rights = self.grant(scopes[-1], user) if scopes else set()
         token = secrets.token_hex(16)
-        rights = set().union(*(self.grant(s, user) for s in scopes))
         self.server.tokens[token] = time.monotonic() + self.server.life, rights
         key = "access_token" if self.command == "POST" else "token"
         self.answer(200, [("Content-Type", "application/json")],
@@ -75,8 +83,8 @@ class Handler(fault_proxy.Handler):
 
     def refuse(self, error):
         scheme = "https" if self.server.is_tls else "http"
-        text = (f'Bearer realm="{scheme}://127.0.0.1:{self.server.server_port}/token",'
-                'service="test registry"')
+        realm = self.server.realm or f"{scheme}://127.0.0.1:{self.server.server_port}/token"
+        text = f'Bearer realm="{realm}",service="test registry"'
         if self.needed():
             text += f',scope="{" ".join(self.needed())}"'
         if error:
@@ -92,10 +100,10 @@ class Handler(fault_proxy.Handler):
             return
         header = self.headers.get("Authorization", "")
         expires, rights = self.server.tokens.get(header.removeprefix("Bearer "), (0, set()))
-        wanted = {(s.split(":")[1], a) for s in self.needed() for a in s.split(":")[2].split(",")}
+        wanted = self.as_rights(self.needed())
         if not header.startswith("Bearer "):
             self.refuse("")
-        elif expires < time.monotonic():
+        elif expires < time.monotonic() or (self.server.no_data and self.command in ("PUT", "PATCH")):
             self.refuse("invalid_token")
         elif not wanted <= rights:
             self.refuse("insufficient_scope")
@@ -114,6 +122,10 @@ class Server(fault_proxy.Server):
         self.narrow = args.narrow
         self.refresh = args.refresh
         self.life = args.life
+        self.hidden_repository = args.hidden
+        self.strict = args.strict
+        self.realm = args.realm
+        self.no_data = args.no_data
         self.is_tls = bool(args.cert)
 
 
@@ -122,6 +134,10 @@ if __name__ == "__main__":
     parser.add_argument("--user", default="alice:secret1")
     parser.add_argument("--private", action="store_true")
     parser.add_argument("--narrow", action="store_true")
+    parser.add_argument("--strict", action="store_true")
+    parser.add_argument("--hidden", default="")
+    parser.add_argument("--realm", default="")
+    parser.add_argument("--no-data", action="store_true")
     parser.add_argument("--life", type=float, default=60)
     parser.add_argument("--refresh", default="")
     options = parser.parse_args()

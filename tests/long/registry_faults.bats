@@ -74,6 +74,17 @@ load ../lib/registry_tool
 	fails "send a blob to 'b'" "$proxy/b" pipe <"$blobs/small"
 }
 
+@test "registry: sessions that are lost each time: an error" {
+	start_proxy "$plain" 'PUT uploads - upcut 1000000' 'PATCH uploads - upcut 1000000' 'GET uploads - status 404'
+	fails "send a blob to 'l'" "$proxy/l" put "$blobs/large" "$large" "$large_size"
+}
+
+@test "registry: files by URL that always break: an error" {
+	start_proxy "$plain" 'GET blobs - cut 500000'
+	fails "get 'http://$proxy/v2/test/blobs/$large'" "http://$proxy/v2/test/blobs/$large" fetch "$tmp/got"
+	assert_equal "$(requests '^GET .*blobs')" 6
+}
+
 @test "registry: where bodies are limited, uploads come in parts" {
 	start_proxy "$plain" 'PUT uploads 1 status 413'
 	works "$proxy/c" put "$blobs/large" "$large" "$large_size"

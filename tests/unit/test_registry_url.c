@@ -96,7 +96,7 @@ static void redirects_are_joined(void **state)
 		{ "https://a/b/c", "x", "https://a/b/x" },
 		{ "https://a/b/c", "../../../x", "https://a/x" },
 		{ "https://a/b", "//c/d", "https://c/d" },
-		{ "https://a/b", "http://c:1/d", "http://c:1/d" },
+		{ "http://a/b", "https://c:1/d", "https://c:1/d" },
 		{ "https://a/b", "http://u:p@c/d", NULL },
 		{ "https://a/b", "https://c d/", NULL },
 	};
@@ -109,6 +109,21 @@ static void redirects_are_joined(void **state)
 		assert_int_equal(rc, cases[i].wanted ? 0 : -EINVAL);
 		if (cases[i].wanted)
 			assert_string_equal(url, cases[i].wanted);
+	}
+}
+
+static void encryption_is_not_given_up(void **state)
+{
+	(void)state;
+	static const char *const bases[] = { "https://a/b", "HTTPS://c/d" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(bases); i++) {
+		char *url = NULL;
+		struct ch_err err;
+
+		assert_int_equal(ch_url_join(bases[i], "http://a/x?key=secret", &url, &err),
+				 -EPROTO);
+		assert_string_equal(err.msg, "'http://a/x', which is not encrypted, is refused");
 	}
 }
 
@@ -163,6 +178,7 @@ int main(void)
 		cmocka_unit_test(servers_are_told_apart),
 		cmocka_unit_test(this_machine_is_known),
 		cmocka_unit_test(redirects_are_joined),
+		cmocka_unit_test(encryption_is_not_given_up),
 		cmocka_unit_test(queries_are_escaped),
 		cmocka_unit_test(files_have_the_name_that_the_url_ends_in),
 	};
