@@ -20,15 +20,19 @@
 enum {
 	MOST = 128 << 20, /* bytes of a request, for a registry that does not take all at once */
 	LEAST = 512 << 10,
+	EXCUSES = 3, /* requests in vain that are nobody's fault, before something new has arrived */
 };
 
 struct session {
 	struct ch_registry *registry;
 	const struct ch_registry_upload *u;
 	struct ch_retry retry;
-	char *url;     /* for the next request; owned */
-	uint64_t sent; /* bytes that the registry has */
-	uint64_t most; /* bytes of a request */
+	unsigned excuses; /* so far */
+	char *url;	  /* for the next request; owned */
+	uint64_t sent;	  /* bytes that the registry has */
+	uint64_t record;  /* the most that it has ever had */
+	uint64_t most;	  /* bytes of a request */
+	bool is_done;	  /* it has the blob */
 };
 
 /* The URL for what comes next; without one, it stays. */
@@ -62,20 +66,30 @@ static int begin(struct session *s, struct ch_err *err)
 	return keep_location(s, &answer, err);
 }
 
-/* How much has arrived? "0-N", with the last byte's number: a session with nothing in it looks
- * like one with a byte. Returns 0, or -ENOENT there is no such session any more, ... */
+/* "0-N", with the last byte's number: a session with nothing in it looks like one with a byte.
+ * Some write it as in other headers. */
+static bool read_range(const struct ch_http_answer *answer, uint64_t *ret_offset)
+{
+	unsigned long long last;
+
+	if (!answer->range || (sscanf(answer->range, "0-%llu", &last) != 1 &&
+			       sscanf(answer->range, "bytes=0-%llu", &last) != 1))
+		return false;
+	*ret_offset = last == 0 ? 0 : last + 1;
+	return true;
+}
+
+/* How much has arrived? Returns 0, or -ENOENT there is no such session any more, ... */
 static int ask_offset(struct session *s, uint64_t *ret_offset, struct ch_err *err)
 {
 	ch_auto(http_answer) struct ch_http_answer answer = { 0 };
-	unsigned long long last;
 
 	if (ch_registry_ask(s->registry, "GET", s->url, &answer, err) < 0)
 		return err->code;
 	if (answer.status != 204)
 		return ch_reason_err(&answer, err);
-	if (!answer.range || sscanf(answer.range, "0-%llu", &last) != 1)
+	if (!read_range(&answer, ret_offset))
 		return ch_err_set(err, -EPROTO, "the answer does not say how much has arrived");
-	*ret_offset = last == 0 ? 0 : last + 1;
 	return keep_location(s, &answer, err);
 }
 
@@ -132,6 +146,8 @@ static int finish(struct session *s, const char *digest, const struct ch_http_re
 	x.request.method = "PUT";
 	x.request.url = url;
 	x.request.content_type = "application/octet-stream";
+	/* All is there: the registry puts it together, and copies it, maybe. */
+	x.request.is_slow = how->size == 0;
 	return ch_registry_send(s->registry, &x, answer, err);
 }
 
@@ -155,45 +171,69 @@ static void explain(const struct ch_http_answer *answer, struct ch_err *err)
 		err->code = -EBADMSG;
 }
 
+/* Bytes that had arrived in an older session, which is lost, do not count again: a registry that
+ * always forgets would have them for ever. */
+static void note_progress(struct session *s)
+{
+	if (s->sent <= s->record)
+		return;
+	s->record = s->sent;
+	s->retry.failures = 0;
+	s->excuses = 0;
+}
+
+/* A request has failed, for the reason WHY, or was answered by ANSWER: is there a next one? If so,
+ * it is time for it. Returns as ch_retry_wait. */
+static int may_repeat(struct session *s, const struct ch_http_answer *answer, int rc,
+		      struct ch_err *why)
+{
+	bool is_renewed = rc == -EAGAIN; /* the authorization, and nothing else was amiss */
+	bool is_misplaced = rc == 0 && answer->status == 416; /* more or less had arrived */
+
+	if (is_renewed || is_misplaced)
+		return ++s->excuses <= EXCUSES;
+	return ch_retry_wait(&s->retry, s->registry->http, answer, why);
+}
+
 /* The last request has failed, or was answered by ANSWER, which is no success: is it to be tried
- * again? Then *ret_offset is how much the registry has.
+ * again? Then "sent" is how much the registry has.
  * Returns 0: yes; or the error, which is in ERR. RC: that of the request, in ERR, if not 0 */
 static int recover(struct session *s, const struct ch_http_answer *answer, int rc,
 		   struct ch_err *err)
 {
-	uint64_t before = s->sent;
 	struct ch_err why = *err;
-	int again = 1;
 
 	if (rc == 0)
 		explain(answer, &why);
-	/* Nothing was amiss but the authorization, and that is a new one now. */
-	if (rc != -EAGAIN)
-		again = ch_retry_wait(&s->retry, s->registry->http, answer, rc < 0 ? err : &why);
-	if (again < 0)
-		return err->code;
-	if (again == 0) {
+	else if (rc == -EAGAIN)
+		ch_err_set(&why, -EACCES, "the authorization is refused each time");
+	if (may_repeat(s, answer, rc, &why) <= 0) {
 		*err = why;
 		return why.code;
 	}
-	if (ask_offset(s, &s->sent, err) < 0) {
-		if (err->code == -ENOENT)
-			return begin(s, err);
-		return ch_err_in(err, "%.200s; then, going on with it", why.msg);
+	if (ask_offset(s, &s->sent, err) == 0) {
+		note_progress(s);
+		return 0;
 	}
-	if (s->sent > before)
-		s->retry.failures = 0;
-	return 0;
+	if (err->code != -ENOENT)
+		return ch_err_in(err, "%.200s; then, going on with it", why.msg);
+	s->is_done = has_it(s, s->u->blob->digest);
+	return s->is_done ? 0 : begin(s, err);
 }
 
 /* ---- uploads --------------------------------------------------------------------------------- */
+
+/* Are the bytes from AT to END sent by PUT? */
+static bool ends_session(const struct session *s, uint64_t at, uint64_t end)
+{
+	return at == s->u->blob->size || (at == 0 && end == s->u->blob->size);
+}
 
 /* At the begin, all of it by PUT; what is left after a break, or where that is too much for the
  * registry, by PATCH. */
 static int send_part(struct session *s, struct part *part, struct ch_http_answer *answer,
 		     struct ch_err *err)
 {
-	uint64_t size = s->u->blob->size;
 	struct ch_http_request how = {
 		.read = read_part,
 		.read_context = part,
@@ -202,7 +242,7 @@ static int send_part(struct session *s, struct part *part, struct ch_http_answer
 	struct ch_exchange x = { 0 };
 	char range[64];
 
-	if (part->at == size || (part->at == 0 && part->end == size))
+	if (ends_session(s, part->at, part->end))
 		return finish(s, s->u->blob->digest, &how, answer, err);
 	snprintf(range, sizeof(range), "%llu-%llu", (unsigned long long)part->at,
 		 (unsigned long long)part->end - 1);
@@ -224,33 +264,47 @@ static bool send_less(struct session *s)
 	return true;
 }
 
-static int send_all(struct session *s, struct ch_err *err)
+/* A part was accepted, up to END, or less of it. */
+static int go_on(struct session *s, const struct ch_http_answer *answer, uint64_t end,
+		 struct ch_err *err)
+{
+	uint64_t arrived;
+
+	if (ends_session(s, s->sent, end))
+		return ch_err_set(err, -EPROTO, "it has all, but does not end (202)");
+	if (!read_range(answer, &arrived) || arrived <= s->sent || arrived > end)
+		arrived = end;
+	s->sent = arrived;
+	note_progress(s);
+	return keep_location(s, answer, err);
+}
+
+static int send_next(struct session *s, struct ch_err *err)
 {
 	ch_auto(http_answer) struct ch_http_answer answer = { 0 };
-	uint64_t size = s->u->blob->size;
+	uint64_t left = s->u->blob->size - s->sent, n = left < s->most ? left : s->most;
+	struct part part = { .u = s->u, .at = s->sent, .end = s->sent + n };
+	int rc = send_part(s, &part, &answer, err);
 
-	for (;;) {
-		uint64_t left = size - s->sent, n = left < s->most ? left : s->most;
-		struct part part = { .u = s->u, .at = s->sent, .end = s->sent + n };
-		int rc = send_part(s, &part, &answer, err);
+	s->is_done = rc == 0 && answer.status == 201;
+	if (s->is_done)
+		return 0;
+	if (rc == 0 && answer.status == 202)
+		return go_on(s, &answer, s->sent + n, err);
+	if (rc == 0 && answer.status == 413 && send_less(s))
+		return begin(s, err);
+	return recover(s, &answer, rc, err);
+}
 
-		if (rc == 0 && answer.status == 201)
-			return 0;
-		if (rc == 0 && answer.status == 202) {
-			if (keep_location(s, &answer, err) < 0)
-				return err->code;
-			s->sent += n;
-		} else if (rc == 0 && answer.status == 413 && send_less(s)) {
-			if (begin(s, err) < 0)
-				return err->code;
-		} else if (recover(s, &answer, rc, err) < 0) {
+static int send_all(struct session *s, struct ch_err *err)
+{
+	while (!s->is_done) {
+		if (send_next(s, err) < 0)
 			return err->code;
-		} else if (s->sent == 0 && has_it(s, s->u->blob->digest)) {
-			return 0;
-		}
-		if (s->sent > size)
+		if (s->sent > s->u->blob->size)
 			return ch_err_set(err, -EPROTO, "the registry has more than was sent");
 	}
+	return 0;
 }
 
 static int upload_all(struct session *s, struct ch_err *err)
