@@ -44,9 +44,14 @@ static int from_environment(struct ch_credentials *ret, struct ch_err *err)
 	return 0;
 }
 
+struct question {
+	const char *host, *repository;
+	const atomic_bool *cancel;
+};
+
 /* Look into the file at PATH, or ask whom it names. One that is not there is empty. */
-static int from_file(const char *path, const char *host, const char *repository,
-		     struct ch_credentials *ret, struct ch_err *err)
+static int from_file(const char *path, const struct question *q, struct ch_credentials *ret,
+		     struct ch_err *err)
 {
 	ch_auto(authfile_answer) struct ch_authfile_answer answer = { 0 };
 	ch_auto(secret) char *text = NULL;
@@ -57,17 +62,16 @@ static int from_file(const char *path, const char *host, const char *repository,
 		return 0;
 	if (rc < 0)
 		return ch_err_in(err, "credentials");
-	if (ch_authfile_find(text, len, host, repository, &answer, err) < 0)
+	if (ch_authfile_find(text, len, q->host, q->repository, &answer, err) < 0)
 		return ch_err_in(err, "credentials: '%s'", path);
 	if (answer.helper)
-		return ch_helper_get(answer.helper, answer.server, ret, err);
+		return ch_helper_get(answer.helper, answer.server, q->cancel, ret, err);
 	*ret = ch_take(answer.credentials);
 	return 0;
 }
 
 /* Where "login" stores, in the order of who is asked first */
-static int from_files(const char *host, const char *repository, struct ch_credentials *ret,
-		      struct ch_err *err)
+static int from_files(const struct question *q, struct ch_credentials *ret, struct ch_err *err)
 {
 	static const struct {
 		const char *variable, *rest;
@@ -81,7 +85,7 @@ static int from_files(const char *host, const char *repository, struct ch_creden
 	int rc = 0;
 
 	if (only && only[0])
-		return from_file(only, host, repository, ret, err);
+		return from_file(only, q, ret, err);
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]) && rc == 0 && !ret->user; i++) {
 		const char *dir = getenv(places[i].variable);
 		char path[PATH_MAX];
@@ -89,7 +93,7 @@ static int from_files(const char *host, const char *repository, struct ch_creden
 		if (dir && dir[0] &&
 		    (size_t)snprintf(path, sizeof(path), "%s/%s", dir, places[i].rest) <
 			    sizeof(path))
-			rc = from_file(path, host, repository, ret, err);
+			rc = from_file(path, q, ret, err);
 	}
 	return rc;
 }
@@ -97,11 +101,12 @@ static int from_files(const char *host, const char *repository, struct ch_creden
 static int find(const struct ch_registry_options *options, const char *host, const char *repository,
 		struct ch_credentials *ret, struct ch_err *err)
 {
+	const struct question question = { host, repository, options->cancel };
 	bool is_wanted = options->flags & (CH_REGISTRY_AUTH | CH_REGISTRY_PUSH);
 	int rc = is_wanted ? from_environment(ret, err) : 0;
 
 	if (rc == 0 && !ret->user)
-		rc = from_files(host, repository, ret, err);
+		rc = from_files(&question, ret, err);
 	if (rc == 0 && !ret->user && is_wanted && options->ask)
 		rc = options->ask(options->context, host, ret, err);
 	return rc;

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/auto.h"
@@ -19,71 +20,111 @@
 #include "registry/secret.h"
 #include "sys/msg.h"
 
-enum { ANSWER_MAX = 64 * 1024, TIMEOUT_MS = 60 * 1000 };
+enum {
+	ANSWER_MAX = 64 * 1024,
+	TIMEOUT_MS = 60 * 1000,
+	SLICE_MS = 100, /* between looks whether somebody is tired of it */
+	END_MS = 2000,	/* for its end, when it has said all */
+};
 
-/* Start it with SOCK as standard input and output. Returns 0 or a negative errno. */
+struct talk {
+	const atomic_bool *cancel; /* or NULL */
+	char text[ANSWER_MAX + 1]; /* what it said */
+	size_t len;
+	int status; /* its exit status; -1: it did not end by itself */
+};
+
+/* Start it with SOCK as standard input and output, and no signals blocked: ours may be. Returns 0
+ * or a negative errno. */
 static int start(const char *program, int sock, pid_t *ret_pid)
 {
 	char name[128], get[] = "get";
 	char *argv[] = { name, get, NULL };
 	posix_spawn_file_actions_t fa;
+	posix_spawnattr_t attr;
+	sigset_t none;
 	int rc;
 
 	snprintf(name, sizeof(name), "%s", program);
+	sigemptyset(&none);
+	posix_spawnattr_init(&attr);
+	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK);
+	posix_spawnattr_setsigmask(&attr, &none);
 	posix_spawn_file_actions_init(&fa);
 	posix_spawn_file_actions_adddup2(&fa, sock, STDIN_FILENO);
 	posix_spawn_file_actions_adddup2(&fa, sock, STDOUT_FILENO);
 	posix_spawn_file_actions_addopen(&fa, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-	rc = -posix_spawnp(ret_pid, program, &fa, NULL, argv, environ);
+	rc = -posix_spawnp(ret_pid, program, &fa, &attr, argv, environ);
 	posix_spawn_file_actions_destroy(&fa);
+	posix_spawnattr_destroy(&attr);
 	return rc;
 }
 
-/* All that it writes, until it closes, or the time is over. */
-static int read_all(int sock, char *out, size_t size, size_t *ret_len)
+/* Returns 0 when there is something to read, or a negative errno. */
+static int wait_for(int sock, long long deadline, const atomic_bool *cancel)
 {
-	long long deadline = ch_msg_deadline(TIMEOUT_MS);
-	size_t len = 0;
+	struct pollfd p = { .fd = sock, .events = POLLIN };
 
 	for (;;) {
-		struct pollfd p = { .fd = sock, .events = POLLIN };
-		ssize_t n;
-		int rc = poll(&p, 1, ch_msg_left(deadline));
+		int left = ch_msg_left(deadline);
+		int rc = poll(&p, 1, left < SLICE_MS ? left : SLICE_MS);
 
-		if (rc == 0)
-			return -ETIMEDOUT;
+		if (rc > 0)
+			return 0;
 		if (rc < 0 && errno != EINTR)
 			return -errno;
+		if (cancel && atomic_load_explicit(cancel, memory_order_relaxed))
+			return -ECANCELED;
+		if (left == 0)
+			return -ETIMEDOUT;
+	}
+}
+
+/* All that it writes, until it closes, or the time is over. */
+static int read_all(int sock, struct talk *talk)
+{
+	long long deadline = ch_msg_deadline(TIMEOUT_MS);
+
+	for (;;) {
+		ssize_t n;
+		int rc = wait_for(sock, deadline, talk->cancel);
+
 		if (rc < 0)
-			continue;
-		n = read(sock, out + len, size - len);
-		if (n <= 0) {
-			*ret_len = len;
-			/* It ended without reading all that it was told. */
+			return rc;
+		n = read(sock, talk->text + talk->len, ANSWER_MAX - talk->len);
+		/* It may have ended without reading all that it was told. */
+		if (n <= 0)
 			return n < 0 && errno != ECONNRESET ? -errno : 0;
-		}
-		len += (size_t)n;
-		if (len == size)
+		talk->len += (size_t)n;
+		if (talk->len == ANSWER_MAX)
 			return -EFBIG;
 	}
 }
 
-/* The exit status, or -1 */
-static int reap(pid_t pid, bool kill_it)
+/* The exit status, or -1: it did not end by itself. */
+static int reap(pid_t pid, bool is_over)
 {
+	long long deadline = ch_msg_deadline(is_over ? 0 : END_MS);
+	const struct timespec pause = { .tv_nsec = 1000000 };
+	bool is_killed = false;
 	int status;
+	pid_t rc;
 
-	if (kill_it)
-		kill(pid, SIGKILL);
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
+	while ((rc = waitpid(pid, &status, is_killed ? 0 : WNOHANG)) != pid) {
+		if (rc < 0 && errno != EINTR)
 			return -1;
+		if (rc == 0 && ch_msg_left(deadline) > 0) {
+			nanosleep(&pause, NULL);
+		} else if (rc == 0) {
+			kill(pid, SIGKILL);
+			is_killed = true;
+		}
+	}
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-/* Talk to it. ret_status: its exit status. Returns 0 or a negative errno. */
-static int run(const char *program, const char *server, char *out, size_t size, size_t *ret_len,
-	       int *ret_status)
+/* Returns 0 or a negative errno. */
+static int run(const char *program, const char *server, struct talk *talk)
 {
 	int pair[2], rc;
 	pid_t pid;
@@ -95,8 +136,8 @@ static int run(const char *program, const char *server, char *out, size_t size, 
 	if (rc == 0) {
 		(void)send(pair[0], server, strlen(server), MSG_NOSIGNAL);
 		shutdown(pair[0], SHUT_WR);
-		rc = read_all(pair[0], out, size, ret_len);
-		*ret_status = reap(pid, rc < 0);
+		rc = read_all(pair[0], talk);
+		talk->status = reap(pid, rc < 0);
 	}
 	close(pair[0]);
 	return rc;
@@ -130,22 +171,22 @@ static int read_failure(char *text, int status, struct ch_err *err)
 	return ch_err_set(err, -EIO, "exit status %d%s%s", status, text[0] ? ": " : "", text);
 }
 
-int ch_helper_get(const char *name, const char *server, struct ch_credentials *ret,
-		  struct ch_err *err)
+int ch_helper_get(const char *name, const char *server, const atomic_bool *cancel,
+		  struct ch_credentials *ret, struct ch_err *err)
 {
-	char program[128], out[ANSWER_MAX + 1];
-	int rc, status = 0;
-	size_t len = 0;
+	struct talk talk = { .cancel = cancel };
+	char program[128];
+	int rc;
 
 	snprintf(program, sizeof(program), "docker-credential-%s", name);
-	rc = run(program, server, out, ANSWER_MAX, &len, &status);
-	out[len] = '\0';
+	rc = run(program, server, &talk);
+	talk.text[talk.len] = '\0';
 	if (rc < 0)
 		ch_err_rc(err, rc, "run it");
-	else if (status != 0)
-		rc = read_failure(out, status, err);
+	else if (talk.status != 0)
+		rc = read_failure(talk.text, talk.status, err);
 	else
-		rc = read_answer(out, len, ret, err);
-	explicit_bzero(out, sizeof(out));
+		rc = read_answer(talk.text, talk.len, ret, err);
+	explicit_bzero(talk.text, sizeof(talk.text));
 	return rc < 0 ? ch_err_in(err, "credential helper '%s'", program) : 0;
 }

@@ -71,13 +71,15 @@ static long silence_seconds(void)
 static int set_home(struct ch_http *http, const char *registry, struct ch_err *err)
 {
 	ch_auto(buf) struct ch_buf home = CH_BUF_INIT(CH_URL_MAX);
+	char *system = NULL;
 
 	if (!registry)
 		return 0;
 	ch_buf_addf(&home, "https://%s", registry);
 	if (ch_buf_take(&home, &http->home) < 0)
 		return ch_err_nomem(err);
-	return ch_trust_registry(&http->trust, registry, err);
+	curl_easy_getinfo(http->easy, CURLINFO_CAINFO, &system);
+	return ch_trust_registry(&http->trust, registry, system, err);
 }
 
 int ch_http_new(const struct ch_http_options *options, struct ch_http **ret_http,

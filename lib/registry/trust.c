@@ -117,7 +117,20 @@ static int add_from(struct ch_trust *trust, const char *parent, const char *sub,
 	return add_dir(trust, path, err);
 }
 
-int ch_trust_registry(struct ch_trust *trust, const char *registry, struct ch_err *err)
+/* libcurl takes authorities from one place only. */
+static int add_usual(struct ch_trust *trust, const char *system, struct ch_err *err)
+{
+	const char *file = ch_trust_file();
+
+	if (trust->certs.len == 0)
+		return 0;
+	if (file)
+		return add_authority(trust, file, err);
+	return system && access(system, R_OK) == 0 ? add_authority(trust, system, err) : 0;
+}
+
+int ch_trust_registry(struct ch_trust *trust, const char *registry, const char *system,
+		      struct ch_err *err)
 {
 	static const struct {
 		bool is_home;
@@ -136,7 +149,9 @@ int ch_trust_registry(struct ch_trust *trust, const char *registry, struct ch_er
 		if (!places[i].is_home || (home && home[0]))
 			rc = add_from(trust, places[i].is_home ? home : "", places[i].sub, registry,
 				      err);
-	return rc < 0 ? rc : 0;
+	if (rc < 0)
+		return rc;
+	return add_usual(trust, system, err) < 0 ? ch_err_in(err, "certificates") : 0;
 }
 
 void ch_trust_done(struct ch_trust *trust)
