@@ -24,7 +24,7 @@ enum {
 	ANSWER_MAX = 64 * 1024,
 	TIMEOUT_MS = 60 * 1000,
 	SLICE_MS = 100, /* between looks whether somebody is tired of it */
-	END_MS = 2000,	/* for its end, when it has said all */
+	END_MS = 1000,	/* for its end, when it has said all */
 };
 
 struct talk {

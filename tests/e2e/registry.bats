@@ -49,6 +49,11 @@ load ../lib/registry_tool
 	mkdir -p "$tmp/.config/containers/certs.d/$registry"
 	cp "$registry_ca" "$tmp/.config/containers/certs.d/$registry/own.crt"
 	works "$registry/test" manifest
+	# What is there does not replace the others.
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=other \
+		-keyout "$tmp/key" -out "$tmp/.config/containers/certs.d/$registry/own.crt" 2>"$tmp/log"
+	fails 'certificate' "$registry/test" manifest
+	SSL_CERT_FILE=$registry_ca works "$registry/test" manifest
 	mkdir -p "$tmp/.config/containers/certs.d/localhost:${registry#*:}"
 	echo rubbish >"$tmp/.config/containers/certs.d/localhost:${registry#*:}/own.crt"
 	fails 'certificate' "localhost:${registry#*:}/test" manifest
@@ -108,14 +113,21 @@ load ../lib/registry_tool
 		bad) echo 'the keychain is locked'; exit 1 ;;
 		odd) echo '{"Username": 1}' ;;
 		long) yes ;;
+		stuck) exec sleep 1000 >&- <&- ;;
+		cut) printf '{"Username": "alice", "Secret": "x", hunter2' ;;
 		esac
+		grep SigBlk /proc/self/status >>"$HOME/asked"
 	END
-	chmod +x "$tmp/bin/docker-credential-test"
+	printf '#!/bin/sh\nexec env --block-signal=INT --block-signal=TERM "%s" "$@"\n' "$tool" >"$tmp/bin/blocking"
+	chmod +x "$tmp/bin"/*
 	PATH=$tmp/bin:$PATH
 	echo "{\"credHelpers\": {\"$registry\": \"test\"}}" >"$tmp/.docker/config.json"
 	echo good >"$tmp/mode"
 	works "$registry/test" manifest
-	assert_match "$(cat "$tmp/asked")" "docker-credential-test get $registry\$"
+	assert_match "$(cat "$tmp/asked")" "docker-credential-test get $registry"
+	: >"$tmp/asked"
+	tool=$tmp/bin/blocking works "$registry/test" manifest
+	assert_match "$(cat "$tmp/asked")" 'SigBlk:\s+0+$'
 	echo none >"$tmp/mode"
 	fails 'credentials are needed' "$registry/test" manifest
 	echo bad >"$tmp/mode"
@@ -124,6 +136,11 @@ load ../lib/registry_tool
 	fails "its answer lacks 'Username' or 'Secret'" "$registry/test" manifest
 	echo long >"$tmp/mode"
 	fails 'File too large' "$registry/test" manifest
+	echo stuck >"$tmp/mode"
+	fails "credential helper 'docker-credential-test': exit status -1" "$registry/test" manifest
+	echo cut >"$tmp/mode"
+	fails "credential helper 'docker-credential-test': JSON, line 1, column [0-9]+: " "$registry/test" manifest
+	[[ $stderr != *hunter* ]] || fail "$stderr"
 	echo good >"$tmp/mode"
 	echo '{"credsStore": "test"}' >"$tmp/.docker/config.json"
 	works "$registry/test" manifest

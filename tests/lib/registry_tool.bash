@@ -87,7 +87,9 @@ uploads() {
 
 	shift
 	works "$@" "$to/a" put "$blobs/large" "$large" "$large_size"
-	works "$@" "$to/a" cat "$large" "$large_size"
+	rm -f "$tmp/sent"
+	works "$@" "$to/a" get "$large" "$large_size" "$tmp/sent"
+	cmp "$tmp/sent" "$blobs/large"
 	works "$@" "$to/b" pipe <"$blobs/small"
 	assert_equal "$output" "$small $small_size"
 	works "$@" "$to/b" cat "$small" "$small_size"
