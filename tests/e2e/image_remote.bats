@@ -144,6 +144,21 @@ put_index() {
 	END
 }
 
+@test "list: a registry's password is asked for at the terminal" {
+	local registry
+
+	start_registry basic
+	run as_test "${via[@]}" timeout -k 5 60 "$top/tests/lib/terminal" \
+		see:"Username for $registry: " type:alice see:"Password for $registry: " type:wrong -- ch-image list --auth "$registry/x"
+	[[ $output == *"credentials of 'alice' were not accepted"* && $output != *wrong* ]] || fail "$output"
+	run as_test "${via[@]}" timeout -k 5 60 "$top/tests/lib/terminal" \
+		see:'Username' type:alice see:'Password' type:secret1 -- ch-image list --auth "$registry/x"
+	[[ $output == *"manifest 'latest' of 'x': the server answers: 404"* && $output != *secret1* ]] || fail "$output"
+	# Nobody is there to be asked.
+	img list --auth "$registry/x"
+	[[ $output == *'there is no terminal to ask for a password at'* ]] || fail "$output"
+}
+
 @test "list: an image of a registry, and its architectures" {
 	local digest
 
