@@ -10,7 +10,7 @@
 
 setup_file() {
 	local sources=(registry/{auth,authfile,base64,blobs,challenge,credentials,digest,download} \
-		registry/{exchange,fetch,file,helper,http,manifests,reason,registry,token,trust} \
+		registry/{exchange,fetch,file,helper,http,http_answer,manifests,reason,registry,token,trust} \
 		registry/{upload,url} oci/{ref,manifest,arch} json/{json,write} hash/hash sys/msg \
 		base/{err,buf,text,words,log,progress,color})
 
