@@ -78,6 +78,9 @@ int ch_http_code(int code, bool *ret_may_pass)
 	case CURLE_COULDNT_RESOLVE_HOST:
 	case CURLE_COULDNT_CONNECT:
 		return -EHOSTUNREACH;
+	/* It speaks no TLS, or it was cut off while it did. */
+	case CURLE_SSL_CONNECT_ERROR:
+		return -EPROTONOSUPPORT;
 	case CURLE_OPERATION_TIMEDOUT:
 		return -ETIMEDOUT;
 	case CURLE_PARTIAL_FILE:
@@ -98,8 +101,6 @@ int ch_http_code(int code, bool *ret_may_pass)
 		return -ENOMEM;
 	case CURLE_ABORTED_BY_CALLBACK:
 		return -ECANCELED;
-	case CURLE_SSL_CONNECT_ERROR:
-		return -EPROTONOSUPPORT;
 	case CURLE_PEER_FAILED_VERIFICATION:
 	case CURLE_SSL_CACERT_BADFILE:
 	case CURLE_SSL_CERTPROBLEM:
