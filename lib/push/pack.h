@@ -17,8 +17,14 @@ struct ch_err;
 int ch_pack_key(int root, const struct ch_compress_how *how, char ret_key[CH_PACK_KEY],
 		uint64_t *ret_bytes, struct ch_err *err);
 
+struct ch_packed {
+	struct ch_compressed layer;
+	struct ch_walked walked;
+	uint64_t whiteouts; /* files whose names mean something else in layers; left out */
+};
+
 /* Write the layer to FD, which is empty. BYTES: of ch_pack_key, to show how far it is. */
 int ch_pack(int root, const struct ch_compress_how *how, uint64_t bytes, int fd,
-	    struct ch_compressed *ret_layer, struct ch_walked *ret_walked, struct ch_err *err);
+	    struct ch_packed *ret_packed, struct ch_err *err);
 
 #endif

@@ -350,7 +350,7 @@ make_layers() {
 }
 
 @test "convert: failures and signals leave OUT as it was" {
-	local pid out
+	local out
 
 	make_tree a
 	works ./a x.sqfs
