@@ -223,6 +223,8 @@ static int understand(struct job *job, struct ch_err *err)
 	c->source.max = job->set->max_size;
 	c->source.cancel = &is_cancelled;
 	c->target.path = job->out_path;
+	c->target.temp = c->source.temp;
+	c->target.cancel = c->source.cancel;
 	c->target.keep = job->set->no_clobber;
 	return 0;
 }

@@ -128,7 +128,12 @@ static int write_dot(struct ch_cache *cache, const char *path, struct ch_err *er
 	return 0;
 }
 
-static int print_summary(struct ch_cache *cache, struct ch_err *err)
+static uint64_t mib(uint64_t bytes)
+{
+	return (bytes + (1 << 20) - 1) >> 20;
+}
+
+static int print_summary(struct ch_cache *cache, bool verbose, struct ch_err *err)
 {
 	struct ch_cache_stats stats;
 	int rc = ch_cache_stats(cache, &stats, err);
@@ -142,7 +147,13 @@ static int print_summary(struct ch_cache *cache, struct ch_err *err)
 	       "files:         %6" PRIu64 "\n"
 	       "disk used:     %6" PRIu64 " MiB\n",
 	       stats.branches, stats.states, stats.large, stats.commits, stats.files,
-	       (stats.bytes + (1 << 20) - 1) >> 20);
+	       mib(stats.bytes));
+	if (verbose)
+		printf("in large files:%6" PRIu64 " MiB\n"
+		       "largest file:  %6" PRIu64 " MiB\n"
+		       "packs:         %6" PRIu64 "\n"
+		       "undeletable:   %6" PRIu64 "\n",
+		       mib(stats.bytes_large), mib(stats.biggest), stats.packs, stats.deleted);
 	return 0;
 }
 
@@ -182,5 +193,5 @@ int ch_image_build_cache(void *settings, int argc, char **argv, struct ch_err *e
 		rc = print_tree(cache, s->common.verbose > 0, err);
 	if (rc == 0 && s->is_dot)
 		rc = write_dot(cache, s->dot, err);
-	return rc < 0 ? rc : print_summary(cache, err);
+	return rc < 0 ? rc : print_summary(cache, s->common.verbose > 0, err);
 }

@@ -6,6 +6,7 @@
 
 #include "base/auto.h"
 #include "base/err.h"
+#include "cache/cache.h"
 #include "image.h"
 #include "store/store.h"
 
@@ -20,10 +21,15 @@ static int print_storage(const struct ch_image_common *common, struct ch_err *er
 }
 
 /* It is a part of this program, and so is what writes DOT. */
-static int yes(const struct ch_image_common *common, struct ch_err *err)
+static int tell_cache(const struct ch_image_common *common, struct ch_err *err)
 {
-	(void)common;
+	char engine[CH_CACHE_ENGINE_MAX];
+
 	(void)err;
+	if (!common->verbose)
+		return 0;
+	ch_cache_engine(engine);
+	puts(engine);
 	return 0;
 }
 
@@ -33,8 +39,8 @@ int ch_image_gestalt(void *settings, int argc, char **argv, struct ch_err *err)
 		const char *name;
 		int (*answer)(const struct ch_image_common *common, struct ch_err *err);
 	} selectors[] = {
-		{ "bucache", yes },
-		{ "bucache-dot", yes },
+		{ "bucache", tell_cache },
+		{ "bucache-dot", tell_cache },
 		{ "storage-path", print_storage },
 	};
 

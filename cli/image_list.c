@@ -8,6 +8,7 @@
 #include "base/auto.h"
 #include "base/err.h"
 #include "image.h"
+#include "image_remote.h"
 #include "json/write.h"
 #include "oci/ref.h"
 #include "store/about.h"
@@ -130,15 +131,20 @@ static int show_all(struct list *list, struct ch_err *err)
 }
 
 /* That an image is not there is an answer, too. */
-static int show_one(struct list *list, const char *name, struct ch_err *err)
+static int show_one(struct list *list, const char *name, const struct ch_image_common *common,
+		    struct ch_err *err)
 {
+	ch_auto(ref) struct ch_ref ref = { 0 };
+	bool is_wanted = list->print == print_details;
 	int rc = show(list, name, err);
 
-	if (rc == -ENOENT && list->print == print_details) {
+	if (rc == -ENOENT && is_wanted)
 		printf("details of image:    %s\nin local storage:    no\n", name);
+	if (rc < 0 && rc != -ENOENT)
+		return rc;
+	if (!is_wanted)
 		return 0;
-	}
-	return rc == -ENOENT ? 0 : rc;
+	return ch_ref_parse(name, &ref, err) < 0 ? err->code : ch_image_remote(common, &ref, err);
 }
 
 static int print_document(struct list *list, struct ch_err *err)
@@ -172,7 +178,7 @@ int ch_image_list(void *settings, int argc, char **argv, struct ch_err *err)
 		return err->code;
 	if (set->json)
 		ch_json_open(&list.json, NULL, '[');
-	rc = argc > 0 ? show_one(&list, argv[0], err) : show_all(&list, err);
+	rc = argc > 0 ? show_one(&list, argv[0], &set->common, err) : show_all(&list, err);
 	if (rc < 0 || !set->json)
 		return rc;
 	ch_json_close(&list.json, ']');

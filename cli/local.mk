@@ -43,6 +43,7 @@ ch_image_SOURCES = \
 	%D%/image_pull.c \
 	%D%/image_push.c \
 	%D%/image_registry.c %D%/image_registry.h \
+	%D%/image_remote.c %D%/image_remote.h \
 	%D%/image_signals.c %D%/image_signals.h \
 	%D%/image_undeletable.c \
 	%D%/image_undelete.c

@@ -78,6 +78,8 @@ unit_tests_image = \
 	%D%/unit/test_layer \
 	%D%/unit/test_mode \
 	%D%/unit/test_progress \
+	%D%/unit/test_registry_auth \
+	%D%/unit/test_registry_url \
 	%D%/unit/test_rsync \
 	%D%/unit/test_store \
 	%D%/unit/test_tar \
@@ -85,7 +87,9 @@ unit_tests_image = \
 	%D%/unit/test_walk
 
 # Those of ch-convert that read images by the server's code.
-unit_tests_squash = %D%/unit/test_squash_write
+unit_tests_squash = \
+	%D%/unit/test_squash_limits \
+	%D%/unit/test_squash_write
 
 # Parsers of foreign data: fuzz/fuzz_X.c, replaying fuzz/corpus/X/.
 fuzz_targets = \
@@ -107,7 +111,10 @@ fuzz_targets += \
 endif
 if IMAGE
 fuzz_targets += \
+	%D%/fuzz/fuzz_authfile \
+	%D%/fuzz/fuzz_bundle \
 	%D%/fuzz/fuzz_cache \
+	%D%/fuzz/fuzz_challenge \
 	%D%/fuzz/fuzz_dockerfile \
 	%D%/fuzz/fuzz_ignore \
 	%D%/fuzz/fuzz_layer \

@@ -9,6 +9,7 @@
 
 #include "archive/codec.h"
 #include "archive/output.h"
+#include "base/analyser.h"
 #include "base/auto.h"
 #include "base/err.h"
 #include "sys/threads.h"
@@ -54,6 +55,16 @@ struct ch_compress {
 	size_t n_threads;
 };
 
+CH_MOVES_BEGIN
+/* Is there SIZE bytes of memory at *ROOM, now at the latest? */
+static bool provide(char **room, size_t size)
+{
+	if (!*room)
+		*room = malloc(size);
+	return *room;
+}
+CH_MOVES_END
+
 static struct piece *piece_at(const struct ch_compress *c, uint64_t number)
 {
 	return &c->ring[number % c->n_ring];
@@ -68,9 +79,7 @@ static void compress_next(struct ch_compress *c, void *state)
 	const struct ch_codec *codec = c->codec;
 
 	pthread_mutex_unlock(&c->lock);
-	if (!p->out)
-		p->out = malloc(codec->bound(codec->piece));
-	if (p->out)
+	if (provide(&p->out, codec->bound(codec->piece)))
 		p->out_len = codec->run(state, p->data, p->len, p->out, codec->bound(codec->piece));
 	else
 		p->out_len = 0;
@@ -167,7 +176,7 @@ static int take(struct ch_output *input, const void *data, size_t len, struct ch
 		struct piece *p = piece_at(c, c->filled);
 		size_t room = c->codec->piece - p->len, n = len < room ? len : room;
 
-		if (!p->data && !(p->data = malloc(c->codec->piece)))
+		if (!provide(&p->data, c->codec->piece))
 			return ch_err_nomem(err);
 		memcpy(p->data + p->len, from, n);
 		p->len += n;
@@ -238,7 +247,7 @@ static int finish(struct ch_compress *c, struct ch_err *err)
 {
 	struct piece *p = piece_at(c, c->filled);
 
-	if (!p->data && !(p->data = malloc(c->codec->piece)))
+	if (!provide(&p->data, c->codec->piece))
 		return ch_err_nomem(err);
 	if ((p->len > 0 || c->filled == 0) && hand_over(c, err) < 0)
 		return err->code;

@@ -7,6 +7,7 @@ libcharchive_la_SOURCES = \
 	%D%/dirsink.c %D%/dirsink.h \
 	%D%/dirsink_dirs.c %D%/dirsink_dirs.h \
 	%D%/entry.h \
+	%D%/entry_xattrs.c %D%/entry_xattrs.h \
 	%D%/layer.c %D%/layer.h \
 	%D%/name.c %D%/name.h \
 	%D%/output.c %D%/output.h \

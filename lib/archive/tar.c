@@ -9,6 +9,7 @@
 
 #include "archive/entry.h"
 #include "archive/output.h"
+#include "base/analyser.h"
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/err.h"
@@ -340,6 +341,7 @@ static int tar_end(struct ch_sink *sink, struct ch_err *err)
 	return end_file(t, err) < 0 ? err->code : put_zeros(t, 2 * BLOCK, err);
 }
 
+CH_MOVES_BEGIN
 int ch_tar_new(struct ch_output *out, unsigned flags, struct ch_sink **ret_sink, struct ch_err *err)
 {
 	struct tar *t = calloc(1, sizeof(*t));
@@ -352,6 +354,7 @@ int ch_tar_new(struct ch_output *out, unsigned flags, struct ch_sink **ret_sink,
 	*ret_sink = &t->sink;
 	return 0;
 }
+CH_MOVES_END
 
 void ch_tar_free(struct ch_sink *sink)
 {

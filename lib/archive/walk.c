@@ -8,14 +8,13 @@
 #include <unistd.h>
 
 #include "archive/entry.h"
-#include "base/analyser.h"
+#include "archive/entry_xattrs.h"
 #include "base/auto.h"
 #include "base/err.h"
 #include "hash/hash.h"
 #include "sys/names.h"
 #include "sys/twins.h"
 #include "sys/within.h"
-#include "sys/xattrs.h"
 
 enum {
 	PIECE = 1024 * 1024,
@@ -26,11 +25,6 @@ enum {
 #define OPEN_FILE (O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
 #define OPEN_DIR  (O_RDONLY | O_NOFOLLOW | O_DIRECTORY | O_CLOEXEC)
 #define LOOK_AT	  (O_PATH | O_NOFOLLOW | O_CLOEXEC)
-
-struct xattrs {
-	struct ch_entry_xattr *list; /* owned, with all in it; a name and its value are one piece */
-	size_t n, cap;
-};
 
 struct walk {
 	const struct ch_walk_how *how;
@@ -79,47 +73,10 @@ static void go_up(struct walk *w, size_t len)
 	w->depth--;
 }
 
-/* ---- extended attributes --------------------------------------------------------------------- */
-
-static void ch_auto_xattrs(struct xattrs *x)
-{
-	for (size_t i = 0; i < x->n; i++)
-		free((void *)(uintptr_t)x->list[i].name);
-	free(x->list);
-}
-
-CH_MOVES_BEGIN
-static int add_xattr(void *data, const char *name, const void *value, size_t len)
-{
-	struct xattrs *x = data;
-
-	if (x->n == x->cap) {
-		size_t cap = x->cap ? 2 * x->cap : 4;
-		void *list = reallocarray(x->list, cap, sizeof(*x->list));
-
-		if (!list)
-			return -ENOMEM;
-		x->list = list;
-		x->cap = cap;
-	}
-
-	size_t name_size = strlen(name) + 1;
-	char *both = malloc(name_size + len);
-
-	if (!both)
-		return -ENOMEM;
-	memcpy(both, name, name_size);
-	memcpy(both + name_size, value, len);
-	x->list[x->n++] = (struct ch_entry_xattr){ both, both + name_size, len };
-	return 0;
-}
-CH_MOVES_END
-
-static int get_xattrs(const struct walk *w, int dir, const char *name, struct xattrs *ret,
+static int get_xattrs(const struct walk *w, int dir, const char *name, struct ch_entry_xattrs *ret,
 		      struct ch_err *err)
 {
-	int rc = w->how->no_xattrs ? 0
-				   : ch_xattrs_each(dir, name, ch_xattr_is_of_file, add_xattr, ret);
+	int rc = w->how->no_xattrs ? 0 : ch_entry_xattrs_read(dir, name, ret);
 
 	return rc < 0 ? ch_err_rc(err, rc, "read extended attributes of '/%s'", w->path) : 0;
 }
@@ -148,7 +105,7 @@ static void hash_stat(struct walk *w, const struct stat *st)
 }
 
 /* Of a directory. */
-static void hash_xattrs(struct walk *w, const struct xattrs *x)
+static void hash_xattrs(struct walk *w, const struct ch_entry_xattrs *x)
 {
 	for (size_t i = 0; i < x->n; i++) {
 		const struct ch_entry_xattr *xattr = &x->list[i];
@@ -163,8 +120,8 @@ static void hash_xattrs(struct walk *w, const struct xattrs *x)
 /* ---- entries ----------------------------------------------------------------------------------
  */
 
-static int add(struct walk *w, struct ch_entry *e, const struct stat *st, const struct xattrs *x,
-	       struct ch_err *err)
+static int add(struct walk *w, struct ch_entry *e, const struct stat *st,
+	       const struct ch_entry_xattrs *x, struct ch_err *err)
 {
 	e->path = w->path;
 	e->mode = st->st_mode;
@@ -238,8 +195,8 @@ static int read_file(struct walk *w, int fd, const struct stat *st, struct ch_er
 }
 
 /* Open the file NAME, and read its extended attributes. Returns the descriptor (the caller's). */
-static int open_file(const struct walk *w, int dir, const char *name, struct xattrs *ret_xattrs,
-		     struct ch_err *err)
+static int open_file(const struct walk *w, int dir, const char *name,
+		     struct ch_entry_xattrs *ret_xattrs, struct ch_err *err)
 {
 	ch_auto(fd) int at = -1;
 	ch_auto(fd) int fd = openat(dir, name, OPEN_FILE);
@@ -259,7 +216,7 @@ static int open_file(const struct walk *w, int dir, const char *name, struct xat
 static int add_file(struct walk *w, int dir, const char *name, const struct stat *st,
 		    struct ch_err *err)
 {
-	ch_auto(xattrs) struct xattrs x = { 0 };
+	ch_auto(entry_xattrs) struct ch_entry_xattrs x = { 0 };
 	ch_auto(fd) int fd = open_file(w, dir, name, &x, err);
 	struct stat now;
 
@@ -312,7 +269,7 @@ static int add_dir(struct walk *w, int dir, const char *name, const struct stat 
 		unlocked = ch_unlock(at);
 
 	ch_auto(fd) int fd = at < 0 ? -1 : openat(at, ".", OPEN_DIR);
-	ch_auto(xattrs) struct xattrs x = { 0 };
+	ch_auto(entry_xattrs) struct ch_entry_xattrs x = { 0 };
 	struct ch_entry e = { 0 };
 
 	if (fd < 0)

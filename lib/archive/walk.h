@@ -6,7 +6,7 @@
  * followed out of the directory: every step is one name in a directory that is held.
  *
  * Files with several names are files by the first, and hard links to it by the others. Holes
- * are no data. Of extended attributes there are user.* and security.capability. Devices and
+ * are no data. Extended attributes are as entry_xattrs.h says. Devices and
  * sockets are left out. What the user owns, but may not read, is made readable for the moment.
  */
 #ifndef CH_ARCHIVE_WALK_H

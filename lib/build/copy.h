@@ -30,17 +30,19 @@
 #include "build/mode.h"
 #include "sys/tree.h"
 
+struct ch_download;
 struct ch_err;
 struct ch_statcache;
 
 struct ch_copy_source {
-	const char *path; /* a pattern; of a here-document, its name */
-	const char *text; /* a here-document; else NULL */
-	size_t len;	  /* of text */
+	const char *path;		    /* a pattern; of a here-document, its name; a URL */
+	const char *text;		    /* a here-document; else NULL */
+	size_t len;			    /* of text */
+	const struct ch_download *download; /* what was at the URL; else NULL */
 };
 
-/* What an instruction says. All is borrowed; a plan needs the context and the texts of
- * here-documents until it is done, and nothing else. */
+/* What an instruction says. All is borrowed; a plan needs the context, the texts of
+ * here-documents, and downloads until it is done, and nothing else. */
 struct ch_copy_request {
 	const struct ch_context *context;
 	const struct ch_copy_source *sources;
@@ -50,9 +52,9 @@ struct ch_copy_request {
 	const char *chmod;	    /* octal, or symbolic as of chmod(1); NULL: modes are kept */
 	ch_context_filter *exclude; /* of --exclude; NULL: nothing is */
 	void *exclude_data;
-	bool parents;	      /* --parents: sources keep their directories, those behind a "/./" */
-	bool unpack;	      /* ADD: archives are unpacked */
-	const char *checksum; /* ADD --checksum: an error for sources of a context */
+	bool parents;	       /* --parents: sources keep their directories, those behind a "/./" */
+	bool unpack;	       /* ADD: archives are unpacked */
+	bool unpack_downloads; /* those that were downloaded, too */
 	/* Told of each file that is not copied for what it is (a socket, a device); NULL: no one.
 	 */
 	void (*note)(void *data, const char *line);

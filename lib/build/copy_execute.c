@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -14,13 +15,15 @@
 #include "base/path.h"
 #include "build/copy.h"
 #include "build/copy_plan.h"
+#include "build/download.h"
 #include "build/mode.h"
 #include "sys/rmtree.h"
 
-/* Directories that the destination lacks, and files from a here-document */
+/* Directories that the destination lacks; files from here-documents, and downloaded ones */
 enum {
 	DIR_MODE = 0755,
 	TEXT_MODE = 0644,
+	DOWNLOAD_MODE = 0600, /* as Docker's */
 };
 
 struct dest {
@@ -98,25 +101,39 @@ static int check_name(int dir, const char *name, struct ch_err *err)
 {
 	struct stat st;
 
+	if (!name[0])
+		return ch_err_set(err, -EINVAL,
+				  "the URL has no name of a file in it: name one as destination");
 	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode))
 		return ch_err_set(err, -EISDIR, "there is a directory '%s'", name);
 	return 0;
+}
+
+/* Make NAME anew, for what is not copied from a file. Returns the descriptor. */
+static int make_file(int dir, const char *name, struct ch_err *err)
+{
+	int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, fd;
+
+	if (ch_rmtree(dir, name, err) < 0)
+		return err->code;
+	fd = openat(dir, name, flags, 0600);
+	return fd < 0 ? ch_err_sys(err, "make file '%s'", name) : fd;
+}
+
+static int set_mode(const struct dest *d, int fd, mode_t mode, const char *name, struct ch_err *err)
+{
+	mode = ch_mode_apply(&d->plan->mode, S_IFREG | mode) & 07777;
+	return fchmod(fd, mode) < 0 ? ch_err_sys(err, "change the mode of '%s'", name) : 0;
 }
 
 static int write_text(const struct dest *d, const struct ch_copy_source *text, int dir,
 		      const char *name, struct ch_err *err)
 {
 	ch_auto(unlocked) struct ch_unlocked unlocked = ch_unlock(dir);
-	int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
-	mode_t mode = ch_mode_apply(&d->plan->mode, S_IFREG | TEXT_MODE) & 07777;
-
-	if (ch_rmtree(dir, name, err) < 0)
-		return err->code;
-
-	ch_auto(fd) int fd = openat(dir, name, flags, 0600);
+	ch_auto(fd) int fd = make_file(dir, name, err);
 
 	if (fd < 0)
-		return ch_err_sys(err, "make file '%s'", name);
+		return fd;
 	for (size_t at = 0; at < text->len;) {
 		ssize_t put = write(fd, text->text + at, text->len - at);
 
@@ -124,7 +141,29 @@ static int write_text(const struct dest *d, const struct ch_copy_source *text, i
 			return ch_err_sys(err, "write file '%s'", name);
 		at += (size_t)put;
 	}
-	return fchmod(fd, mode) < 0 ? ch_err_sys(err, "change the mode of '%s'", name) : 0;
+	return set_mode(d, fd, TEXT_MODE, name, err);
+}
+
+static int write_download(const struct dest *d, const struct ch_download *download, int dir,
+			  const char *name, struct ch_err *err)
+{
+	ch_auto(unlocked) struct ch_unlocked unlocked = ch_unlock(dir);
+	const struct timespec times[2] = { { .tv_nsec = UTIME_OMIT },
+					   { .tv_sec = download->modified } };
+	ch_auto(fd) int fd = make_file(dir, name, err);
+
+	if (fd < 0)
+		return fd;
+	for (off_t at = 0; (uint64_t)at < download->size;) {
+		ssize_t put = sendfile(fd, download->fd, &at,
+				       (size_t)(download->size - (uint64_t)at));
+
+		if (put <= 0)
+			return ch_err_sys(err, "write file '%s'", name);
+	}
+	if (set_mode(d, fd, DOWNLOAD_MODE, name, err) < 0)
+		return err->code;
+	return futimens(fd, times) < 0 ? ch_err_sys(err, "set the time of '%s'", name) : 0;
 }
 
 /* Copy the one file that ITEM is, as NAME. */
@@ -141,13 +180,25 @@ static int copy_file(const struct ch_copy_item *item, int dir, const char *name,
 	return ch_tree_copy(&tree, dir, how, err);
 }
 
+/* Open the archive that ITEM is. Returns the descriptor, or a negative errno. */
+static int open_archive(const struct ch_copy_item *item)
+{
+	const struct ch_tree *tree = &item->tree;
+	int flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK, fd;
+
+	if (!item->source)
+		return ch_within_open(tree->root, tree->entries[0].source, flags);
+	if (lseek(item->source->download->fd, 0, SEEK_SET) < 0)
+		return -errno;
+	fd = fcntl(item->source->download->fd, F_DUPFD_CLOEXEC, 0);
+	return fd < 0 ? -errno : fd;
+}
+
 static int unpack(const struct dest *d, const struct ch_copy_item *item, const char *path,
 		  struct ch_err *err)
 {
-	const struct ch_tree *tree = &item->tree;
 	const struct ch_unpack how = { .root = d->root, .below = path };
-	int flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
-	ch_auto(fd) int fd = ch_within_open(tree->root, tree->entries[0].source, flags);
+	ch_auto(fd) int fd = open_archive(item);
 	struct ch_archive_got got;
 
 	if (fd < 0)
@@ -179,7 +230,9 @@ static int copy_item(const struct dest *d, const struct ch_copy_item *item, stru
 		return unpack(d, item, path, err);
 	if (check_name(dir, name, err) < 0)
 		return err->code;
-	return item->kind == CH_COPY_TEXT ? write_text(d, item->text, dir, name, err)
+	if (item->kind == CH_COPY_DOWNLOAD)
+		return write_download(d, item->source->download, dir, name, err);
+	return item->kind == CH_COPY_TEXT ? write_text(d, item->source, dir, name, err)
 					  : copy_file(item, dir, name, &how, err);
 }
 

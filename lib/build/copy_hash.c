@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "build/copy.h"
 #include "build/copy_plan.h"
+#include "build/download.h"
 #include "build/statcache.h"
 #include "hash/hash.h"
 #include "sys/threads.h"
@@ -179,13 +180,17 @@ static void add_item(struct ch_hash *hash, const struct ch_copy_item *item,
 {
 	add_number(hash, item->kind);
 	add_text(hash, item->into);
+	if (item->source && item->source->download) {
+		add_text(hash, item->source->download->digest);
+		return;
+	}
 	if (item->kind != CH_COPY_TEXT) {
 		add_tree(hash, &item->tree, hashes);
 		return;
 	}
-	add_text(hash, item->text->path);
-	add_number(hash, item->text->len);
-	ch_hash_more(hash, item->text->text, item->text->len);
+	add_text(hash, item->source->path);
+	add_number(hash, item->source->len);
+	ch_hash_more(hash, item->source->text, item->source->len);
 }
 
 int ch_copy_hash(const struct ch_copy_plan *plan, struct ch_statcache *cache, uint8_t *ret_hash,

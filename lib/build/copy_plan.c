@@ -13,6 +13,7 @@
 #include "base/auto.h"
 #include "base/err.h"
 #include "build/copy.h"
+#include "build/download.h"
 #include "build/find.h"
 #include "dockerfile/glob.h"
 
@@ -39,7 +40,9 @@ const char *ch_copy_item_name(const struct ch_copy_item *item)
 	const char *slash;
 
 	if (item->kind == CH_COPY_TEXT)
-		return item->text->path;
+		return item->source->path;
+	if (item->kind == CH_COPY_DOWNLOAD)
+		return item->source->download->name;
 	slash = strrchr(item->path, '/');
 	return slash ? slash + 1 : item->path;
 }
@@ -126,7 +129,7 @@ static bool is_ignored(const struct ch_copy_request *req, const char *path, mode
 	return verdict == CH_TREE_LEAVE || (verdict == CH_TREE_LOOK && !S_ISDIR(mode));
 }
 
-static bool is_archive(int root, const char *plain)
+static bool is_archive_at(int root, const char *plain)
 {
 	ch_auto(fd) int fd = ch_within_open(root, plain, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
 
@@ -160,7 +163,7 @@ static int look_at(const struct ch_copy_request *req, const char *written,
 		return ch_err_set(err, -EINVAL, "it is neither a file nor a directory");
 	if (S_ISDIR(st.st_mode))
 		item->kind = CH_COPY_DIR;
-	else if (req->unpack && is_archive(context->root, plain))
+	else if (req->unpack && is_archive_at(context->root, plain))
 		item->kind = CH_COPY_ARCHIVE;
 	return scan(req, plain, item, err);
 }
@@ -266,19 +269,33 @@ static int add_path(struct ch_copy_plan *plan, const struct ch_copy_request *req
 	return ch_copy_plan_add(plan, &item, err);
 }
 
+/* What is no file of the context */
+static int add_bytes(struct ch_copy_plan *plan, const struct ch_copy_request *req,
+		     const struct ch_copy_source *source, struct ch_err *err)
+{
+	bool is_archive = !source->text && req->unpack_downloads &&
+			  ch_archive_is_tar(source->download->fd);
+	ch_auto(copy_item) struct ch_copy_item item = {
+		.kind = source->text ? CH_COPY_TEXT
+			: is_archive ? CH_COPY_ARCHIVE
+				     : CH_COPY_DOWNLOAD,
+		.source = source,
+		.path = strdup(source->path),
+		.into = strdup(""),
+	};
+
+	return item.path && item.into ? ch_copy_plan_add(plan, &item, err) : ch_err_nomem(err);
+}
+
 static int add_source(struct ch_copy_plan *plan, const struct ch_copy_request *req,
 		      const struct ch_copy_source *source, size_t *matches, struct ch_err *err)
 {
-	ch_auto(copy_item) struct ch_copy_item item = { .kind = CH_COPY_TEXT, .text = source };
 	ch_auto(found) struct ch_found found = { 0 };
 	size_t left_out = 0;
 
-	if (source->text) {
+	if (source->text || source->download) {
 		(*matches)++;
-		item.path = strdup(source->path);
-		item.into = strdup("");
-		return item.path && item.into ? ch_copy_plan_add(plan, &item, err)
-					      : ch_err_nomem(err);
+		return add_bytes(plan, req, source, err);
 	}
 	if (req->context->root < 0)
 		return ch_err_set(err, -ENOENT, "there is no context directory");
@@ -304,8 +321,6 @@ int ch_copy_plan(const struct ch_copy_request *request, struct ch_copy_plan *ret
 	ch_auto(copy_plan) struct ch_copy_plan plan = { 0 };
 	size_t matches = 0;
 
-	if (request->checksum)
-		return ch_err_set(err, -EINVAL, "--checksum is only for sources that are URLs");
 	if (ch_copy_plan_begin(context, request->dest, request->workdir, request->chmod, &plan,
 			       err) < 0)
 		return err->code;

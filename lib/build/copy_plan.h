@@ -17,6 +17,7 @@ enum ch_copy_kind {
 	CH_COPY_FILE, /* what gets the name of the destination, if that is no directory */
 	CH_COPY_DIR,  /* what goes into the destination, under the names of its entries */
 	CH_COPY_TEXT, /* a here-document */
+	CH_COPY_DOWNLOAD,
 	CH_COPY_ARCHIVE,
 };
 
@@ -25,7 +26,7 @@ struct ch_copy_item {
 	char *path; /* owned; as written, or as found; without "/" at its end */
 	char *into; /* owned; plain: where below the destination */
 	enum ch_copy_kind kind;
-	const struct ch_copy_source *text; /* borrowed; of a here-document */
+	const struct ch_copy_source *source; /* borrowed; of a here-document or download */
 	struct ch_tree tree; /* owned; of a file or archive, just that, with its name */
 };
 

@@ -10,8 +10,12 @@
 #include "base/auto.h"
 #include "base/err.h"
 #include "build/copy.h"
+#include "build/download.h"
 #include "dockerfile/ignore.h"
 #include "hash/hash.h"
+#include "pull/pull.h"
+#include "registry/fetch.h"
+#include "sys/owner.h"
 
 /* What the instruction says, expanded. */
 struct words {
@@ -20,6 +24,8 @@ struct words {
 	char *chmod, *from, *checksum;
 	struct ch_ignore exclude;
 	struct ch_copy_source *sources;
+	struct ch_download *downloads; /* of sources that are URLs */
+	size_t n_downloads;
 };
 
 static void words_done(struct words *w)
@@ -31,6 +37,9 @@ static void words_done(struct words *w)
 	free(w->checksum);
 	ch_ignore_done(&w->exclude);
 	free(w->sources);
+	for (size_t i = 0; i < w->n_downloads; i++)
+		ch_download_done(&w->downloads[i]);
+	free(w->downloads);
 }
 
 static int expand_heredoc(struct ch_step *step, const struct ch_df_heredoc *doc,
@@ -93,6 +102,25 @@ static int expand_flags(struct ch_step *step, struct words *w)
 	return rc;
 }
 
+static bool is_url(const char *text)
+{
+	return strstr(text, "://") != NULL;
+}
+
+/* What ADD gets from elsewhere. Of Git's repositories, that is not the files in them. */
+static int check_url(struct ch_step *step, const char *url, size_t i)
+{
+	size_t n = strcspn(url, "?#");
+	bool is_git = n > 4 && strncmp(url + n - 4, ".git", 4) == 0;
+
+	if (step->instr->kind == CH_DF_ADD && ch_fetch_is_url(url) && !is_git)
+		return 0;
+	return ch_df_fail(step->df, &step->instr->words[i], 0, step->err, -ENOTSUP,
+			  "'%s': sources have to be files of the context%s", url,
+			  step->instr->kind == CH_DF_ADD ? ", or at URLs of http or https"
+							 : "; see ADD");
+}
+
 /* Texts are in the order of the words that stand for them. */
 static int list_sources(struct ch_step *step, struct words *w)
 {
@@ -104,10 +132,8 @@ static int list_sources(struct ch_step *step, struct words *w)
 		return ch_step_nomem(step);
 	for (size_t i = 0; i < n; i++) {
 		w->sources[i].path = w->paths.v[i];
-		if (strstr(w->paths.v[i], "://"))
-			return ch_df_fail(step->df, &step->instr->words[i], 0, step->err, -ENOTSUP,
-					  "'%s': sources have to be files of the context",
-					  w->paths.v[i]);
+		if (is_url(w->paths.v[i]) && check_url(step, w->paths.v[i], i) < 0)
+			return step->err->code;
 		if (!ch_df_heredoc_of(step->instr, &step->instr->words[i]))
 			continue;
 		w->sources[i].text = w->texts.v[doc++];
@@ -125,12 +151,11 @@ static int expand(struct ch_step *step, struct words *w)
 	return rc < 0 ? rc : list_sources(step, w);
 }
 
-/* The hash of the files is a part of the key if they are the context's. Those of stages and
- * images are known by their state, and the step has begun. */
-int ch_step_copy(struct ch_step *step, const struct ch_copy_plan *plan,
-		 const struct ch_context *context)
+/* The hash of the files is a part of the key, but for downloads with a checksum: they are known by
+ * that, and the step has begun. */
+int ch_step_copy(struct ch_step *step, const struct ch_copy_plan *plan)
 {
-	bool has_begun = context->is_image;
+	bool has_begun = step->has_begun;
 	uint8_t hash[CH_SHA256_BYTES];
 	struct ch_err err;
 	int rc = 0;
@@ -151,9 +176,43 @@ int ch_step_copy(struct ch_step *step, const struct ch_copy_plan *plan,
 	return ch_step_end(step, true);
 }
 
+/* A copy from an image. */
+struct transfer {
+	const struct ch_copy_request *request;
+	int root; /* where to */
+};
+
+static int transfer(void *data, struct ch_err *err)
+{
+	const struct transfer *t = data;
+	ch_auto(copy_plan) struct ch_copy_plan plan = { 0 };
+	int rc = ch_copy_plan(t->request, &plan, err);
+
+	return rc < 0 ? rc : ch_copy_execute(&plan, t->root, err);
+}
+
+/* The step has begun. */
+static int copy_of_image(struct ch_step *step, const struct ch_copy_request *request)
+{
+	struct ch_err err;
+	int rc = ch_step_ready(step);
+
+	if (rc != 0)
+		return rc < 0 ? rc : 0;
+
+	struct transfer t = { request, step->stage->draft.root };
+
+	rc = transfer(&t, &err);
+	/* Commands, as root, have made files that nobody may read. */
+	if (rc == -EACCES)
+		rc = ch_as_owner(transfer, &t, &err);
+	return rc < 0 ? ch_step_fail(step, &err) : ch_step_end(step, true);
+}
+
 static int execute(struct ch_step *step, struct words *w, const struct ch_context *context)
 {
 	const struct ch_shelf *shelf = &step->job->build->shelf;
+	const struct ch_df_flag *unpack = ch_df_flag(step->instr, "unpack");
 	ch_auto(copy_plan) struct ch_copy_plan plan = { 0 };
 	const struct ch_copy_request request = {
 		.context = context,
@@ -165,16 +224,19 @@ static int execute(struct ch_step *step, struct words *w, const struct ch_contex
 		.exclude = w->exclude.n > 0 ? ch_context_by_rules : NULL,
 		.exclude_data = &w->exclude,
 		.parents = ch_df_flag_is_on(step->instr, "parents"),
-		.unpack = step->instr->kind == CH_DF_ADD,
-		.checksum = w->checksum,
+		.unpack = step->instr->kind == CH_DF_ADD &&
+			  (!unpack || ch_df_flag_is_on(step->instr, "unpack")),
+		.unpack_downloads = ch_df_flag_is_on(step->instr, "unpack"),
 		.note = ch_step_warn,
 		.note_data = (void *)(uintptr_t)shelf,
 	};
 	struct ch_err err;
 
+	if (context->is_image)
+		return copy_of_image(step, &request);
 	if (ch_copy_plan(&request, &plan, &err) < 0)
 		return ch_step_fail(step, &err);
-	return ch_step_copy(step, &plan, context);
+	return ch_step_copy(step, &plan);
 }
 
 /* From a stage or an image: its files are not needed to know whether the result is. */
@@ -199,6 +261,47 @@ static int copy_from(struct ch_step *step, struct words *w)
 	return execute(step, w, &context);
 }
 
+static int download(struct ch_step *step, struct words *w, struct ch_copy_source *source)
+{
+	const struct ch_shelf *shelf = &step->job->build->shelf;
+	bool no_verify = shelf->pull && shelf->pull->registry.flags & CH_REGISTRY_NO_VERIFY;
+	struct ch_download *d = &w->downloads[w->n_downloads];
+	struct ch_err err;
+
+	*d = CH_DOWNLOAD_INIT;
+	if (ch_download(source->path, w->checksum, no_verify, shelf->store, d, &err) < 0)
+		return ch_step_fail(step, &err);
+	source->download = d;
+	w->n_downloads++;
+	return 0;
+}
+
+/* From the context, and by URL. By a checksum, the result is known without the file. */
+static int copy_here(struct ch_step *step, struct words *w)
+{
+	size_t n = w->paths.n - 1;
+	struct ch_err err;
+	int rc = 0;
+
+	if (w->checksum && (n > 1 || !is_url(w->paths.v[0]))) {
+		ch_err_set(&err, -EINVAL, "--checksum is only for one source that is a URL");
+		return ch_step_fail(step, &err);
+	}
+	if (w->checksum && ch_oci_digest_check(w->checksum, &err) < 0)
+		return ch_step_fail(step, &err);
+	w->downloads = calloc(n, sizeof(*w->downloads));
+	if (!w->downloads)
+		return ch_step_nomem(step);
+	if (w->checksum)
+		rc = ch_step_begin(step);
+	if (rc != 0 || (step->has_begun && step->job->build->dry_run))
+		return rc < 0 ? rc : 0;
+	for (size_t i = 0; i < n && rc == 0; i++)
+		if (is_url(w->paths.v[i]))
+			rc = download(step, w, &w->sources[i]);
+	return rc < 0 ? rc : execute(step, w, &step->job->context);
+}
+
 int ch_do_copy(struct ch_step *step)
 {
 	struct words w = { 0 };
@@ -207,7 +310,7 @@ int ch_do_copy(struct ch_step *step)
 	if (rc == 0 && w.from)
 		rc = copy_from(step, &w);
 	else if (rc == 0)
-		rc = execute(step, &w, &step->job->context);
+		rc = copy_here(step, &w);
 	words_done(&w);
 	return rc;
 }

@@ -44,5 +44,5 @@ int ch_do_rsync(struct ch_step *step)
 
 	if (ch_rsync_plan(&request, &plan, &err) < 0)
 		return ch_step_fail(step, &err);
-	return ch_step_copy(step, &plan, &step->job->context);
+	return ch_step_copy(step, &plan);
 }

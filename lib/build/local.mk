@@ -19,6 +19,7 @@ noinst_LTLIBRARIES += libchcopy.la
 libchcopy_la_SOURCES = \
 	%D%/context.c %D%/context.h \
 	%D%/copy.h %D%/copy_execute.c %D%/copy_hash.c %D%/copy_plan.c %D%/copy_plan.h \
+	%D%/download.c %D%/download.h \
 	%D%/find.c %D%/find.h \
 	%D%/mode.c %D%/mode.h \
 	%D%/rsync.c %D%/rsync.h %D%/rsync_options.c %D%/rsync_options.h \

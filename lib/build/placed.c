@@ -4,11 +4,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/auto.h"
@@ -18,7 +16,7 @@
 #include "oci/ref.h"
 #include "store/draft.h"
 #include "store/store.h"
-#include "sys/boot.h"
+#include "sys/machine.h"
 
 #define AT_DIR "at"
 
@@ -43,20 +41,7 @@ void ch_placed_done(struct ch_placed *placed)
 	*placed = CH_PLACED_INIT;
 }
 
-enum { AT_MAX = CH_OID_HEX + 64 + CH_BOOT_MAX };
-
-/* On these, other machines have no part; elsewhere, each has a start of its own. */
-static bool is_local(int fd)
-{
-	static const unsigned long kinds[] = { EXT4_SUPER_MAGIC, XFS_SUPER_MAGIC, BTRFS_SUPER_MAGIC,
-					       F2FS_SUPER_MAGIC, TMPFS_MAGIC };
-	struct statfs fs;
-
-	for (size_t i = 0; fstatfs(fd, &fs) == 0 && i < sizeof(kinds) / sizeof(kinds[0]); i++)
-		if ((unsigned long)fs.f_type == kinds[i])
-			return true;
-	return false;
-}
+enum { AT_MAX = CH_OID_HEX + 64 + CH_MACHINE_BOOT_MAX };
 
 /* Whoever replaces the directory makes it untrue; inodes are used again. */
 static int write_at(int root, const struct ch_oid *commit, char ret[AT_MAX])
@@ -74,11 +59,11 @@ static int write_at(int root, const struct ch_oid *commit, char ret[AT_MAX])
 
 static bool add_boot(int root, char at[AT_MAX])
 {
-	char boot[CH_BOOT_MAX];
+	char boot[CH_MACHINE_BOOT_MAX];
 	size_t len = strlen(at);
 
-	ch_boot_name(boot);
-	if (!*boot || !is_local(root))
+	ch_machine_boot(boot);
+	if (!*boot || !ch_machine_owns(root))
 		return false;
 	snprintf(at + len, AT_MAX - len, " %s", boot);
 	return true;
@@ -121,7 +106,7 @@ enum ch_placed_at ch_placed_at(struct ch_store *store, const struct ch_ref *ref,
 	struct ch_err ignored;
 	ch_auto(fd) int dir = ch_store_dir(store, AT_DIR, &ignored);
 	ch_auto(fd) int root = ch_store_read(store, ref, &ignored);
-	char noted[AT_MAX], wanted[AT_MAX], boot[CH_BOOT_MAX];
+	char noted[AT_MAX], wanted[AT_MAX], boot[CH_MACHINE_BOOT_MAX];
 	ssize_t n = dir < 0 ? -1 : readlinkat(dir, ref->file, noted, sizeof(noted) - 1);
 
 	if (n < 0 || root < 0 || write_at(root, commit, wanted) < 0)
@@ -132,7 +117,7 @@ enum ch_placed_at ch_placed_at(struct ch_store *store, const struct ch_ref *ref,
 
 	if (strncmp(noted, wanted, len) != 0 || (noted[len] && noted[len] != ' '))
 		return CH_PLACED_ELSEWHERE;
-	ch_boot_name(boot);
+	ch_machine_boot(boot);
 	return !noted[len] || strcmp(noted + len + 1, boot) == 0 ? CH_PLACED_THERE
 								 : CH_PLACED_IN_DOUBT;
 }

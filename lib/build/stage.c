@@ -13,6 +13,7 @@
 #include "build/placed.h"
 #include "store/imagemeta.h"
 #include "store/store.h"
+#include "sys/owner.h"
 #include "sys/tree.h"
 
 static void say(const struct ch_shelf *shelf, const char *line)
@@ -272,13 +273,24 @@ static void left_out(void *data, const char *source, mode_t mode)
 	shelf->warn(line, shelf->data);
 }
 
+static int copy_all(void *data, struct ch_err *err)
+{
+	struct ch_stage *stage = data;
+
+	return ch_tree_copy_all(stage->base, stage->draft.root, CH_TREE_ALL, left_out,
+				(void *)(uintptr_t)stage->shelf, err);
+}
+
 static int copy_base(struct ch_stage *stage, struct ch_err *err)
 {
 	if (stage->base < 0)
 		return 0;
 	say(stage->shelf, "copying image ...");
-	return ch_tree_copy_all(stage->base, stage->draft.root, CH_TREE_ALL, left_out,
-				(void *)(uintptr_t)stage->shelf, err);
+
+	int rc = copy_all(stage, err);
+
+	/* Commands, as root, have made files that nobody may read: /etc/shadow for instance. */
+	return rc == -EACCES ? ch_as_owner(copy_all, stage, err) : rc;
 }
 
 static int check_out(struct ch_stage *stage, struct ch_err *err)

@@ -159,6 +159,7 @@ int ch_step_begin(struct ch_step *step)
 {
 	struct ch_err err;
 
+	step->has_begun = true;
 	if (ch_watch_is_interrupted())
 		return ch_df_fail_instr(step->df, step->instr, step->err, -EINTR, "interrupted");
 

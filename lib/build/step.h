@@ -38,6 +38,7 @@ struct ch_step {
 	const struct ch_df_instr *instr;
 	unsigned number;
 	struct ch_key key;
+	bool has_begun; /* by ch_step_begin */
 	struct ch_df_err *err;
 };
 
@@ -101,10 +102,9 @@ static inline void ch_auto_step_source(struct ch_step_source *source)
 /* For notes of copies: LINE is a warning. SHELF: struct ch_shelf. */
 void ch_step_warn(void *shelf, const char *line);
 
-/* Copy by PLAN from CONTEXT: begin (unless CONTEXT is an image: that was done before it was
- * opened), copy, and end. */
-int ch_step_copy(struct ch_step *step, const struct ch_copy_plan *plan,
-		 const struct ch_context *context);
+/* Copy by PLAN from the context, and what was downloaded: begin, unless the step has begun already;
+ * copy, and end. */
+int ch_step_copy(struct ch_step *step, const struct ch_copy_plan *plan);
 
 /* ---- instructions ------------------------------------------------------------------------- */
 

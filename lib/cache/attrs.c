@@ -67,7 +67,7 @@ static bool is_refusal(int code)
 int ch_attrs_set(int dir, const char *name, const struct ch_node *node, uint64_t *ret_refused,
 		 struct ch_err *err)
 {
-	struct ch_pieces from = { .p = node->xattrs, .end = node->xattrs + node->xattrs_len };
+	struct ch_pieces from = { .p = node->xattrs };
 	struct ch_xattr xattr;
 	struct place place;
 	const char *path;
@@ -75,6 +75,7 @@ int ch_attrs_set(int dir, const char *name, const struct ch_node *node, uint64_t
 	*ret_refused = 0;
 	if (!node->xattrs)
 		return 0;
+	from.end = node->xattrs + node->xattrs_len;
 	path = path_of(dir, name, &place);
 	while (ch_xattr_next(&from, &xattr) == 1) {
 		/* A repository may have been made by anybody. */

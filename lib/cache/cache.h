@@ -235,6 +235,10 @@ struct ch_cache_stats {
 
 int ch_cache_stats(struct ch_cache *cache, struct ch_cache_stats *ret_stats, struct ch_err *err);
 
+/* What it is read with, and that one's version. */
+#define CH_CACHE_ENGINE_MAX 48
+void ch_cache_engine(char ret_text[CH_CACHE_ENGINE_MAX]);
+
 /* All commits as a tree, newest first, as text for a terminal; VERBOSE: with commits, states
  * and times. Or as input for graphviz. ret_text: malloc'ed. */
 int ch_cache_tree(struct ch_cache *cache, bool verbose, char **ret_text, struct ch_err *err);

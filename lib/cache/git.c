@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cache/git.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +10,7 @@
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/text.h"
+#include "cache/cache.h"
 #include "sys/mnt.h"
 
 struct ch_git {
@@ -129,4 +131,12 @@ int ch_git_read(struct ch_git *git, const struct ch_oid *oid, uint64_t max, enum
 	}
 	git_odb_object_free(object);
 	return rc;
+}
+
+void ch_cache_engine(char ret_text[CH_CACHE_ENGINE_MAX])
+{
+	int major, minor, revision;
+
+	git_libgit2_version(&major, &minor, &revision);
+	snprintf(ret_text, CH_CACHE_ENGINE_MAX, "libgit2 %d.%d.%d", major, minor, revision);
 }

@@ -17,7 +17,7 @@
 #include "cache/name.h"
 #include "cache/pieces.h"
 #include "cache/temp.h"
-#include "sys/boot.h"
+#include "sys/machine.h"
 
 #define MAGIC	 "chs1"
 #define SUM	 4 /* bytes of the check sum (CRC-32) */
@@ -34,9 +34,9 @@ enum {
 static void make_key(const uint8_t generation[CH_GENERATION_BYTES],
 		     uint8_t ret[CH_GENERATION_BYTES])
 {
-	char boot[CH_BOOT_MAX];
+	char boot[CH_MACHINE_BOOT_MAX];
 
-	ch_boot_name(boot);
+	ch_machine_boot(boot);
 	memcpy(ret, generation, CH_GENERATION_BYTES);
 	for (size_t i = 0; boot[i]; i++)
 		ret[i % CH_GENERATION_BYTES] ^= (uint8_t)boot[i];

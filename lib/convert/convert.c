@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/progress.h"
 #include "convert/filter.h"
+#include "convert/sif_copy.h"
 #include "oci/image_meta.h"
 #include "oci/meta.h"
 
@@ -96,6 +97,15 @@ int ch_convert_check(const struct ch_convert *convert, struct ch_err *err)
 	return ch_target_new(convert->to, &convert->target, &target, err);
 }
 
+/* A SIF file contains a SquashFS image: if nothing is to be different in it, it is taken as it is.
+ */
+static bool is_copy(const struct ch_convert *c)
+{
+	return c->from == CH_FORMAT_SIF && c->to == CH_FORMAT_SQUASH &&
+	       c->target.squash.alg == CH_SQUASH_DEFAULT && !c->target.no_xattrs &&
+	       c->source.max == 0;
+}
+
 int ch_convert(const struct ch_convert *convert, struct ch_converted *ret, struct ch_err *err)
 {
 	struct ch_convert c = *convert;
@@ -105,6 +115,10 @@ int ch_convert(const struct ch_convert *convert, struct ch_converted *ret, struc
 									 CH_PROGRESS_BYTES, 0);
 	int rc = 1;
 
+	if (is_copy(&c)) {
+		*ret = (struct ch_converted){ 0 };
+		return ch_sif_copy(&c, progress, err);
+	}
 	c.source.progress = progress;
 	if (ch_target_new(c.to, &c.target, &target, err) < 0 ||
 	    ch_source_open(c.from, &c.source, &source, err) < 0)

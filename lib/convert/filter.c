@@ -197,6 +197,8 @@ int ch_filter_end(struct ch_filter *f, struct ch_err *err)
 {
 	static const struct ch_entry root = { .path = "", .mode = S_IFDIR | 0755 };
 
+	/* What we add is not what somebody wants to be protected from. */
+	f->how.max = 0;
 	if (!f->has_root && add(&f->sink, &root, err) < 0)
 		return err->code;
 	for (int i = 0; ch_about_points[i].path; i++) {

@@ -8,9 +8,11 @@
 #include "base/auto.h"
 #include "base/err.h"
 #include "convert/bundle.h"
+#include "convert/engine.h"
 #include "convert/flatten.h"
 #include "convert/source.h"
 #include "convert/stack.h"
+#include "convert/temp.h"
 
 struct from_stack {
 	struct ch_source source;
@@ -42,10 +44,24 @@ static void free_stack(struct ch_source *source)
 typedef int find_stack(const struct ch_bundle *bundle, const struct ch_source_how *how,
 		       struct ch_stack *ret_stack, struct ch_err *err);
 
+/* What is compressed, or comes through a pipe, cannot be read in place. */
+static int open_bundle(struct from_stack *f, struct ch_err *err)
+{
+	int rc = ch_bundle_open(f->fd, &f->bundle, err), temp;
+
+	if (rc != -EINVAL)
+		return rc;
+	temp = ch_temp_unpack(f->fd, f->how, err);
+	if (temp < 0)
+		return temp;
+	ch_close(&f->fd);
+	f->fd = temp;
+	return ch_bundle_open(f->fd, &f->bundle, err);
+}
+
 static int read_stack(struct from_stack *f, find_stack *find, struct ch_err *err)
 {
-	if (ch_bundle_open(f->fd, &f->bundle, err) < 0 ||
-	    find(f->bundle, f->how, &f->stack, err) < 0)
+	if (open_bundle(f, err) < 0 || find(f->bundle, f->how, &f->stack, err) < 0)
 		return err->code;
 	f->source.config = f->stack.config;
 	f->source.config_len = f->stack.config_len;
@@ -79,7 +95,7 @@ static int make(const struct ch_source_how *how, int fd, find_stack *find,
 static int open_it(const struct ch_source_how *how, int flags, find_stack *find,
 		   struct ch_source **ret_source, struct ch_err *err)
 {
-	int fd = open(how->path, O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC | flags);
+	int fd = open(how->path, O_RDONLY | O_NOCTTY | O_CLOEXEC | flags);
 
 	if (fd < 0)
 		return ch_err_sys(err, "open '%s'", how->path);
@@ -102,4 +118,27 @@ int ch_source_docker_archive(const struct ch_source_how *how, struct ch_source *
 			     struct ch_err *err)
 {
 	return open_it(how, 0, ch_stack_of_docker, ret_source, err);
+}
+
+/* The program writes an archive for us. */
+static int of_engine(const char *program, const struct ch_source_how *how,
+		     struct ch_source **ret_source, struct ch_err *err)
+{
+	ch_auto(fd) int fd = ch_temp_open(how->temp, err);
+
+	if (fd < 0 || ch_engine_save(program, how->path, fd, how->cancel, err) < 0)
+		return err->code;
+	return make(how, ch_take_fd(&fd), ch_stack_of_docker, ret_source, err);
+}
+
+int ch_source_docker(const struct ch_source_how *how, struct ch_source **ret_source,
+		     struct ch_err *err)
+{
+	return of_engine("docker", how, ret_source, err);
+}
+
+int ch_source_podman(const struct ch_source_how *how, struct ch_source **ret_source,
+		     struct ch_err *err)
+{
+	return of_engine("podman", how, ret_source, err);
 }

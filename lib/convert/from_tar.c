@@ -54,7 +54,7 @@ static int send(struct ch_source *source, struct ch_sink *sink, struct ch_err *e
 		.data = f,
 		.strip_top = !f->keeps_top,
 		.skip_dev = true,
-		.max = f->how->max,
+		.max = ch_source_archive_max(f->how),
 	};
 	struct ch_archive_got got;
 	int rc = ch_flatten_new(true, &flat, err);

@@ -5,6 +5,7 @@ libchconvert_la_SOURCES = \
 	%D%/bundle.c %D%/bundle.h \
 	%D%/bundle_write.c %D%/bundle_write.h \
 	%D%/convert.c %D%/convert.h \
+	%D%/engine.c %D%/engine.h \
 	%D%/filter.c %D%/filter.h \
 	%D%/flatten.c %D%/flatten.h \
 	%D%/format.c %D%/format.h \
@@ -12,16 +13,19 @@ libchconvert_la_SOURCES = \
 	%D%/from_stack.c \
 	%D%/from_tar.c \
 	%D%/layer_write.c %D%/layer_write.h \
+	%D%/layered.c %D%/layered.h \
 	%D%/orderly.c %D%/orderly.h \
 	%D%/packing.c %D%/packing.h \
 	%D%/paths.c %D%/paths.h \
 	%D%/place.c %D%/place.h \
+	%D%/sif_copy.c %D%/sif_copy.h \
 	%D%/source.c %D%/source.h \
 	%D%/stack.c %D%/stack.h \
 	%D%/stack_docker.c \
 	%D%/stack_oci.c \
 	%D%/tarindex.c %D%/tarindex.h \
 	%D%/target.c %D%/target.h \
+	%D%/temp.c %D%/temp.h \
 	%D%/to_dir.c \
 	%D%/to_image.c \
 	%D%/to_layout.c \

@@ -52,9 +52,15 @@ struct ch_source {
 int ch_source_open(enum ch_format format, const struct ch_source_how *how,
 		   struct ch_source **ret_source, struct ch_err *err);
 
+/* How many bytes an archive of an image may have that HOW allows; 0: any number. More than that
+ * image, for headers; who has too much in files is told so by the filter, which knows which. */
+uint64_t ch_source_archive_max(const struct ch_source_how *how);
+
 /* The same, by format; each in from_NAME.c. */
 int ch_source_dir(const struct ch_source_how *how, struct ch_source **ret_source,
 		  struct ch_err *err);
+int ch_source_docker(const struct ch_source_how *how, struct ch_source **ret_source,
+		     struct ch_err *err);
 int ch_source_docker_archive(const struct ch_source_how *how, struct ch_source **ret_source,
 			     struct ch_err *err);
 int ch_source_image(const struct ch_source_how *how, struct ch_source **ret_source,
@@ -63,6 +69,8 @@ int ch_source_oci(const struct ch_source_how *how, struct ch_source **ret_source
 		  struct ch_err *err);
 int ch_source_oci_archive(const struct ch_source_how *how, struct ch_source **ret_source,
 			  struct ch_err *err);
+int ch_source_podman(const struct ch_source_how *how, struct ch_source **ret_source,
+		     struct ch_err *err);
 int ch_source_squash(const struct ch_source_how *how, struct ch_source **ret_source,
 		     struct ch_err *err); /* SIF, too */
 int ch_source_tar(const struct ch_source_how *how, struct ch_source **ret_source,

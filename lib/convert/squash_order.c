@@ -101,7 +101,7 @@ int ch_squash_order_make(struct ch_squash_tree *tree, struct ch_squash_order *re
 	*ret_order = (struct ch_squash_order){ 0 };
 	if (tree->n >= UINT32_MAX)
 		return -EFBIG;
-	ret_order->names = malloc((tree->n + 1) * sizeof(struct ch_squash_name *));
+	ret_order->names = calloc(tree->n + 1, sizeof(struct ch_squash_name *));
 	if (ret_order->names && push(&waiting, tree->root) == 0)
 		rc = walk(ret_order, &waiting);
 	ch_squash_order_done(&waiting);

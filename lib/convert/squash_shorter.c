@@ -70,5 +70,5 @@ sqfs_compressor_t *ch_squash_shorter_new(sqfs_compressor_t *with)
 			  .do_block = compress_block },
 		.with = with,
 	};
-	return &s->base;
+	return (sqfs_compressor_t *)s;
 }

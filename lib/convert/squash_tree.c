@@ -210,13 +210,11 @@ static int add_xattr(struct ch_squash_tree *tree, struct ch_squash_inode *inode,
 
 	while (*at && strcmp((*at)->name, xattr->name) < 0)
 		at = &(*at)->next;
-	made = ch_squash_tree_alloc(tree, sizeof(*made) + len);
+	made = ch_squash_tree_alloc(tree, sizeof(*made) + len + xattr->len);
 	if (!made)
 		return -ENOMEM;
-	made->value = ch_squash_tree_alloc(tree, xattr->len);
-	if (!made->value)
-		return -ENOMEM;
 	memcpy(made->name, xattr->name, len);
+	made->value = made->name + len;
 	if (xattr->len > 0)
 		memcpy(made->value, xattr->value, xattr->len);
 	made->len = xattr->len;

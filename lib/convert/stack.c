@@ -121,7 +121,7 @@ static int read_layer(const struct ch_stack_layer *layer, const struct ch_source
 		.more = more,
 		.data = &r,
 		.skip_dev = true,
-		.max = how->max,
+		.max = ch_source_archive_max(how),
 		.diff_id = diff_id,
 	};
 	struct ch_archive_got got;

@@ -14,12 +14,16 @@ static const struct ch_target_kind *kind_of(enum ch_format format)
 		return &ch_target_image;
 	case CH_FORMAT_DIR:
 		return &ch_target_dir;
+	case CH_FORMAT_DOCKER:
+		return &ch_target_docker;
 	case CH_FORMAT_DOCKER_ARCHIVE:
 		return &ch_target_docker_archive;
 	case CH_FORMAT_OCI:
 		return &ch_target_oci;
 	case CH_FORMAT_OCI_ARCHIVE:
 		return &ch_target_oci_archive;
+	case CH_FORMAT_PODMAN:
+		return &ch_target_podman;
 	case CH_FORMAT_SQUASH:
 		return &ch_target_squash;
 	case CH_FORMAT_TAR:

@@ -5,6 +5,7 @@
 #ifndef CH_CONVERT_TARGET_H
 #define CH_CONVERT_TARGET_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -20,10 +21,12 @@ struct ch_store;
 
 /* Where an image goes, and how. Everything is borrowed, till the target is freed. */
 struct ch_target_how {
-	const char *path;	/* or a name */
-	const char *tag;	/* what it is called in there; NULL: not given */
-	struct ch_store *store; /* for CH_FORMAT_CH_IMAGE */
-	bool keep;		/* what is there already is not replaced */
+	const char *path;	   /* or a name */
+	const char *temp;	   /* directory for temporary files */
+	const char *tag;	   /* what it is called in there; NULL: not given */
+	const atomic_bool *cancel; /* as in source.h */
+	struct ch_store *store;	   /* for CH_FORMAT_CH_IMAGE */
+	bool keep;		   /* what is there already is not replaced */
 	bool no_xattrs;
 	struct ch_squash_compress squash; /* for CH_FORMAT_SQUASH */
 	struct ch_compress_how pack;	  /* for archives and layers */
@@ -39,6 +42,8 @@ struct ch_target_kind {
 	bool is_layout; /* a directory that is an OCI layout is replaced, not one that is an
 			   image */
 	bool is_named;	/* it is not at a path: the kind itself makes it appear */
+
+	const char *program; /* that is given an archive; NULL: none */
 
 	/* Begin. ret_sink: borrowed */
 	int (*begin)(struct ch_target *target, struct ch_sink **ret_sink, struct ch_err *err);
@@ -78,10 +83,12 @@ static inline void ch_auto_target(struct ch_target **target)
 
 /* The kinds; each in to_NAME.c. */
 extern const struct ch_target_kind ch_target_dir;
+extern const struct ch_target_kind ch_target_docker;
 extern const struct ch_target_kind ch_target_docker_archive;
 extern const struct ch_target_kind ch_target_image;
 extern const struct ch_target_kind ch_target_oci;
 extern const struct ch_target_kind ch_target_oci_archive;
+extern const struct ch_target_kind ch_target_podman;
 extern const struct ch_target_kind ch_target_squash;
 extern const struct ch_target_kind ch_target_tar;
 

@@ -6,12 +6,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/auto.h"
 #include "base/err.h"
 #include "convert/bundle_write.h"
+#include "convert/engine.h"
 #include "convert/layer_write.h"
 #include "convert/target.h"
+#include "convert/temp.h"
 #include "hash/hash.h"
 #include "json/write.h"
 #include "oci/image_print.h"
@@ -204,7 +207,8 @@ const struct ch_target_kind ch_target_oci_archive = {
 static int put_list(struct to_layout *t, const char *config, const char *layer, struct ch_err *err)
 {
 	ch_auto(json_out) struct ch_json_out out = { .buf = CH_BUF_INIT(DOCKER_MAX) };
-	const char *tag = t->target.how->tag;
+	const struct ch_target *target = &t->target;
+	const char *tag = target->kind->program ? target->how->path : target->how->tag;
 
 	ch_json_open(&out, NULL, '[');
 	ch_json_open(&out, NULL, '{');
@@ -246,5 +250,54 @@ const struct ch_target_kind ch_target_docker_archive = {
 	.size = sizeof(struct to_layout),
 	.begin = begin,
 	.finish = finish_docker,
+	.forget = forget,
+};
+
+/* ---- its programs ------------------------------------------------------------------------- */
+
+static int check_name(const struct ch_target *target, struct ch_err *err)
+{
+	bool has = false;
+
+	if (target->how->keep &&
+	    ch_engine_has(target->kind->program, target->how->path, &has, err) < 0)
+		return err->code;
+	return has ? ch_err_set(err, -EEXIST, "%s has image '%s' already: not replaced",
+				target->kind->program, target->how->path)
+		   : 0;
+}
+
+static int begin_temp(struct ch_target *target, struct ch_sink **ret_sink, struct ch_err *err)
+{
+	if (check_name(target, err) < 0)
+		return err->code;
+	target->place.fd = ch_temp_open(target->how->temp, err);
+	return target->place.fd < 0 ? err->code : begin(target, ret_sink, err);
+}
+
+static int finish_temp(struct ch_target *target, const struct ch_oci_meta *meta, struct ch_err *err)
+{
+	if (finish_docker(target, meta, err) < 0)
+		return err->code;
+	if (lseek(target->place.fd, 0, SEEK_SET) < 0)
+		return ch_err_sys(err, "temporary file");
+	return ch_engine_load(target->kind->program, target->place.fd, target->how->cancel, err);
+}
+
+const struct ch_target_kind ch_target_docker = {
+	.size = sizeof(struct to_layout),
+	.is_named = true,
+	.program = "docker",
+	.begin = begin_temp,
+	.finish = finish_temp,
+	.forget = forget,
+};
+
+const struct ch_target_kind ch_target_podman = {
+	.size = sizeof(struct to_layout),
+	.is_named = true,
+	.program = "podman",
+	.begin = begin_temp,
+	.finish = finish_temp,
 	.forget = forget,
 };

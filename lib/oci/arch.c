@@ -69,7 +69,7 @@ static void normal(const char *arch, const char *variant, char out[CH_OCI_ARCH_M
 	snprintf(out, CH_OCI_ARCH_MAX, "%s%s%s", arch, variant ? "/" : "", variant ? variant : "");
 	for (size_t i = 0; i < COUNT(usual); i++)
 		if (strcmp(out, usual[i]) == 0)
-			*strchr(out, '/') = '\0';
+			out[strcspn(out, "/")] = '\0';
 }
 
 void ch_oci_arch_text(const struct ch_oci_desc *desc, char out[CH_OCI_ARCH_MAX])

@@ -15,14 +15,22 @@
 /* Of what layers are made: to be raised when the same image becomes another one. */
 #define PACK_FORMAT "1"
 
-/* The cache that Charliecloud has in its images is of no use elsewhere. */
+/* What an entry adds to an archive, about: its header, and what fills up the last block */
+enum { ENTRY_BYTES = 768 };
+
+/* In layers, these are no files: they say that others are deleted. */
+#define WHITEOUT ".wh."
+
+/* The cache that Charliecloud has in its images is of no use elsewhere. DATA: counts whiteouts. */
 static bool is_left(void *data, const char *path)
 {
-	(void)data;
-	return strcmp(path, "ch/git") == 0 || strcmp(path, "ch/git.pickle") == 0;
-}
+	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+	uint64_t *whiteouts = data;
+	bool is_whiteout = strncmp(name, WHITEOUT, strlen(WHITEOUT)) == 0;
 
-static const struct ch_walk_how walk_how = { .is_left = is_left };
+	*whiteouts += is_whiteout;
+	return is_whiteout || strcmp(path, "ch/git") == 0 || strcmp(path, "ch/git.pickle") == 0;
+}
 
 int ch_pack_key(int root, const struct ch_compress_how *how, char ret_key[CH_PACK_KEY],
 		uint64_t *ret_bytes, struct ch_err *err)
@@ -31,8 +39,10 @@ int ch_pack_key(int root, const struct ch_compress_how *how, char ret_key[CH_PAC
 	ch_auto(hash) struct ch_hash hash = { 0 };
 	uint8_t key[CH_SHA256_BYTES];
 	struct ch_walked walked;
+	uint64_t ignored = 0;
+	const struct ch_walk_how walk = { .is_left = is_left, .data = &ignored };
 
-	if (ch_walk_state(root, &walk_how, key, &walked, err) < 0 ||
+	if (ch_walk_state(root, &walk, key, &walked, err) < 0 ||
 	    ch_hash_start(&hash, CH_SHA256, err) < 0)
 		return err->code;
 	ch_hash_more(&hash, PACK_FORMAT, sizeof(PACK_FORMAT));
@@ -40,7 +50,7 @@ int ch_pack_key(int root, const struct ch_compress_how *how, char ret_key[CH_PAC
 	ch_hash_more(&hash, key, sizeof(key));
 	ch_hash_end(&hash, key);
 	ch_hash_hex(key, sizeof(key), ret_key);
-	*ret_bytes = walked.bytes;
+	*ret_bytes = walked.bytes + ENTRY_BYTES * walked.entries;
 	return 0;
 }
 
@@ -60,8 +70,10 @@ static int count(struct ch_output *out, const void *data, size_t len, struct ch_
 }
 
 int ch_pack(int root, const struct ch_compress_how *how, uint64_t bytes, int fd,
-	    struct ch_compressed *ret_layer, struct ch_walked *ret_walked, struct ch_err *err)
+	    struct ch_packed *ret_packed, struct ch_err *err)
 {
+	struct ch_packed packed = { 0 };
+	const struct ch_walk_how walk = { .is_left = is_left, .data = &packed.whiteouts };
 	struct ch_output_fd file = CH_OUTPUT_FD(fd, "layer");
 	ch_auto(compress) struct ch_compress *compress = NULL;
 	ch_auto(progress) struct ch_progress *progress = ch_progress_new("packing",
@@ -73,7 +85,9 @@ int ch_pack(int root, const struct ch_compress_how *how, uint64_t bytes, int fd,
 		return err->code;
 	input.to = ch_compress_input(compress);
 	if (ch_tar_new(&input.out, CH_TAR_NO_SETID, &tar, err) < 0 ||
-	    ch_walk_entries(root, &walk_how, tar, ret_walked, err) < 0 || tar->end(tar, err) < 0)
+	    ch_walk_entries(root, &walk, tar, &packed.walked, err) < 0 || tar->end(tar, err) < 0 ||
+	    ch_compress_end(compress, &packed.layer, err) < 0)
 		return err->code;
-	return ch_compress_end(compress, ret_layer, err);
+	*ret_packed = packed;
+	return 0;
 }

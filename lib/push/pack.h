@@ -13,13 +13,18 @@ struct ch_err;
 #define CH_PACK_KEY CH_SHA256_HEX
 
 /* A name for the layer that the image ROOT would become now: as long as that is the same, so is
- * the layer. ret_bytes: of its files */
+ * the layer. ret_bytes: of it, about, uncompressed */
 int ch_pack_key(int root, const struct ch_compress_how *how, char ret_key[CH_PACK_KEY],
 		uint64_t *ret_bytes, struct ch_err *err);
 
-/* Write the layer to FD, which is empty. BYTES: of its files, as far as known, to show how far it
- * is. */
+struct ch_packed {
+	struct ch_compressed layer;
+	struct ch_walked walked;
+	uint64_t whiteouts; /* files whose names mean something else in layers; left out */
+};
+
+/* Write the layer to FD, which is empty. BYTES: of ch_pack_key, to show how far it is. */
 int ch_pack(int root, const struct ch_compress_how *how, uint64_t bytes, int fd,
-	    struct ch_compressed *ret_layer, struct ch_walked *ret_walked, struct ch_err *err);
+	    struct ch_packed *ret_packed, struct ch_err *err);
 
 #endif

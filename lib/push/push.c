@@ -56,24 +56,32 @@ static void put_digest(const uint8_t *hash, char out[CH_OCI_DIGEST_SIZE])
 	ch_hash_hex(hash, CH_SHA256_BYTES, out + 7);
 }
 
-static void warn_of(const struct ch_push *push, const struct ch_walked *walked)
+static void warn_of(const struct ch_push *push, const struct ch_packed *packed)
 {
-	char line[LINE_MAX_];
+	const struct {
+		unsigned long long n;
+		const char *what;
+	} rows[] = {
+		{ packed->walked.devices, "device files" },
+		{ packed->walked.sockets, "sockets" },
+		{ packed->whiteouts, "files called '.wh.*', which means something else in layers" },
+	};
 
-	if (walked->devices + walked->sockets == 0)
-		return;
-	snprintf(line, sizeof(line), "image '%s': %llu devices and %llu sockets are left out",
-		 push->name, (unsigned long long)walked->devices,
-		 (unsigned long long)walked->sockets);
-	push->warn(push->data, line);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char line[LINE_MAX_];
+
+		snprintf(line, sizeof(line), "image '%s': left out: %llu %s", push->name, rows[i].n,
+			 rows[i].what);
+		if (rows[i].n > 0)
+			push->warn(push->data, line);
+	}
 }
 
 static int make_layer(const struct ch_push *push, int dir, uint64_t bytes, struct ch_layer *layer,
 		      struct ch_err *err)
 {
 	ch_auto(layer_draft) struct ch_layer_draft draft = CH_LAYER_DRAFT_INIT;
-	struct ch_compressed packed;
-	struct ch_walked walked;
+	struct ch_packed packed;
 
 	note(push, "layer 1/1: preparing");
 	layer->image = strdup(push->name);
@@ -81,12 +89,12 @@ static int make_layer(const struct ch_push *push, int dir, uint64_t bytes, struc
 		return ch_err_nomem(err);
 	if (ch_layers_begin(dir, &draft, err) < 0)
 		return err->code;
-	if (ch_pack(push->image, &push->compress, bytes, draft.fd, &packed, &walked, err) < 0)
+	if (ch_pack(push->image, &push->compress, bytes, draft.fd, &packed, err) < 0)
 		return ch_err_in(err, "image '%s'", push->name);
-	warn_of(push, &walked);
-	put_digest(packed.digest, layer->digest);
-	put_digest(packed.plain_digest, layer->diff_id);
-	layer->size = packed.size;
+	warn_of(push, &packed);
+	put_digest(packed.layer.digest, layer->digest);
+	put_digest(packed.layer.plain_digest, layer->diff_id);
+	layer->size = packed.layer.size;
 	return ch_layers_finish(&draft, layer, err);
 }
 

@@ -34,9 +34,14 @@ static int from_environment(struct ch_credentials *ret, struct ch_err *err)
 		return ch_err_set(err, -EINVAL, "%s is set, but not %s",
 				  user ? "CH_IMAGE_USERNAME" : "CH_IMAGE_PASSWORD",
 				  user ? "CH_IMAGE_PASSWORD" : "CH_IMAGE_USERNAME");
-	ret->user = strdup(user);
-	ret->secret = strdup(secret);
-	return ret->user && ret->secret ? 0 : ch_err_nomem(err);
+
+	ch_auto(credentials) struct ch_credentials found = { .user = strdup(user),
+							     .secret = strdup(secret) };
+
+	if (!found.user || !found.secret)
+		return ch_err_nomem(err);
+	*ret = ch_take(found);
+	return 0;
 }
 
 /* Look into the file at PATH, or ask whom it names. One that is not there is empty. */

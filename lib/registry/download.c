@@ -63,7 +63,7 @@ static int receive(void *context, const void *bytes, size_t len, struct ch_err *
 /* What is in the file already */
 static int take_file(struct transfer *t, struct ch_err *err)
 {
-	ch_auto(mem) char *part = malloc(PART);
+	ch_auto(mem) void *part = malloc(PART);
 	struct stat st;
 
 	if (!part)

@@ -60,7 +60,8 @@ static uint64_t shorten(uint64_t ms)
 int ch_retry_wait(struct ch_retry *retry, const struct ch_http *http,
 		  const struct ch_http_answer *answer, struct ch_err *err)
 {
-	bool is_connected = !answer->may_pass || err->code != -EHOSTUNREACH;
+	bool is_connected = !answer->may_pass ||
+			    (err->code != -EHOSTUNREACH && err->code != -EPROTONOSUPPORT);
 	uint64_t ms = shorten((uint64_t)FIRST_PAUSE << retry->failures);
 
 	if (!ch_retry_is_due(answer) || answer->wait > WAIT_MAX ||

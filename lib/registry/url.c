@@ -47,34 +47,55 @@ static int parse(const char *text, CURLU **ret_u, struct ch_err *err)
 	return 0;
 }
 
-/* ret_text: malloc'ed */
-static int get(CURLU *u, CURLUPart part, unsigned flags, char **ret_text, struct ch_err *err)
+/* Returns the text, malloc'ed, or NULL: an error. */
+static char *get(CURLU *u, CURLUPart part, unsigned flags, struct ch_err *err)
 {
 	ch_auto(curl_text) char *text = NULL;
 	CURLUcode rc = curl_url_get(u, part, &text, flags);
+	char *copy = rc == CURLUE_OK ? strdup(text) : NULL;
 
-	if (rc != CURLUE_OK)
-		return ch_err_set(err, rc == CURLUE_OUT_OF_MEMORY ? -ENOMEM : -EINVAL, "URL: %s",
-				  curl_url_strerror(rc));
-	*ret_text = strdup(text);
-	return *ret_text ? 0 : ch_err_nomem(err);
+	if (rc == CURLUE_OK && !copy)
+		ch_err_nomem(err);
+	else if (rc != CURLUE_OK)
+		ch_err_set(err, rc == CURLUE_OUT_OF_MEMORY ? -ENOMEM : -EINVAL, "URL: %s",
+			   curl_url_strerror(rc));
+	return copy;
+}
+
+/* The same for whoever wants a result. */
+static int get_to(CURLU *u, CURLUPart part, unsigned flags, char **ret_text, struct ch_err *err)
+{
+	char *text = get(u, part, flags, err);
+
+	if (!text)
+		return err->code;
+	*ret_text = text;
+	return 0;
+}
+
+static int parse_port(CURLU *u, unsigned *ret_port, struct ch_err *err)
+{
+	ch_auto(str) char *port = get(u, CURLUPART_PORT, CURLU_DEFAULT_PORT, err);
+
+	return port ? ch_text_u32(port, "port", 0, UINT16_MAX, ret_port, err) : err->code;
 }
 
 int ch_url_parse(const char *text, struct ch_url *ret, struct ch_err *err)
 {
 	ch_auto(curl_url) CURLU *u = NULL;
-	ch_auto(str) char *scheme = NULL;
-	ch_auto(str) char *host = NULL;
-	ch_auto(str) char *port = NULL;
 
-	if (parse(text, &u, err) < 0 || get(u, CURLUPART_SCHEME, 0, &scheme, err) < 0 ||
-	    get(u, CURLUPART_HOST, 0, &host, err) < 0)
+	if (parse(text, &u, err) < 0)
+		return err->code;
+
+	ch_auto(str) char *scheme = get(u, CURLUPART_SCHEME, 0, err);
+	ch_auto(str) char *host = get(u, CURLUPART_HOST, 0, err);
+
+	if (!scheme || !host)
 		return err->code;
 	ret->is_https = strcmp(scheme, "https") == 0;
 	if (!ret->is_https && strcmp(scheme, "http") != 0)
 		return bad(text, "it is neither of http nor of https", err);
-	if (get(u, CURLUPART_PORT, CURLU_DEFAULT_PORT, &port, err) < 0 ||
-	    ch_text_u32(port, "port", 0, UINT16_MAX, &ret->port, err) < 0)
+	if (parse_port(u, &ret->port, err) < 0)
 		return err->code;
 	ret->host = ch_take(host);
 	return 0;
@@ -118,7 +139,7 @@ int ch_url_join(const char *base, const char *location, char **ret_url, struct c
 	rc = curl_url_set(u, CURLUPART_URL, location, CURLU_DISALLOW_USER);
 	if (rc != CURLUE_OK)
 		return bad(location, curl_url_strerror(rc), err);
-	return get(u, CURLUPART_URL, 0, ret_url, err);
+	return get_to(u, CURLUPART_URL, 0, ret_url, err);
 }
 
 int ch_url_add(const char *url, const char *name, const char *value, char **ret_url,
@@ -134,7 +155,7 @@ int ch_url_add(const char *url, const char *name, const char *value, char **ret_
 	if (curl_url_set(u, CURLUPART_QUERY, pair, CURLU_APPENDQUERY | CURLU_URLENCODE) !=
 	    CURLUE_OK)
 		return ch_err_nomem(err);
-	return get(u, CURLUPART_URL, 0, ret_url, err);
+	return get_to(u, CURLUPART_URL, 0, ret_url, err);
 }
 
 void ch_url_escape(const char *text, struct ch_buf *out)
@@ -155,5 +176,5 @@ int ch_url_path(const char *url, char **ret_path, struct ch_err *err)
 
 	if (parse(url, &u, err) < 0)
 		return err->code;
-	return get(u, CURLUPART_PATH, CURLU_URLDECODE, ret_path, err);
+	return get_to(u, CURLUPART_PATH, CURLU_URLDECODE, ret_path, err);
 }

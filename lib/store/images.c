@@ -15,7 +15,7 @@
 #include "oci/ref.h"
 #include "store/store.h"
 
-/* How long a reader tries, while somebody takes or replaces the image at the same time: that
+/* How long a reader tries, while somebody replaces the image at the same time: that
  * is a rename. */
 enum { TRIES = 1000, PAUSE_US = 1000 };
 

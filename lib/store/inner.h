@@ -65,6 +65,11 @@ void ch_store_make_movable(int dir, const char *name);
 /* Remove what dead processes have left in tmp, and note which images that were. */
 int ch_store_sweep(const struct ch_store *store, struct ch_err *err);
 
+/* ---- mounted.c ------------------------------------------------------------------------- */
+
+/* Has a container PLACE in tmp, or something in it, among its mounts? In doubt, yes. */
+bool ch_store_is_mounted(const char *place);
+
 /* ---- spare.c --------------------------------------------------------------------------- */
 
 /* Move the spare to PLACE in tmp. Returns false if there is none, or locks are not used. */

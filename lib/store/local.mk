@@ -8,6 +8,7 @@ libchstore_la_SOURCES = \
 	%D%/images.c \
 	%D%/inner.h \
 	%D%/lock.c \
+	%D%/mounted.c \
 	%D%/spare.c \
 	%D%/store.c %D%/store.h \
 	%D%/trash.c

@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "inner.h"
 #include "store/store.h"
+#include "sys/machine.h"
 
 /* In the directory stat, no image is called so. */
 static const char spare[] = "spare", spare_stat[] = "=spare";
@@ -48,13 +49,14 @@ static bool has_room(const struct ch_store *store)
 }
 
 /* Who reads an image has a lock on it, or will find that it is not the image any more, and let go
- * (ch_store_read). */
+ * (ch_store_read). Containers are seen on this machine only. */
 static bool is_free(const struct ch_store *store, const char *place)
 {
 	ch_auto(fd) int fd = openat(store->tmp, place,
 				    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
-	return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0;
+	return fd >= 0 && ch_machine_owns(fd) && flock(fd, LOCK_EX | LOCK_NB) == 0 &&
+	       !ch_store_is_mounted(place);
 }
 
 int ch_store_keep_spare(const struct ch_store *store, const char *place, const char *file,

@@ -21,13 +21,18 @@ const char *ch_store_place(const char *file, char mark, unsigned n, char out[NAM
 	return out;
 }
 
-/* Does somebody read PLACE? Then it has the lock of ch_store_read. */
+/* Does somebody read PLACE? Then it has the lock of ch_store_read. What was an image may also be in
+ * use by a container. */
 static bool is_read(const struct ch_store *store, const char *place)
 {
 	ch_auto(fd) int fd = openat(store->tmp, place,
 				    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 
-	return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+	if (fd < 0)
+		return false;
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
+		return true;
+	return strchr(place, CH_STORE_TRASH_MARK) && ch_store_is_mounted(place);
 }
 
 static int discard(const struct ch_store *store, const char *place, struct ch_err *err)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 noinst_LTLIBRARIES += libchsys.la
 libchsys_la_SOURCES = \
-	%D%/boot.c %D%/boot.h \
 	%D%/caps.c %D%/caps.h \
+	%D%/machine.c %D%/machine.h \
 	%D%/mnt.c %D%/mnt.h \
 	%D%/mountinfo.c %D%/mountinfo.h \
 	%D%/msg.c %D%/msg.h \
@@ -15,6 +15,7 @@ libchsys_la_SOURCES = \
 if IMAGE
 noinst_LTLIBRARIES += libchtree.la
 libchtree_la_SOURCES = \
+	%D%/owner.c %D%/owner.h \
 	%D%/names.c %D%/names.h \
 	%D%/threads.c %D%/threads.h \
 	%D%/tree.h %D%/tree_copy.c %D%/tree_data.c %D%/tree_meta.c %D%/tree_own.h \

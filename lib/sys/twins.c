@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/analyser.h"
 #include "base/err.h"
 
 struct ch_twin {
@@ -40,6 +41,7 @@ static int grow(struct ch_twins *t, struct ch_err *err)
 	return 0;
 }
 
+CH_MOVES_BEGIN
 int ch_twins_find(struct ch_twins *twins, const struct stat *st, const char *path,
 		  const char **ret_first, struct ch_err *err)
 {
@@ -57,6 +59,7 @@ int ch_twins_find(struct ch_twins *twins, const struct stat *st, const char *pat
 	twins->n++;
 	return 0;
 }
+CH_MOVES_END
 
 void ch_twins_done(struct ch_twins *twins)
 {

@@ -13,6 +13,7 @@ setup() {
 	cd "$tmp" || fail "cd"
 }
 teardown() {
+	! mountpoint -q "$tmp/small" || umount "$tmp/small"
 	# Nothing hidden is left beside what was made.
 	assert_equal "$(find "$tmp" -maxdepth 2 -name '.*.ch-*')" ""
 	ch_teardown
@@ -173,4 +174,251 @@ same() {
 	cmp x.tar.gz y.tar.gz
 	works x.tar.gz z.sqfs
 	cmp x.sqfs z.sqfs
+}
+
+# ---- images of layers ------------------------------------------------------------------------
+
+# mktar FILE MEMBER...: see tests/lib/tar.py
+mktar() {
+	as_test python3 "$top/tests/lib/tar.py" "$@"
+}
+
+# layout FORM OUT ...: see tests/lib/layout.py
+layout() {
+	as_test python3 "$top/tests/lib/layout.py" "$@"
+}
+
+# make_layers: three layers, with what is rare in them
+make_layers() {
+	mktar 1.tar d:usr f:usr/a:one f:usr/b:two h:usr/hard:usr/a d:opt f:opt/x:1 d:usr/lib \
+		l:lib:usr/lib f:gone:zz f:suid:s:4755 c:null
+	mktar 2.tar f:usr/a:new f:opt/.wh..wh..opq: f:opt/z:3 f:.wh.gone: f:lib/through:t h:h2:usr/b
+	mktar 3.tar f:usr/b:third h:h3:opt/z
+}
+
+@test "convert: layers of each kind of layout and archive become one tree" {
+	local config='config={"Env":["A=b"],"Cmd":["x"],"Labels":{"l":"v"},"WorkingDir":"/opt"}'
+
+	make_layers
+	layout oci x.oci tag=v1 "$config" 1.tar 2.tar 3.tar
+	layout oci-archive x.oci-archive pack=gzip index=yes "$config" 1.tar 2.tar 3.tar
+	layout docker-archive x.docker-archive "$config" 1.tar 2.tar 3.tar
+	layout docker-old x.docker-old "$config" 1.tar 2.tar 3.tar
+	convert ./x.oci ./want
+	[[ $status == 0 && $stderr == *"warning: 1 device files or sockets left out"* ]] || fail "$status $stderr"
+	for form in oci-archive docker-archive docker-old; do
+		convert "./x.$form" ./got
+		[[ $status == 0 ]] || fail "$stderr"
+		same want got
+	done
+	convert x.oci x.sqfs -i oci
+	as_test unsquashfs -q -n -d un x.sqfs
+	same want un
+	# as umoci unpacks it, but for what is not kept, and what is added
+	as_test umoci unpack --rootless --image x.oci:v1 umo
+	as_test bash -c 'chmod 755 umo/rootfs/suid && rm -f umo/rootfs/null && cd want &&
+		rm -rf bin dev etc mnt proc sys tmp'
+	diff <(as_test "$top/tests/lib/listing" umo/rootfs | cut -d' ' -f1-3,5-) \
+		<(as_test "$top/tests/lib/listing" want | grep -v "^'./ch" | cut -d' ' -f1-3,5-)
+	assert_equal "$(as_test cat want/ch/environment)" A=b
+	assert_match "$(as_test cat want/ch/metadata.json)" '"cmd": \["x"\].*"cwd": "/opt".*"labels": \{"l": "v"\}'
+}
+
+@test "convert: which image is meant of several" {
+	mktar 1.tar f:one:1
+	mktar 2.tar f:two:2
+	layout oci x.oci tag=v1 1.tar
+	layout oci x.oci tag=v2 2.tar
+	layout oci y.oci arch=amd64 1.tar
+	layout oci y.oci arch=arm64 2.tar
+	works ./x.oci:v2 ./d
+	as_test test -e d/two
+	fails 1 "several images: say which.*tags: v1, v2" ./x.oci ./d
+	fails 1 "no image with tag v3; tags: v1, v2" ./x.oci:v3 ./d
+	works --arch arm64 ./y.oci ./d
+	as_test test -e d/two
+	fails 1 "no image for architecture 's390x'; available: amd64, arm64" --arch s390x ./y.oci ./d
+}
+
+@test "convert: to layouts and archives, which others read, and back" {
+	make_tree a
+	as_test bash -euc 'mkdir a/ch && echo "{\"cmd\": [\"x\", \"y\"], \"env\": {\"A\": \"b\"},
+		\"labels\": {\"l\": \"v\"}, \"cwd\": \"/usr\"}" >a/ch/metadata.json'
+	works -o oci ./a ./x.oci:v1
+	works -o oci-archive --compress zstd:1 ./a ./x.oci-archive:v1
+	works -o docker-archive ./a ./x.docker-archive:foo/bar:1
+	for out in oci oci-archive docker-archive; do
+		works "./x.$out" ./back
+		diff <(as_test "$top/tests/lib/listing" a | sed 's/ sparse//' | grep -v "^'./ch") \
+			<(as_test "$top/tests/lib/listing" back | sed 's/ sparse//' | grep -v "^'./ch")
+		assert_match "$(as_test cat back/ch/metadata.json)" '"cmd": \["x", "y"\].*"cwd": "/usr"'
+	done
+	for ref in oci:x.oci:v1 oci-archive:x.oci-archive:v1 docker-archive:x.docker-archive:foo/bar:1; do
+		run as_test skopeo inspect --config "$ref"
+		[[ $status == 0 ]] || fail "$output"
+		assert_match "$output" '"A=b"'
+		assert_match "$output" '"WorkingDir": "/usr"'
+	done
+	run as_test umoci unpack --rootless --image x.oci:v1 umo
+	[[ $status == 0 ]] || fail "$output"
+	# the same bytes again; a layout replaces a layout
+	as_test cp x.docker-archive first
+	works -j 1 -o docker-archive ./a ./x.docker-archive:foo/bar:1
+	fails 1 "does not look like an OCI layout" -o oci x.docker-archive ./a
+	works -o oci x.docker-archive ./x.oci
+}
+
+@test "convert: SIF" {
+	local sif
+
+	sif=$(image tiny sif)
+	works "$sif" x.sqfs
+	cmp x.sqfs "$sqfs"
+	works "$sif" --compress gzip x.sqfs
+	run cmp -s x.sqfs "$sqfs"
+	[[ $status == 1 ]] || fail "not recompressed"
+	works "$sif" ./d
+	via=()
+	inside "only-in-image tiny" ./d -- /opt/bin/only-in-image
+}
+
+@test "convert: docker, recorded" {
+	# What is on the command line, and an archive of the kind that it writes; no Docker runs here.
+	make_layers
+	layout docker-old saved tag=foo:1 1.tar 2.tar 3.tar
+	as_test bash -c 'mkdir bin && cat >bin/docker && chmod +x bin/docker' <<-'EOS'
+		#!/bin/sh
+		echo "$@" >>"$0.log"
+		case $1 in
+		save) [ "$2" = foo:1 ] && cat "${0%/bin/docker}/saved" ;;
+		load) cat >"$0.loaded"; echo "Loaded image" ;;
+		image) [ "$3" = there ] ;;
+		esac
+	EOS
+	via+=("PATH=$tmp/bin:$PATH")
+	convert -i docker foo:1 ./d
+	[[ $status == 0 ]] || fail "$stderr"
+	assert_equal "$(as_test cat d/usr/b)" third
+	fails 1 "'docker save' has failed, with exit status 1" -i docker bar ./d
+	fails 1 "'-x' is no name of an image" -i docker -o squash -- -x ./d2
+	fails 1 "docker has image 'there' already" --no-clobber -o docker ./d there
+	works -o docker ./d bar:2
+	assert_equal "$(as_test tail -n 1 bin/docker.log)" load
+	run as_test skopeo inspect docker-archive:bin/docker.loaded:bar:2
+	[[ $status == 0 ]] || fail "$output"
+	via+=(PATH=/nowhere)
+	run --separate-stderr as_test "${via[@]}" "$prefix/bin/ch-convert" -o docker ./d bar:2
+	[[ $status == 1 && $stderr == *"no program 'docker'"* ]] || fail "$status $stderr"
+}
+
+# ---- what goes wrong -------------------------------------------------------------------------
+
+@test "convert: hostile archives are refused by the name of the member" {
+	mktar dots.tar f:ok:1 f:../../evil:x
+	mktar link.tar l:out:"$tmp" f:out/evil:x
+	mktar bomb.tar f:a:12345 "f:b:$(printf 'x%.0s' {1..12000})"
+	layout oci dots.oci dots.tar
+	for out in x.sqfs ./d name; do
+		fails 1 "'\.\./\.\./evil'.*'\.\.'" dots.tar "$out"
+		fails 1 "'\.\./\.\./evil'.*'\.\.'" ./dots.oci "$out"
+		fails 1 "'b': with it, the image is larger than 11000 bytes" --max-size 11000 bomb.tar "$out"
+		works link.tar "$out"
+		[[ ! -e $tmp/evil ]] || fail "written outside"
+	done
+	works x.sqfs ./e
+	as_test test -e "e$tmp/evil"
+	as_test bash -c 'head -c 50M /dev/zero | gzip >zeros.tar.gz; cd a 2>/dev/null; true'
+	fails 1 "archive 'zeros.tar.gz' is empty" zeros.tar.gz x.sqfs
+}
+
+@test "convert: damaged layouts" {
+	local case
+
+	mktar 1.tar f:a:1
+	for case in "size:should have" "digest:damaged" "diffid:its diff ID is" "layers:1 layers, but the configuration has 2" \
+		"type:no image" "sha256\:../../../../etc/passwd:digest" "../../etc/passwd:not of SHA-256"; do
+		layout oci "x-${case//[^a-z]/}" break="$(sed 's/\(.*[^\\]\):.*/\1/; s/\\//' <<<"$case")" 1.tar
+		fails 1 "${case##*:}" "./x-${case//[^a-z]/}" ./d
+	done
+	[[ ! -e d ]] || fail "something was made"
+	as_test bash -c 'mkdir -p l/blobs && echo "{}" >l/oci-layout && ln -s /etc/passwd l/index.json'
+	fails 1 "'index.json': No such file|open 'index.json'" ./l ./d
+	as_test bash -c 'printf "[]" >l/manifest.json && tar -C l -cf l.tar manifest.json'
+	fails 1 "'manifest.json': there are several images, or none" l.tar ./d
+	as_test bash -c 'printf "[{\"Config\": 1, \"Layers\": 2}]" >l/manifest.json && tar -C l -cf l.tar manifest.json'
+	fails 1 "'manifest.json': an image has no 'Config'" l.tar ./d
+}
+
+@test "convert: failures and signals leave OUT as it was" {
+	local out
+
+	make_tree a
+	works ./a x.sqfs
+	works ./a x.tar.gz
+	works x.sqfs ./d
+	as_test bash -c 'head -c 60000 x.tar.gz >cut.tar.gz; cp -a d before; cp x.sqfs before.sqfs'
+	fails 1 "cut.tar.gz" cut.tar.gz ./d
+	fails 1 "cut.tar.gz" cut.tar.gz x.sqfs
+	fails 1 "'./d' is there already: not replaced" --no-clobber x.sqfs ./d
+	fails 1 "'x.sqfs' is there already: not replaced" --no-clobber ./a x.sqfs
+	same before d
+	cmp x.sqfs before.sqfs
+	# While it waits for the rest of an archive, it is interrupted.
+	as_test mkfifo fifo
+	for out in ./d x.sqfs ./new name oci; do
+		# (In the background, SIGINT is ignored.)
+		as_test bash -c '
+			(head -c 60000 x.tar.gz; sleep 30) >fifo & writer=$!
+			env "${@:3}" ch-convert -i tar fifo $([[ $1 != oci ]] || echo -o oci) "$1" 2>err & pid=$!
+			sleep 0.5
+			kill -"$2" $pid
+			wait $pid
+			status=$?
+			kill $writer
+			exit $status' - "$out" "$([[ $out == ./d ]] && echo HUP || echo TERM)" "${via[@]:1}" 3>&- &&
+			fail "not interrupted"
+		assert_match "$(cat err)" 'error: .*interrupted'
+		assert_equal "$(find . -maxdepth 1 -name '.*.ch-*')" ""
+	done
+	same before d
+	cmp x.sqfs before.sqfs
+	[[ ! -e new ]] || fail "something was made"
+}
+
+@test "convert: what a killed one has left, the next one removes" {
+	as_test bash -c '
+		mkfifo fifo
+		sleep 30 >fifo & writer=$!
+		ch-convert -i tar fifo ./d 2>/dev/null & pid=$!
+		sleep 0.5
+		kill -9 $pid; kill $writer; wait; ls -d .d.ch-*' 3>&-
+	works "$sqfs" ./d
+	assert_equal "$(find . -maxdepth 1 -name '.*.ch-*')" ""
+}
+
+@test "convert: nothing is unpacked on the way" {
+	# 20 MB, and temporary directories of 1 MB
+	((EUID == 0)) || skip "does not apply to an ordinary user"
+	as_test bash -euc 'mkdir -p a/usr b && head -c 20M /dev/urandom >a/usr/big && echo 1 >b/x &&
+		tar -C a -cf 1.tar . && tar -C b -cf 2.tar . && mkdir small'
+	mount -t tmpfs -o size=1m,mode=1777 ch-test "$tmp/small"
+	layout oci-archive x.tar 1.tar 2.tar
+	via+=("TMPDIR=$tmp/small")
+	works x.tar x.sqfs
+	works x.sqfs y.tar.gz
+	works -o oci-archive y.tar.gz z.tar
+	works z.tar ./d
+	umount "$tmp/small"
+	as_test cmp a/usr/big d/usr/big
+}
+
+@test "convert: a full disk" {
+	((EUID == 0)) || skip "does not apply to an ordinary user"
+	as_test bash -c 'mkdir -p small a && head -c 5M /dev/urandom >a/big && tar -C a -cf a.tar .'
+	mount -t tmpfs -o size=1m,mode=1777 ch-test "$tmp/small"
+	for out in "$tmp/small/x.sqfs" "$tmp/small/x.tar" "$tmp/small/d"; do
+		fails 1 "No space left" "$([[ $out == *.tar ]] && echo ./a || echo a.tar)" "$out"
+		assert_equal "$(ls -A "$tmp/small")" ""
+	done
+	umount "$tmp/small"
 }

@@ -131,6 +131,8 @@ commits:            5
 	[[ $status == 0 && $stderr == '1 states removed'* ]]
 	img undelete a
 	((status == 1))
+	img build-cache -v
+	assert_match "$output" $'MiB\nin large files: +0 MiB\nlargest file: +[12] MiB\npacks: +1\nundeletable: +0$'
 	img build-cache --dot=tree
 	((status == 0))
 	[[ $(<"$ctx/tree.dot") == 'digraph '* ]]
@@ -302,6 +304,34 @@ commits:            5
 	((status == 0))
 	assert_equal "$(in_image two 'cat /made')" made
 	fails "has no stage 'other'" --target other -t two .
+}
+
+@test "stages: what nobody may read is copied, too, and stays as it is" {
+	df Dockerfile <<-'END'
+		FROM tiny AS one
+		RUN mkdir -p /d/e && echo s >/d/shadow && echo t >/d/e/f && mkdir /other && echo x >/other/x && \
+			ln /d/shadow /d/link && chmod 0 /d/shadow /d/e/f /d/e && touch -d @1 /d/shadow
+		FROM tiny
+		COPY --from=one /d /copied
+		COPY --from=one /other /d/shadow /flat/
+	END
+	printf 'FROM one\nRUN true\n' | df two.df
+	for option in --cache --no-cache; do
+		img "$option" build -t x .
+		[[ $status == 0 ]] || fail "$option" "$stderr"
+		img "$option" build -t one --target one .
+		img "$option" build -t y -f two.df .
+		[[ $status == 0 ]] || fail "$option" "$stderr"
+		in_image x 'stat -c "%n %a %h" /copied/* /flat/*' >"$tmp/x"
+		assert_equal "$(<"$tmp/x")" '/copied/e 0 2
+/copied/link 0 2
+/copied/shadow 0 2
+/flat/shadow 0 1
+/flat/x 644 1'
+		assert_equal "$(in_image y 'stat -c "%n %a %h %Y" /d/shadow /d/link')" $'/d/shadow 0 2 1\n/d/link 0 2 1'
+		[[ $(as_test stat -c %a "$store/img/one/d/e" "$store/img/one/d/shadow") == $'0\n0' ]]
+		img delete x one y
+	done
 }
 
 @test "modify: by commands, a script, and standard input" {

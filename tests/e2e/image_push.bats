@@ -193,6 +193,17 @@ digest_line() {
 	inside long bar -- sh -c 'cat /odd/x*/y*'
 }
 
+@test "push: what would be something else in a layer is left out, and said" {
+	works import "$dir" foo
+	as_test bash -c 'mkdir -p "$1/ch/git" "$1/opt/new"; touch "$1/ch/git/x" "$1/opt/new/"{.wh.y,y}' \
+		make "$store/img/foo"
+	works push foo "$plain/$repo:1"
+	assert_match "$stderr" "warning: image 'foo': left out: 1 files called '.wh.\*'"
+	works pull "$plain/$repo:1" bar
+	assert_equal "$(as_test ls -A "$store/img/bar/opt/new")" y
+	[[ ! -e $store/img/bar/ch/git ]] || fail "ch/git was pushed"
+}
+
 @test "push: with a name and a password" {
 	start_registry basic
 	works import "$dir" foo

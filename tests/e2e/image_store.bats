@@ -268,6 +268,9 @@ untouched() {
 	works -s "$tmp/a//" gestalt -s "$tmp/b/" storage-path
 	assert_equal "$output" "$tmp/b"
 	works gestalt bucache
+	assert_equal "$output" ""
+	works gestalt -v bucache
+	assert_match "$output" '^libgit2 1\.[0-9.]+$'
 	fails 64 "gestalt: python-path: ch-image is no Python program" gestalt python-path
 	fails 64 "gestalt: 'x' is none of bucache, bucache-dot, storage-path" gestalt x
 	fails 64 "unknown or ambiguous option '--profile'" --profile list

@@ -1,104 +1,12 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# The client of registries, by a program of its own: all ways to authenticate, and what networks and
-# servers do to transfers. Each ends well after some repetition, or with one line that says why.
-#
-# The program is made with sanitizers: what it reports, fails the test.
-# shellcheck disable=SC2016,SC2154 # formats; variables of common.bash and bats
+# The client of registries: what it can do, all ways to authenticate, and the quicker ones of what
+# may go wrong (the others: tests/long/registry_faults.bats).
+# shellcheck disable=SC2154 # variables of common.bash and bats
 
 load ../lib/common
 load ../lib/registry
-
-setup_file() {
-	local sources=(registry/{auth,authfile,base64,blobs,challenge,credentials,digest,download} \
-		registry/{exchange,fetch,file,helper,http,manifests,reason,registry,token,trust} \
-		registry/{upload,url} oci/{ref,manifest,arch} json/{json,write} hash/hash sys/msg \
-		base/{err,buf,text,words,log,progress,color})
-
-	sources=("${sources[@]/#/$top/lib/}")
-	tool=$BATS_FILE_TMPDIR/registry_tool
-	"${CC:-cc}" -std=gnu17 -g -D_GNU_SOURCE -I "$top/lib" -fsanitize=address,undefined \
-		-fno-sanitize-recover=all -o "$tool" "$BATS_TEST_DIRNAME/registry_tool.c" \
-		"${sources[@]/%/.c}" -lcurl -ljansson -lcrypto -lpthread
-	start_registry anonymous "$BATS_FILE_TMPDIR/data"
-	plain=$registry
-	make_blobs
-	export tool plain small small_size large large_size blobs
-}
-teardown_file() {
-	stop_servers
-}
-
-# A small and a large blob, in the repository "test" with a manifest "latest"
-make_blobs() {
-	blobs=$BATS_FILE_TMPDIR/blobs
-	mkdir "$blobs"
-	printf '{"architecture": "amd64", "os": "linux", "rootfs": {"diff_ids": []}}' >"$blobs/small"
-	python3 -c 'import random, sys; sys.stdout.buffer.write(random.Random(1).randbytes(3000000))' >"$blobs/large"
-	small=$(digest "$blobs/small") small_size=$(stat -c %s "$blobs/small")
-	large=$(digest "$blobs/large") large_size=$(stat -c %s "$blobs/large")
-	"$tool" "$plain/test" put "$blobs/small" "$small" "$small_size"
-	"$tool" "$plain/test" put "$blobs/large" "$large" "$large_size"
-	printf '{"schemaVersion": 2, "config": {"mediaType": "%s", "digest": "%s", "size": %d}, "layers": [{"mediaType": "%s", "digest": "%s", "size": %d}]}' \
-		application/vnd.oci.image.config.v1+json "$small" "$small_size" \
-		application/vnd.oci.image.layer.v1.tar "$large" "$large_size" >"$blobs/manifest"
-	"$tool" "$plain/test" tag application/vnd.oci.image.manifest.v1+json "$blobs/manifest"
-}
-
-digest() {
-	printf 'sha256:%s' "$(sha256sum <"$1" | cut -d ' ' -f 1)"
-}
-
-setup() {
-	ch_setup
-	unset "${!CH_IMAGE_@}" "${!CH_REGY_@}" REGISTRY_AUTH_FILE DOCKER_CONFIG XDG_RUNTIME_DIR \
-		SSL_CERT_FILE CURL_CA_BUNDLE REQUESTS_CA_BUNDLE
-	export HOME=$tmp CH_REGY_TIMEOUT=3
-}
-teardown() {
-	stop_servers
-	ch_teardown
-}
-
-# works ARGS...: it succeeds
-works() {
-	run --separate-stderr timeout -k 5 60 "$tool" "$@"
-	[[ $status == 0 ]] || fail "$*" "status: $status" "stdout: $output" "stderr: $stderr"
-}
-
-# fails REGEX ARGS...: it fails, with one line
-fails() {
-	local regex=$1
-
-	shift
-	run --separate-stderr timeout -k 5 60 "$tool" "$@"
-	[[ $status == 1 && $stderr != *$'\n'* && $stderr =~ ^registry_tool:\ error:\ .*$regex ]] ||
-		fail "$*" "status: $status" "stdout: $output" "stderr: $stderr" "wanted: $regex"
-}
-
-# downloads IMAGE: the large blob comes, and is right
-downloads() {
-	rm -f "$tmp/got"
-	works "$1" get "$large" "$large_size" "$tmp/got"
-	cmp "$tmp/got" "$blobs/large"
-}
-
-# uploads REGISTRY [OPTION]...: the large blob arrives, from a file; and the small one, from memory
-uploads() {
-	local to=$1/up$RANDOM
-
-	shift
-	works "$@" "$to/a" put "$blobs/large" "$large" "$large_size"
-	works "$@" "$to/a" cat "$large" "$large_size"
-	works "$@" "$to/b" pipe <"$blobs/small"
-	assert_equal "$output" "$small $small_size"
-	works "$@" "$to/b" cat "$small" "$small_size"
-}
-
-# requests REGEX [LOG]: how many lines of the log match
-requests() {
-	grep -cE "$1" "${2:-$proxy_log}" || true
-}
+load ../lib/registry_tool
 
 # ---- registries ------------------------------------------------------------------------------
 
@@ -119,6 +27,15 @@ requests() {
 	assert_equal "$output" no
 	fails "manifest 'x' of 'test': the server answers: 404, manifest unknown" "$plain/test:x" manifest
 	fails "blob 'sha256:0+' of 'test': the server answers: 404" "$plain/test" cat "sha256:$(printf '%064d' 0)" 1
+}
+
+@test "registry: plain HTTP to this machine only, if nobody asks for it" {
+	local other=2130706433:${plain#*:} # the same number, written in another way
+
+	works "localhost:${plain#*:}/test" manifest
+	works "127.0.0.1:${plain#*:}/test" manifest
+	fails '; for plain HTTP, see --tls-no-verify' "$other/test" manifest
+	works -k "$other/test" manifest
 }
 
 @test "registry: empty blobs, and those with another digest" {
@@ -146,16 +63,6 @@ requests() {
 	fails 'certificate' "localhost:${registry#*:}/test" manifest
 }
 
-@test "registry: nothing is there, or something else" {
-	fails "registry '127.0.0.1:1': manifest 'latest' of 'a': .*connect" 127.0.0.1:1/a manifest
-	fails 'resolve' none.invalid:5000/a manifest
-	start_proxy "$plain" '* . - close'
-	fails 'registry' "$proxy/test" manifest
-	mkdir "$tmp/www"
-	start_proxy 127.0.0.1:1
-	fails 'registry' "$proxy/test" manifest
-}
-
 @test "registry: the default one is another one" {
 	local library
 
@@ -179,8 +86,6 @@ requests() {
 	CH_IMAGE_USERNAME=alice CH_IMAGE_PASSWORD=secret1 works -a "$registry/test" manifest
 	CH_IMAGE_USERNAME=alice CH_IMAGE_PASSWORD=wrong fails "credentials of 'alice' were not accepted" -a "$registry/test" manifest
 	CH_IMAGE_USERNAME=alice fails 'CH_IMAGE_USERNAME is set, but not CH_IMAGE_PASSWORD' -a "$registry/test" manifest
-	CH_IMAGE_USERNAME=alice CH_IMAGE_PASSWORD=secret1 uploads "$registry" -p
-
 	echo "{\"auths\": {\"$registry\": {\"auth\": \"$auth\"}}}" >"$tmp/none"
 	works "$registry/test" manifest
 	uploads "$registry" -p
@@ -290,14 +195,6 @@ requests() {
 	assert_match "$(grep -o 'bytes=[0-9]*-' "$proxy_log" | tr '\n' ' ')" '^bytes=[0-9]+- bytes=[0-9]+- bytes=[0-9]+- $'
 }
 
-@test "registry: connections that always break: an error, and what came is kept" {
-	start_proxy "$plain" 'GET blobs - cut 1000'
-	fails "blob '$large' of 'test': .*" "$proxy/test" get "$large" "$large_size" "$tmp/got"
-	assert_equal "$(stat -c %s "$tmp/got")" 6000
-	works "$plain/test" get "$large" "$large_size" "$tmp/got"
-	cmp "$tmp/got" "$blobs/large"
-}
-
 @test "registry: a server that ignores ranges" {
 	start_proxy "$plain" 'GET blobs 1 cut 700000' 'GET blobs - norange'
 	downloads "$proxy/test"
@@ -315,42 +212,6 @@ requests() {
 	: >"$proxy_log"
 	works "$proxy/test" get "$large" "$large_size" "$tmp/got"
 	assert_equal "$(requests '^GET .*blobs')" 0
-}
-
-@test "registry: silence ends" {
-	start_proxy "$plain" 'GET blobs 1 stall 100000'
-	CH_REGY_TIMEOUT=1 downloads "$proxy/test"
-}
-
-@test "registry: wrong bytes, once and always" {
-	start_proxy "$plain" 'GET blobs 1 flip 1000'
-	downloads "$proxy/test"
-	start_proxy "$plain" 'GET blobs - flip 1000'
-	fails 'what was sent has digest sha256:.*; try again' "$proxy/test" get "$large" "$large_size" "$tmp/bad"
-	assert_equal "$(stat -c %s "$tmp/bad")" 0
-	fails 'what was sent has digest' "$proxy/test" cat "$large" "$large_size"
-}
-
-@test "registry: sizes that are not as promised" {
-	start_proxy "$plain" 'GET blobs 1 longer 10'
-	downloads "$proxy/test"
-	start_proxy "$plain" 'GET blobs 1 nolength 1000'
-	downloads "$proxy/test"
-	start_proxy "$plain" 'GET blobs - truncate 1000'
-	fails 'promised' "$proxy/test" get "$large" "$large_size" "$tmp/short"
-	fails "more than the promised 1000 bytes" "$plain/test" cat "$large" 1000
-}
-
-@test "registry: servers that are busy, for a while and for ever" {
-	start_proxy "$plain" 'GET manifests 1 status 503' 'GET manifests 1 wait 429,1' 'GET manifests 1 status 500' \
-		'GET blobs 2 wait 503,1'
-	works "$proxy/test" manifest
-	downloads "$proxy/test"
-	start_proxy "$plain" 'GET manifests - wait 429,3600' 'GET blobs - status 502'
-	fails 'too many requests \(429\); try again later, or with --auth' "$proxy/test" manifest
-	fails 'the server answers: 502' "$proxy/test" cat "$small" "$small_size"
-	assert_equal "$(requests '^GET .*manifests')" 1
-	assert_equal "$(requests '^GET .*blobs')" 6
 }
 
 @test "registry: a manifest that is cut, or another one" {
@@ -380,26 +241,6 @@ requests() {
 	fails 'more than 10 redirects' "$proxy/test" manifest
 	start_proxy "$plain" --tls "GET manifests - redirect http://$plain"
 	SSL_CERT_FILE=$registry_ca fails "redirect to 'http://.*', which is not encrypted, is refused" "$proxy/test" manifest
-}
-
-@test "registry: uploads that break, and go on" {
-	start_proxy "$plain" 'PUT uploads 1 upcut 1000000' 'PUT uploads 1 status 500' 'PUT uploads 1 close -' \
-		'PATCH uploads 2 upcut 500000' 'PATCH uploads 1 status 500' 'POST uploads 1 status 503'
-	uploads "$proxy"
-}
-
-@test "registry: uploads that always break: an error" {
-	start_proxy "$plain" 'PUT uploads - upcut 10' 'PATCH uploads - upcut 10'
-	fails "send a blob to 'a'" "$proxy/a" put "$blobs/large" "$large" "$large_size"
-	fails "send a blob to 'b'" "$proxy/b" pipe <"$blobs/small"
-}
-
-@test "registry: where bodies are limited, uploads come in parts" {
-	start_proxy "$plain" 'PUT uploads 1 status 413'
-	works "$proxy/c" put "$blobs/large" "$large" "$large_size"
-	works "$proxy/c" cat "$large" "$large_size"
-	start_proxy "$plain" '* uploads - status 413'
-	fails 'the server answers: 413' "$proxy/c" put "$blobs/large" "$large" "$large_size"
 }
 
 # ---- files of web servers ----------------------------------------------------------------------

@@ -15,10 +15,16 @@
 #                    see token_server.py; sets $registry and $registry_log
 #   start_proxy UPSTREAM [--tls] [FAULT]...   faults in front of a registry: see fault_proxy.py; sets
 #                    $proxy to HOST:PORT, and $proxy_log
+#   start_files DIR  a server of files, by plain HTTP; sets $files to HOST:PORT, and $files_log
 #   make_ca          make certificates, once a file: $registry_ca is to be trusted (SSL_CERT_FILE)
 #   stop_servers     end all of them
 #
 # shellcheck disable=SC2034 # variables are for those who load this
+
+# What the caller happens to have set must not decide a test.
+unset CURL_CA_BUNDLE SSL_CERT_FILE SSL_CERT_DIR REQUESTS_CA_BUNDLE REGISTRY_AUTH_FILE DOCKER_CONFIG \
+	http_proxy https_proxy all_proxy no_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY \
+	"${!CH_IMAGE_@}" "${!CH_REGY_@}"
 
 servers_dir()
 {
@@ -148,6 +154,17 @@ start_proxy()
 	fi
 	launch_python fault_proxy.py "${tls[@]}" -- "$upstream" "$@" || return
 	proxy=127.0.0.1:$port proxy_log=$log
+}
+
+start_files()
+{
+	local name=files$RANDOM port
+
+	servers_dir
+	files_log=$servers/$name.log
+	launch "$name" python3 -u -m http.server --bind 127.0.0.1 --directory "$1" 0
+	wait_port sed -n 's/^Serving HTTP on .* port \([0-9]*\) .*/\1/p' "$files_log" || return
+	files=127.0.0.1:$port
 }
 
 stop_servers()

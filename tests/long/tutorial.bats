@@ -13,6 +13,7 @@ load ../lib/image
 base()
 {
 	as_test unsquashfs -quiet -no-progress -dest "$tmp/base" "$(image debian)" >/dev/null
+	# shellcheck disable=SC2016
 	as_test bash -c 'printf "#!/bin/sh\necho \"$0 $*\"\n" >"$1"; chmod 755 "$1"' yum "$tmp/base/usr/bin/yum"
 	img -q import "$tmp/base" almalinux:8
 	((status == 0))

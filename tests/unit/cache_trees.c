@@ -19,13 +19,24 @@
 
 /* ---- a place ---- */
 
-void place_enter(struct place *place)
+static void enter_below(struct place *place, const char *parent)
 {
+
 	place->before = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	snprintf(place->path, sizeof(place->path), "/tmp/ch-test-cache.XXXXXX");
+	snprintf(place->path, sizeof(place->path), "%s/ch-test-cache.XXXXXX", parent);
 	assert_non_null(mkdtemp(place->path));
 	assert_int_equal(chdir(place->path), 0);
 	assert_int_equal(mkdir("storage", 0755), 0);
+}
+
+void place_enter(struct place *place)
+{
+	enter_below(place, "/tmp");
+}
+
+void place_enter_memory(struct place *place)
+{
+	enter_below(place, access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
 }
 
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)

@@ -18,6 +18,9 @@ struct place {
 
 void place_enter(struct place *place);
 
+/* The same, if possible where it does not matter how busy the disk is. */
+void place_enter_memory(struct place *place);
+
 /* Leave and remove it. */
 void place_leave(struct place *place);
 

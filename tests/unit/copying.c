@@ -69,7 +69,9 @@ int copying_do(const struct trees *t, const struct instruction *in, struct ch_er
 
 		sources[req.n_sources].path = source;
 		if (strncmp(source, "<<", 2) == 0)
-			sources[req.n_sources] = (struct ch_copy_source){ source + 2, "text", 4 };
+			sources[req.n_sources] = (struct ch_copy_source){ .path = source + 2,
+									  .text = "text",
+									  .len = 4 };
 	}
 	copying_notes[0] = '\0';
 	if (ch_copy_plan(&req, &plan, err) < 0)

@@ -8,6 +8,7 @@
 
 #include "unit.h"
 
+#include "base/analyser.h"
 #include "fs/data.h"
 #include "fs/dir.h"
 #include "fs/xattr.h"
@@ -26,8 +27,34 @@ struct squashing_name {
 	struct known *file;
 };
 
+#define BLOCK (128 * 1024)
+
+const struct squashing_file squashing_kinds[SQUASHING_KINDS] = {
+	{ .path = "", .mode = S_IFDIR | 0750, .mtime = 1000000, .user = "root's" },
+	{ .path = "bin/su", .mode = S_IFREG | 04711, .size = 10000, .capability = "\1\2\3" },
+	{ .path = "bin", .mode = S_IFDIR | 01777, .mtime = 12345, .user = "late" },
+	{ .path = "empty", .mtime = 1 },
+	{ .path = "one", .size = 1, .seed = 1 },
+	{ .path = "block", .size = BLOCK, .seed = 2 },
+	{ .path = "blocks", .size = 3 * BLOCK + 7, .seed = 3, .user = "u", .capability = "c" },
+	{ .path = "almost", .size = BLOCK - 1, .seed = 5 },
+	{ .path = "above", .size = BLOCK + 1, .seed = 4 },
+	{ .path = "zeros", .size = 2 * BLOCK + 1, .fill = FILL_NOTHING },
+	{ .path = "few zeros", .size = 100, .fill = FILL_NOTHING },
+	{ .path = "again", .link = "blocks" },
+	{ .path = "sub/again", .link = "blocks" },
+	{ .path = "link", .target = "/no/\377\1such \n thing" },
+	{ .path = "sub/link2", .link = "link" },
+	{ .path = "pipe", .mode = S_IFIFO | 0600, .user = "fifo" },
+	{ .path = "socket", .mode = S_IFSOCK | 0777 },
+	{ .path = "\1\377 name\n", .size = 5, .mtime = -5 },
+	{ .path = "future", .mtime = 1LL << 40 },
+	{ .path = "empty dir", .mode = S_IFDIR },
+};
+
 /* ---- the model --------------------------------------------------------------------- */
 
+CH_MOVES_BEGIN
 static struct squashing_name *find(const struct squashing *s, const char *path)
 {
 	for (size_t i = s->n; i-- > 0;)
@@ -66,7 +93,8 @@ static void set(struct squashing *s, const char *path, struct known *file)
 		s->names = NOT_NULL(realloc(s->names, s->room * sizeof(*s->names)));
 	}
 	file->names++;
-	s->names[s->n++] = (struct squashing_name){ NOT_NULL(strdup(path)), file };
+	s->names[s->n].path = NOT_NULL(strdup(path));
+	s->names[s->n++].file = file;
 }
 
 bool squashing_fits(const struct squashing *s, const struct squashing_file *f)
@@ -112,7 +140,7 @@ static void set_parents(struct squashing *s, const char *path)
 static void model(struct squashing *s, const struct squashing_file *as)
 {
 	struct squashing_name *have = find(s, as->path);
-	struct known *file = as->link ? find(s, as->link)->file : make(as);
+	struct known *file = as->link ? NOT_NULL(find(s, as->link))->file : make(as);
 
 	set_parents(s, as->path);
 	have = find(s, as->path);
@@ -129,6 +157,7 @@ static void model(struct squashing *s, const struct squashing_file *as)
 	set(s, as->path, file);
 	file->names--;
 }
+CH_MOVES_END
 
 /* ---- contents ---------------------------------------------------------------------- */
 

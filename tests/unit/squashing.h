@@ -37,6 +37,10 @@ struct squashing_file {
 	const char *user, *capability; /* values of extended attributes */
 };
 
+/* Files of all kinds. */
+enum { SQUASHING_KINDS = 20 };
+extern const struct squashing_file squashing_kinds[SQUASHING_KINDS];
+
 struct squashing {
 	struct ch_squash_options how;
 	size_t piece; /* of contents that are given at once; 0: a chunk */

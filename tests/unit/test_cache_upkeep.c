@@ -20,22 +20,8 @@
 #define KILLS  10
 #define STATES "storage/" CH_CACHE_DIR "/refs/charlie/states"
 
-/* ---- instead of those of the C library ---- */
-
-/* Nothing here is about power loss, and a disk that others use takes its time. */
-int fsync(int fd)
-{
-	(void)fd;
-	return 0;
-}
-
-int fdatasync(int fd)
-{
-	(void)fd;
-	return 0;
-}
-
-/* Commits and uses are ordered by seconds: the clock is set, not waited for. */
+/* Instead of the C library's: commits are ordered by seconds, and the clock is set, not waited
+ * for. */
 static time_t ahead;
 
 time_t time(time_t *ret)
@@ -49,13 +35,11 @@ time_t time(time_t *ret)
 	return now.tv_sec;
 }
 
-/* ---- what all need ---- */
-
 static int enter(void **state)
 {
 	static struct place place;
 
-	place_enter(&place);
+	place_enter_memory(&place);
 	*state = &place;
 	return 0;
 }

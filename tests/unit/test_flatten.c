@@ -247,7 +247,7 @@ static void random_layers_give_the_same_from_both_sides(void **state)
 {
 	(void)state;
 	const char *count = getenv("CH_TEST_RANDOM");
-	long n = count ? atol(count) : 1000;
+	long n = count ? strtol(count, NULL, 10) : 1000;
 
 	for (long i = 0; i < n; i++) {
 		struct ch_buf layers[LAYERS];

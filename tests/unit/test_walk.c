@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "archive/entry.h"
+#include "archive/entry_xattrs.h"
 #include "archive/walk.h"
 #include "base/auto.h"
 #include "base/buf.h"
@@ -211,6 +212,32 @@ static void extended_attributes_are_those_of_the_file(void **state)
 	end(&place);
 }
 
+/* By a program in a user namespace whose root is user 1000. */
+static void capabilities_are_not_those_of_a_namespace(void **state)
+{
+	static const uint8_t caps[24] = { 1, 0, 0, 3, 0, 4, [20] = 0xe8, 3 };
+	struct place place;
+	char path[128];
+
+	(void)state;
+	begin(&place);
+	trees_make(place.dir, "f=");
+	snprintf(path, sizeof(path), "%s/f", place.path);
+	if (setxattr(path, "security.capability", caps, sizeof(caps), 0) < 0) {
+		end(&place);
+		skip();
+	}
+
+	struct ch_entry_xattrs got = { 0 };
+
+	assert_int_equal(ch_entry_xattrs_read(place.dir, "f", &got), 0);
+	assert_int_equal(got.n, 1);
+	assert_int_equal(got.list[0].len, 20);
+	assert_memory_equal(got.list[0].value, ((uint8_t[]){ 1, 0, 0, 2, 0, 4 }), 6);
+	ch_entry_xattrs_done(&got);
+	end(&place);
+}
+
 /* Root may read everything: then, nobody does it. */
 static void own_files_that_are_closed_are_opened_for_the_moment(void **state)
 {
@@ -339,6 +366,7 @@ int main(void)
 		cmocka_unit_test(what_is_no_part_is_left_out),
 		cmocka_unit_test(devices_and_sockets_are_counted),
 		cmocka_unit_test(extended_attributes_are_those_of_the_file),
+		cmocka_unit_test(capabilities_are_not_those_of_a_namespace),
 		cmocka_unit_test(own_files_that_are_closed_are_opened_for_the_moment),
 		cmocka_unit_test(trees_that_are_too_deep_are_refused),
 		cmocka_unit_test(an_error_of_the_sink_is_the_walks),

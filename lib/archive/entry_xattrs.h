@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* entry_xattrs.h - extended attributes of a file, as entries have them (entry.h) */
+#ifndef CH_ARCHIVE_ENTRY_XATTRS_H
+#define CH_ARCHIVE_ENTRY_XATTRS_H
+
+#include <stddef.h>
+
+struct ch_entry_xattrs {
+	struct ch_entry_xattr *list; /* owned, with all in it */
+	size_t n, cap;
+};
+
+/* Read those of NAME, an entry of the directory DIR which is not followed, that belong to the file:
+ * user.* and security.capability, in the order of their names. Capabilities that hold in a user
+ * namespace only are those of all, for who takes the file elsewhere has another one.
+ * ret_xattrs: empty. Returns 0 or a negative errno: -ENOMEM; -E2BIG too many. */
+int ch_entry_xattrs_read(int dir, const char *name, struct ch_entry_xattrs *ret_xattrs);
+
+void ch_entry_xattrs_done(struct ch_entry_xattrs *xattrs);
+
+static inline void ch_auto_entry_xattrs(struct ch_entry_xattrs *xattrs)
+{
+	ch_entry_xattrs_done(xattrs);
+}
+
+#endif
