@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "registry/http_answer.h"
 #include "registry/trust.h"
 #include "registry/url.h"
 
@@ -22,9 +23,8 @@ enum {
 	SILENCE_TIMES = 10,	  /* longer, if the server has much to do */
 	SLOWEST = 10,		  /* bytes a second that are worth it */
 	HEADERS_MAX = 256 * 1024, /* bytes of all headers of an answer */
-	HEADER_MAX = 16 * 1024,
+	HEADER_MAX = 64 * 1024,
 	BUFFER = 512 * 1024,
-	WAIT_MAX = 24 * 60 * 60,
 };
 
 struct ch_http {
@@ -118,17 +118,6 @@ void ch_http_free(struct ch_http *http)
 bool ch_http_is_canceled(const struct ch_http *http)
 {
 	return http->cancel && atomic_load_explicit(http->cancel, memory_order_relaxed);
-}
-
-void ch_http_answer_done(struct ch_http_answer *answer)
-{
-	free(answer->type);
-	free(answer->location);
-	free(answer->range);
-	free(answer->digest);
-	ch_words_done(&answer->challenges);
-	ch_buf_done(&answer->text);
-	*answer = (struct ch_http_answer){ 0 };
 }
 
 /* ---- what libcurl calls ---------------------------------------------------------------------- */
@@ -260,7 +249,7 @@ static bool is_value(const char *text)
 static int add_header(struct curl_slist **list, const char *name, const char *value,
 		      struct ch_err *err)
 {
-	ch_auto(buf) struct ch_buf line = CH_BUF_INIT(4 * HEADER_MAX);
+	ch_auto(buf) struct ch_buf line = CH_BUF_INIT(HEADER_MAX);
 	struct curl_slist *longer;
 
 	if (!value)
@@ -386,100 +375,14 @@ static CURLcode perform(CURL *c)
 	return rc;
 }
 
-/* ---- the answer ------------------------------------------------------------------------------ */
-
-static char *copy_header(CURL *c, const char *name)
-{
-	struct curl_header *h;
-
-	if (curl_easy_header(c, name, 0, CURLH_HEADER, -1, &h) != CURLHE_OK ||
-	    strlen(h->value) > HEADER_MAX)
-		return NULL;
-	return strdup(h->value);
-}
-
-static void copy_challenges(CURL *c, struct ch_words *ret)
-{
-	struct curl_header *h;
-
-	for (size_t i = 0; i < 16; i++) {
-		if (curl_easy_header(c, "WWW-Authenticate", i, CURLH_HEADER, -1, &h) != CURLHE_OK)
-			return;
-		if (strlen(h->value) <= HEADER_MAX)
-			ch_words_add(ret, h->value);
-	}
-}
-
-static void read_answer(CURL *c, struct ch_http_answer *ret)
-{
-	curl_off_t wait = 0, length = -1, modified = -1;
-	long status = 0;
-
-	curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &status);
-	curl_easy_getinfo(c, CURLINFO_RETRY_AFTER, &wait);
-	curl_easy_getinfo(c, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
-	curl_easy_getinfo(c, CURLINFO_FILETIME_T, &modified);
-	ret->status = (int)status;
-	ret->wait = wait < 0 ? 0 : wait < WAIT_MAX ? (uint64_t)wait : WAIT_MAX;
-	ret->length = length;
-	ret->modified = (time_t)modified;
-	ret->type = copy_header(c, "Content-Type");
-	if (ret->type)
-		ret->type[strcspn(ret->type, "; ")] = '\0';
-	ret->location = copy_header(c, "Location");
-	ret->range = copy_header(c, "Range");
-	ret->digest = copy_header(c, "Docker-Content-Digest");
-	copy_challenges(c, &ret->challenges);
-}
-
-/* ---- errors ---------------------------------------------------------------------------------- */
-
-/* A handshake that breaks off looks like a server that knows no TLS. */
-static int code_of(CURLcode rc, bool *ret_may_pass)
-{
-	*ret_may_pass = true;
-	switch (rc) {
-	case CURLE_COULDNT_RESOLVE_PROXY:
-	case CURLE_COULDNT_RESOLVE_HOST:
-	case CURLE_COULDNT_CONNECT:
-		return -EHOSTUNREACH;
-	case CURLE_OPERATION_TIMEDOUT:
-		return -ETIMEDOUT;
-	case CURLE_PARTIAL_FILE:
-	case CURLE_GOT_NOTHING:
-	case CURLE_SEND_ERROR:
-	case CURLE_RECV_ERROR:
-	case CURLE_SEND_FAIL_REWIND:
-	case CURLE_HTTP2:
-	case CURLE_HTTP2_STREAM:
-	case CURLE_WEIRD_SERVER_REPLY:
-		return -ECONNRESET;
-	case CURLE_SSL_CONNECT_ERROR:
-		return -EPROTONOSUPPORT;
-	default:
-		break;
-	}
-	*ret_may_pass = false;
-	switch (rc) {
-	case CURLE_OUT_OF_MEMORY:
-		return -ENOMEM;
-	case CURLE_ABORTED_BY_CALLBACK:
-		return -ECANCELED;
-	case CURLE_PEER_FAILED_VERIFICATION:
-	case CURLE_SSL_CACERT_BADFILE:
-	case CURLE_SSL_CERTPROBLEM:
-		return -EKEYREJECTED;
-	default:
-		return -EPROTO;
-	}
-}
+/* ---- the exchange ------------------------------------------------------------------------------
+ */
 
 static int fail(struct exchange *x, CURLcode rc)
 {
-	int code = code_of(rc, &x->answer->may_pass);
+	int code = ch_http_code((int)rc, &x->answer->may_pass);
 
-	if (rc == CURLE_WRITE_ERROR || rc == CURLE_ABORTED_BY_CALLBACK ||
-	    (code == -EPROTONOSUPPORT && x->request->may_lack_tls))
+	if (rc == CURLE_WRITE_ERROR || rc == CURLE_ABORTED_BY_CALLBACK)
 		x->answer->may_pass = false;
 	if (x->code < 0)
 		return x->code;
@@ -518,7 +421,7 @@ int ch_http_do(struct ch_http *http, const struct ch_http_request *request,
 	if (curl_easy_setopt(http->easy, CURLOPT_URL, request->url) != CURLE_OK)
 		return ch_err_nomem(err);
 	rc = perform(http->easy);
-	read_answer(http->easy, ret);
+	ch_http_answer_read(http->easy, ret);
 	log_exchange(request, ret);
 	/* The list, and this frame, are gone after it. */
 	curl_easy_reset(http->easy);

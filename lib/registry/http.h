@@ -47,7 +47,6 @@ typedef int ch_http_write(void *context, const void *bytes, size_t len, struct c
 struct ch_http_request {
 	const char *method;
 	const char *url;
-	bool may_lack_tls;	   /* that the server speaks none would be an answer */
 	const char *authorization; /* value of the header; secret */
 	const char *accept;
 	const char *content_type, *content_range;
@@ -88,8 +87,7 @@ struct ch_http_answer {
  *
  * Errors: those of READ and WRITE, as they are; -EHOSTUNREACH no connection; -ECONNRESET it broke
  * off; -ETIMEDOUT; -EKEYREJECTED the certificate; -EPROTONOSUPPORT no TLS is spoken, or it broke
- * off while that was begun; -EPROTO;
- * -EFBIG; -ECANCELED; -ENOMEM. They do not say with whom. */
+ * off while that was begun; -EPROTO; -EFBIG; -ECANCELED; -ENOMEM. They do not say with whom. */
 int ch_http_do(struct ch_http *http, const struct ch_http_request *request,
 	       struct ch_http_answer *ret, struct ch_err *err);
 

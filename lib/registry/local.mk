@@ -15,6 +15,7 @@ libchregistry_la_SOURCES = \
 	%D%/file.c %D%/file.h \
 	%D%/helper.c %D%/helper.h \
 	%D%/http.c %D%/http.h \
+	%D%/http_answer.c %D%/http_answer.h \
 	%D%/inner.h \
 	%D%/manifests.c \
 	%D%/reason.c %D%/reason.h \

@@ -251,20 +251,18 @@ static int base_url(const struct ch_registry_shared *s, enum protocol protocol, 
 	return 0;
 }
 
-/* GET /v2/, whatever the answer is */
-static int knock(struct ch_registry *registry, enum protocol protocol,
+/* GET /v2/, whatever the answer is. ONCE: do not repeat it */
+static int knock(struct ch_registry *registry, enum protocol protocol, bool once,
 		 struct ch_http_answer *answer, struct ch_err *err)
 {
 	ch_auto(str) char *url = NULL;
-	struct ch_exchange x = {
-		.http = registry->http,
-		.request = { .method = "GET", .may_lack_tls = true },
-	};
+	struct ch_exchange x = { .http = registry->http, .request.method = "GET" };
 
 	if (base_url(registry->shared, protocol, "", &url, err) < 0)
 		return err->code;
 	x.request.url = url;
-	return ch_exchange_run(&x, answer, err);
+	return once ? ch_http_do(registry->http, &x.request, answer, err)
+		    : ch_exchange_run(&x, answer, err);
 }
 
 /* A server of HTTPS answers to HTTP with 400, if at all. One that breaks off may have a bad moment:
@@ -273,19 +271,20 @@ static int find_protocol(struct ch_registry *registry, enum protocol *ret, struc
 {
 	ch_auto(http_answer) struct ch_http_answer answer = { 0 };
 	struct ch_err other;
-	int rc = knock(registry, HTTPS, &answer, err);
+	int rc = knock(registry, HTTPS, true, &answer, err);
 
 	if (rc == -EPROTONOSUPPORT)
-		rc = knock(registry, HTTPS, &answer, err);
-	if (rc == 0) {
-		*ret = HTTPS;
+		rc = knock(registry, HTTPS, true, &answer, err);
+	if (rc == -EPROTONOSUPPORT && knock(registry, HTTP, true, &answer, &other) == 0 &&
+	    answer.status != 400) {
+		*ret = HTTP;
 		return 0;
 	}
-	if (rc != -EPROTONOSUPPORT || knock(registry, HTTP, &answer, &other) < 0 ||
-	    answer.status == 400)
-		return err->code;
-	*ret = HTTP;
-	return 0;
+	if (rc < 0 && answer.may_pass && rc != -EPROTONOSUPPORT)
+		rc = knock(registry, HTTPS, false, &answer, err);
+	if (rc == 0)
+		*ret = HTTPS;
+	return rc;
 }
 
 static int get_protocol(struct ch_registry *registry, enum protocol *ret, struct ch_err *err)
@@ -354,6 +353,14 @@ static bool is_home(const struct ch_registry *registry, enum protocol protocol, 
 	       ch_url_is_same_server(base, url);
 }
 
+/* What listens there speaks no TLS. */
+static void advise(struct ch_err *err)
+{
+	struct ch_err why = *err;
+
+	ch_err_set(err, why.code, "%.300s; for plain HTTP, see --tls-no-verify", why.msg);
+}
+
 /* Once, with the authorization that there is; a better one is got if that is not enough: *ret_again
  */
 static int send_once(struct ch_registry *registry, enum protocol protocol, struct ch_exchange *x,
@@ -370,6 +377,8 @@ static int send_once(struct ch_registry *registry, enum protocol protocol, struc
 	x->request.authorization = header;
 	rc = ch_exchange_run(x, ret, err);
 	x->request.authorization = NULL;
+	if (rc == -EPROTONOSUPPORT)
+		advise(err);
 	if (rc < 0)
 		return rc;
 	*ret_again = ret->status == 401 && !x->is_foreign;

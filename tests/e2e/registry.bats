@@ -29,6 +29,15 @@ load ../lib/registry_tool
 	fails "blob 'sha256:0+' of 'test': the server answers: 404" "$plain/test" cat "sha256:$(printf '%064d' 0)" 1
 }
 
+@test "registry: plain HTTP to this machine only, if nobody asks for it" {
+	local other=2130706433:${plain#*:} # the same number, written in another way
+
+	works "localhost:${plain#*:}/test" manifest
+	works "127.0.0.1:${plain#*:}/test" manifest
+	fails '; for plain HTTP, see --tls-no-verify' "$other/test" manifest
+	works -k "$other/test" manifest
+}
+
 @test "registry: empty blobs, and those with another digest" {
 	: >"$tmp/empty"
 	works "$plain/e" put "$tmp/empty" "$(digest "$tmp/empty")" 0

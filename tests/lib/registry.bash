@@ -13,8 +13,8 @@
 #                    sets $registry to HOST:PORT
 #   start_token_registry UPSTREAM [OPTION]... [-- FAULT...]   bearer tokens in front of a registry:
 #                    see token_server.py; sets $registry and $registry_log
-#   start_proxy UPSTREAM [--tls] [--drop N] [FAULT]...   faults in front of a registry: see fault_proxy.py; sets
-#                    $proxy to HOST:PORT, and $proxy_log
+#   start_proxy UPSTREAM [--tls] [--drop N] [FAULT]...   faults in front of a registry: see
+#                    fault_proxy.py; sets $proxy to HOST:PORT, and $proxy_log
 #   start_files DIR  a server of files, by plain HTTP; sets $files to HOST:PORT, and $files_log
 #   make_ca          make certificates, once a file: $registry_ca is to be trusted (SSL_CERT_FILE)
 #   stop_servers     end all of them

@@ -6,18 +6,22 @@
 #
 # A registry, $plain, has the repository "test" with a manifest "latest", and two blobs: $small and
 # $large are their digests, $small_size and $large_size their sizes, $blobs the directory that they
-# are in. The program is made with sanitizers: what it reports, fails the test.
+# are in. With sanitizers, for an installation that has them, and in tests/long (each run takes three
+# times as long): what they report, fails the test.
 
 setup_file() {
-	local sources=(registry/{auth,authfile,base64,blobs,challenge,credentials,digest,download} \
-		registry/{exchange,fetch,file,helper,http,manifests,reason,registry,token,trust} \
+	local sanitize=() sources=(registry/{auth,authfile,base64,blobs,challenge,credentials,digest,download} \
+		registry/{exchange,fetch,file,helper,http,http_answer,manifests,reason,registry,token,trust} \
 		registry/{upload,url} oci/{ref,manifest,arch} json/{json,write} hash/hash sys/msg \
 		base/{err,buf,text,words,log,progress,color})
 
 	sources=("${sources[@]/#/$top/lib/}")
+	if is_sanitized || [[ $BATS_TEST_DIRNAME == */long ]]; then
+		sanitize=(-fsanitize=address,undefined -fno-sanitize-recover=all)
+	fi
 	tool=$BATS_FILE_TMPDIR/registry_tool
-	"${CC:-cc}" -std=gnu17 -g -D_GNU_SOURCE -I "$top/lib" -fsanitize=address,undefined \
-		-fno-sanitize-recover=all -o "$tool" "$top/tests/lib/registry_tool.c" \
+	"${CC:-cc}" -std=gnu17 -g -D_GNU_SOURCE -I "$top/lib" "${sanitize[@]}" \
+		-o "$tool" "$top/tests/lib/registry_tool.c" \
 		"${sources[@]/%/.c}" -lcurl -ljansson -lcrypto -lpthread
 	start_registry anonymous "$BATS_FILE_TMPDIR/data"
 	plain=$registry
