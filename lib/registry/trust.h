@@ -23,8 +23,8 @@ struct ch_trust {
 const char *ch_trust_file(void);
 
 /* Fill TRUST, which is empty, for the registry "HOST:PORT". If that has authorities of its own, the
- * others are added: those of ch_trust_file, or else of SYSTEM, a file, if it is there (NULL: none is
- * known). */
+ * others are added: those of ch_trust_file, or else of SYSTEM, a file, if it is there (NULL: none
+ * is known). */
 int ch_trust_registry(struct ch_trust *trust, const char *registry, const char *system,
 		      struct ch_err *err);
 

@@ -20,7 +20,8 @@
 enum {
 	MOST = 128 << 20, /* bytes of a request, for a registry that does not take all at once */
 	LEAST = 512 << 10,
-	EXCUSES = 3, /* requests in vain that are nobody's fault, before something new has arrived */
+	EXCUSES =
+		3, /* requests in vain that are nobody's fault, before something new has arrived */
 };
 
 struct session {
