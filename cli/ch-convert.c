@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/auto.h"
 #include "base/err.h"
@@ -250,13 +251,29 @@ static void announce(const struct job *job)
 	ch_log(CH_INFO, "output:  %-14s  %s", ch_format_name(job->convert.to), job->out);
 }
 
+/* Names in storage, and of other programs, are not looked up: that could change something. */
+static int try(const struct job *job, struct ch_err *err)
+{
+	enum ch_format to = job->convert.to;
+	bool is_path = to != CH_FORMAT_CH_IMAGE && to != CH_FORMAT_DOCKER && to != CH_FORMAT_PODMAN;
+
+	if (ch_convert_check(&job->convert, err) < 0)
+		return err->code;
+	if (!is_path)
+		ch_log(CH_INFO, "would make '%s', or replace it", job->out);
+	else
+		ch_log(CH_INFO, "would %s '%s'",
+		       access(job->out_path, F_OK) == 0 ? "replace" : "make", job->out_path);
+	return 0;
+}
+
 static int convert(struct job *job, struct ch_err *err)
 {
 	struct ch_converted got;
 
 	announce(job);
 	if (job->set->dry_run)
-		return ch_convert_check(&job->convert, err);
+		return try(job, err);
 	if (open_storage(job, err) < 0 || ch_convert(&job->convert, &got, err) < 0)
 		return err->code;
 	if (got.devices > 0)

@@ -109,6 +109,9 @@ same() {
 	formats squash tar squashed x.tar.zst
 	formats tar dir ./tarball ../x
 	formats tar squash -i tar -o squash foo bar
+	assert_equal "${stderr_lines[2]}" "would make 'bar'"
+	works_dry "$sqfs" ./d
+	assert_equal "${stderr_lines[2]}" "would replace './d'"
 }
 
 @test "convert: what cannot be" {
