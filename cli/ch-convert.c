@@ -87,6 +87,8 @@ static void catch_signals(void)
 			sigaction(all[i], &sa, NULL);
 	/* Who reads what we write to a program, and ends, is told apart by its status. */
 	signal(SIGPIPE, SIG_IGN);
+	/* What is larger than the limit (ulimit -f) is an error like a full disk. */
+	signal(SIGXFSZ, SIG_IGN);
 }
 
 /* Nothing is left behind: end as the signal wants. */
@@ -279,6 +281,9 @@ static int convert(struct job *job, struct ch_err *err)
 	if (got.devices > 0)
 		ch_log(CH_WARN, "%llu device files or sockets left out",
 		       (unsigned long long)got.devices);
+	if (got.links > 0)
+		ch_log(CH_WARN, "%llu hard links left out: what they lead to is left out",
+		       (unsigned long long)got.links);
 	ch_log(CH_INFO, "done");
 	return 0;
 }

@@ -28,7 +28,7 @@ struct reader {
 	struct archive *tar; /* owned */
 	struct ch_stream stream;
 	struct ch_top top;
-	void *devices; /* of tsearch(3): paths of those left out */
+	void *devices; /* of tsearch(3): paths of those left out, by which links may call them */
 	uint64_t sum;  /* of the sizes of files */
 	struct ch_archive_got got;
 	struct ch_err *err;
@@ -153,9 +153,15 @@ static int leave_out(struct reader *r, const char *path)
 	return LEFT_OUT;
 }
 
+/* By its name alone? */
+static bool is_in_dev(const struct reader *r, const char *path)
+{
+	return r->from->skip_dev && strncmp(path, "dev/", 4) == 0;
+}
+
 static bool is_left_out(struct reader *r, const char *path)
 {
-	return tfind(path, &r->devices, compare);
+	return is_in_dev(r, path) || tfind(path, &r->devices, compare);
 }
 
 /* By that name there is something else now. */
@@ -298,7 +304,7 @@ static int take_entry(struct reader *r, struct archive_entry *e)
 	if (!name)
 		return ch_err_set(r->err, -EINVAL, "a member has no name");
 	rc = find_path(r, name, is_dir, &path);
-	if (rc != 0 || (r->from->skip_dev && strncmp(path, "dev/", 4) == 0))
+	if (rc != 0 || is_in_dev(r, path))
 		return rc;
 	r->got.members++;
 

@@ -7,8 +7,8 @@
  *
  * Compression is told by content: gzip, zstd, xz, bzip2, lz4, lzma, compress; also several
  * streams one after the other. Unknown types of members are regular files. Devices and sockets
- * are counted and left out, and so are hard links to them. Of extended attributes there are
- * user.* and security.capability. */
+ * are counted and left out, and so are hard links to what is left out. Of extended attributes there
+ * are user.* and security.capability. */
 #ifndef CH_ARCHIVE_READ_H
 #define CH_ARCHIVE_READ_H
 
