@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/analyser.h"
 #include "base/auto.h"
 #include "base/err.h"
 #include "sys/mnt.h"
@@ -133,25 +134,35 @@ int ch_dirsink_open_dir(struct ch_dirsink *ds, const char *path)
 
 /* ---- attributes ------------------------------------------------------------------------- */
 
+CH_MOVES_BEGIN
+static int make_room(struct ch_dirsink *ds, struct ch_err *err)
+{
+	size_t cap = ds->cap ? ds->cap * 2 : 256;
+	struct ch_dirsink_dir *dirs;
+
+	if (ds->n < ds->cap)
+		return 0;
+	dirs = reallocarray(ds->dirs, cap, sizeof(*dirs));
+	if (!dirs)
+		return ch_err_nomem(err);
+	ds->dirs = dirs;
+	ds->cap = cap;
+	return 0;
+}
+
 int ch_dirsink_note_dir(struct ch_dirsink *ds, const char *path, unsigned levels, mode_t mode,
 			struct timespec mtime, struct ch_err *err)
 {
 	ch_auto(str) char *copy = strdup(path);
 
-	if (ds->n == ds->cap) {
-		size_t cap = ds->cap ? ds->cap * 2 : 256;
-		struct ch_dirsink_dir *dirs = reallocarray(ds->dirs, cap, sizeof(*dirs));
-
-		if (!dirs)
-			return ch_err_nomem(err);
-		ds->dirs = dirs;
-		ds->cap = cap;
-	}
 	if (!copy)
 		return ch_err_nomem(err);
+	if (make_room(ds, err) < 0)
+		return err->code;
 	ds->dirs[ds->n++] = (struct ch_dirsink_dir){ ch_take(copy), levels, mode, mtime };
 	return 0;
 }
+CH_MOVES_END
 
 /* What has become something else meanwhile is left alone. */
 static int end_dir(int root, const char *path, const struct ch_dirsink_dir *d, struct ch_err *err)

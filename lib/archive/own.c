@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/analyser.h"
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/words.h"
@@ -54,6 +55,7 @@ static bool has(const struct ch_own *own, ino_t dir, const char *text)
 	return make_key(dir, text, &key) == 0 && tfind(&key, &own->names, compare);
 }
 
+CH_MOVES_BEGIN
 static int put(struct ch_own *own, ino_t dir, const char *text)
 {
 	size_t size = offsetof(struct name, text) + strlen(text) + 1;
@@ -70,6 +72,7 @@ static int put(struct ch_own *own, ino_t dir, const char *text)
 		name = NULL;
 	return 0;
 }
+CH_MOVES_END
 
 /* Note, upwards from the directory DIR, which is INO, that something is below. */
 static int put_way(struct ch_own *own, int dir, ino_t ino)

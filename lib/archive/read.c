@@ -14,6 +14,7 @@
 #include <archive_entry.h>
 
 #include "archive/entry.h"
+#include "base/analyser.h"
 #include "base/auto.h"
 #include "base/err.h"
 #include "name.h"
@@ -140,6 +141,7 @@ static int compare(const void *a, const void *b)
 	return strcmp(a, b);
 }
 
+CH_MOVES_BEGIN
 static int leave_out(struct reader *r, const char *path)
 {
 	ch_auto(str) char *copy = strdup(path);
@@ -152,6 +154,7 @@ static int leave_out(struct reader *r, const char *path)
 	r->got.devices++;
 	return LEFT_OUT;
 }
+CH_MOVES_END
 
 /* By its name alone? */
 static bool is_in_dev(const struct reader *r, const char *path)

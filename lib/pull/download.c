@@ -2,7 +2,9 @@
 #include "pull/download.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -10,6 +12,7 @@
 
 #include "base/auto.h"
 #include "base/err.h"
+#include "base/progress.h"
 #include "hash/hash.h"
 #include "oci/manifest.h"
 #include "pull/blobs.h"
@@ -120,16 +123,26 @@ static int wake_reader(void *context, const void *bytes, size_t len, struct ch_e
 	return 0;
 }
 
+static struct ch_progress *show(const struct ch_downloads *d, size_t i)
+{
+	char what[48];
+
+	snprintf(what, sizeof(what), "layer %zu/%zu", i + 1, d->options.n);
+	return ch_progress_new(what, CH_PROGRESS_BYTES, d->options.layers[i].size);
+}
+
 static int download(struct worker *w, size_t i, struct ch_blobs_part *part, struct ch_err *err)
 {
 	struct ch_downloads *d = w->all;
+	ch_auto(progress) struct ch_progress *progress = show(d, i);
 	const struct ch_registry_download how = {
 		.blob = &d->options.layers[i],
 		.fd = part->fd,
 		.data = wake_reader,
 		.context = d,
+		.progress = progress,
 	};
-	ch_auto(fd) int copy = dup(part->fd);
+	ch_auto(fd) int copy = fcntl(part->fd, F_DUPFD_CLOEXEC, 3);
 
 	if (copy < 0)
 		return ch_err_sys(err, "download");
