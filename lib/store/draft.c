@@ -79,6 +79,18 @@ int ch_draft_new(struct ch_store *store, const struct ch_ref *ref, enum ch_draft
 	return 0;
 }
 
+int ch_draft_again(struct ch_draft *draft, struct ch_err *err)
+{
+	const struct ch_store *s = draft->store;
+
+	ch_close(&draft->root);
+	draft->from = CH_DRAFT_EMPTY;
+	ch_store_move_stat(s, draft->place, NULL);
+	if (ch_store_throw(s, s->tmp, draft->place, draft->file, err) < 0)
+		return err->code;
+	return make_root(draft, err);
+}
+
 /* Exchange the draft with the image there is, which then is in tmp under the draft's name.
  * Returns 1 if there was one. Where the file system cannot exchange (NFS), there is no image
  * for a moment. */
@@ -134,7 +146,9 @@ int ch_draft_commit(struct ch_draft *draft, struct ch_err *err)
 			return err->code;
 		rc = exchange(draft);
 	}
-	if (rc < 0 || (!draft->can_be_lost && fsync(s->img) < 0))
+	/* What can be lost is known by its note, which is on the disk (noted.h): what the note is about
+	 * has to be in its place, too, or an older image would seem to be sound. */
+	if (rc < 0 || fsync(s->img) < 0)
 		return ch_err_sys(err, "move '%s' to '%s/img/%s'", draft->path, s->path,
 				  draft->file);
 

@@ -70,6 +70,11 @@ int ch_store_sweep(const struct ch_store *store, struct ch_err *err);
 /* Has a container PLACE in tmp, or something in it, among its mounts? In doubt, yes. */
 bool ch_store_is_mounted(const char *place);
 
+/* ---- noted.c --------------------------------------------------------------------------- */
+
+/* May the image FILE with ROOT as its directory be damaged (noted.h)? */
+bool ch_store_is_in_doubt(const struct ch_store *store, const char *file, int root);
+
 /* ---- spare.c --------------------------------------------------------------------------- */
 
 /* Move the spare to PLACE in tmp. Returns false if there is none, or locks are not used. */

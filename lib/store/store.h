@@ -7,6 +7,7 @@
  *	img/NAME	images, each a directory, called as rt/storage.h says
  *	tmp/...		what is being made (draft.h), or is to be removed
  *	spare		a tree that was an image, to begin another one with (draft.h)
+ *	at/NAME		what an image is (noted.h)
  *	stat/...	what is known of the files of images, drafts, and the spare
  *	...		what others keep here: ch_store_dir
  *
@@ -69,8 +70,12 @@ bool ch_store_has(const struct ch_store *store, const struct ch_ref *ref);
 
 /* Open the image's root directory for reading. As long as the descriptor (the caller's) is
  * open, its files stay, even if the image is replaced or deleted.
- * Returns it, or a negative errno: -ENOENT there is no such image. */
+ * Returns it, or a negative errno: -ENOENT there is no such image; -ESTALE it may be damaged
+ * (noted.h). */
 int ch_store_read(const struct ch_store *store, const struct ch_ref *ref, struct ch_err *err);
+
+/* The same, for who only looks at it: it may be damaged. */
+int ch_store_look(const struct ch_store *store, const struct ch_ref *ref, struct ch_err *err);
 
 /* Names of all images, as references (ref.h), sorted. */
 struct ch_store_names {
