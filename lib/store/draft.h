@@ -47,7 +47,8 @@ struct ch_draft {
 	int lock; /* owned; of its name */
 };
 
-#define CH_DRAFT_STAT "stat"
+#define CH_DRAFT_STAT	  "stat"
+#define CH_DRAFT_STAT_NEW "=new" /* behind a name there: who wrote it was killed; it goes, too */
 
 #define CH_DRAFT_INIT ((struct ch_draft){ .root = -1, .lock = -1 })
 

@@ -36,10 +36,12 @@ struct ch_store_options {
 	bool no_lock;	  /* lock nothing, and leave alone what looks left over */
 	/* Told, each a line: whom we wait for; what was dropped of who is dead. May be NULL. */
 	void (*note)(void *data, const char *line);
-	void *note_data;
+	/* Asked while we wait for others: true ends what we do, with -EINTR. May be NULL. */
+	bool (*stop)(void *data);
+	void *data;
 };
 
-/* Open storage, or make it. OPTIONS are copied, but for note_data.
+/* Open storage, or make it. OPTIONS are copied, but for data.
  *
  * Errors: -EPERM not the user's alone; -EEXIST there is something else at that path, which is
  * left as it is; -EPROTO made by another version of ours. */
