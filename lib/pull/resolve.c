@@ -42,8 +42,7 @@ void ch_pull_warn(const struct ch_pull *pull, const char *fmt, ...)
 
 int ch_pull_fail(const struct ch_pull *pull, struct ch_err *err)
 {
-	if (err->code == -ECANCELED && ch_watch_is_interrupted())
-		ch_err_set(err, -EINTR, "interrupted");
+	ch_watch_explain(err);
 	return ch_err_in(err, "pull '%s'",
 			 pull->registry ? ch_registry_name(pull->registry) : "image");
 }
