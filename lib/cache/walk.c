@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#include "base/analyser.h"
 #include "base/auto.h"
 #include "base/err.h"
 #include "cache/attrs.h"
@@ -50,6 +51,7 @@ int ch_walk_chmod(int fd, unsigned mode)
 
 /* ---- directories that we may not read ---- */
 
+CH_MOVES_BEGIN
 static int remember(struct walk *w, unsigned mode, struct ch_err *err)
 {
 	struct ch_opened *o = w->opened;
@@ -70,6 +72,7 @@ static int remember(struct walk *w, unsigned mode, struct ch_err *err)
 	o->n++;
 	return 0;
 }
+CH_MOVES_END
 
 /* Open the directory NAME, to read it and to look into it. */
 static int open_dir(struct walk *w, int parent, const char *name, unsigned mode, struct ch_err *err)

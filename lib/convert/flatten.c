@@ -10,6 +10,7 @@
 
 #include "archive/entry.h"
 #include "archive/whiteout.h"
+#include "base/analyser.h"
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/err.h"
@@ -240,6 +241,7 @@ static int add_link(struct ch_flatten *f, const struct ch_entry *e, uint32_t nod
 	return 0;
 }
 
+CH_MOVES_BEGIN
 static int add_file(struct ch_flatten *f, const struct ch_entry *e, uint32_t node,
 		    struct ch_err *err)
 {
@@ -264,6 +266,7 @@ static int add_file(struct ch_flatten *f, const struct ch_entry *e, uint32_t nod
 	f->open_wishes--;
 	return send_as(f, e, f->wishes[wishes].name, f->wishes[wishes].next, err);
 }
+CH_MOVES_END
 
 /* What was left out, and is needed after all. */
 static int add_again(struct ch_flatten *f, const struct ch_entry *e, uint32_t node,

@@ -8,6 +8,7 @@
 
 #include "archive/entry.h"
 #include "archive/walk.h"
+#include "base/analyser.h"
 #include "base/auto.h"
 #include "base/err.h"
 #include "convert/source.h"
@@ -40,6 +41,7 @@ static void free_dir(struct ch_source *source)
 	free(f);
 }
 
+CH_MOVES_BEGIN
 /* ROOT is taken. */
 static int make(const struct ch_source_how *how, int root, struct ch_source **ret_source,
 		struct ch_err *err)
@@ -58,6 +60,7 @@ static int make(const struct ch_source_how *how, int root, struct ch_source **re
 	*ret_source = &f->source;
 	return 0;
 }
+CH_MOVES_END
 
 int ch_source_dir(const struct ch_source_how *how, struct ch_source **ret_source,
 		  struct ch_err *err)

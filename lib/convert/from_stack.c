@@ -124,11 +124,15 @@ int ch_source_docker_archive(const struct ch_source_how *how, struct ch_source *
 static int of_engine(const char *program, const struct ch_source_how *how,
 		     struct ch_source **ret_source, struct ch_err *err)
 {
-	ch_auto(fd) int fd = ch_temp_open(how->temp, err);
+	int fd = ch_temp_open(how->temp, err);
 
-	if (fd < 0 || ch_engine_save(program, how->path, fd, how->cancel, err) < 0)
+	if (fd < 0)
+		return fd;
+	if (ch_engine_save(program, how->path, fd, how->cancel, err) < 0) {
+		close(fd);
 		return err->code;
-	return make(how, ch_take_fd(&fd), ch_stack_of_docker, ret_source, err);
+	}
+	return make(how, fd, ch_stack_of_docker, ret_source, err);
 }
 
 int ch_source_docker(const struct ch_source_how *how, struct ch_source **ret_source,

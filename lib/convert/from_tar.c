@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "archive/read.h"
+#include "base/analyser.h"
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/progress.h"
@@ -81,25 +82,38 @@ static void free_tar(struct ch_source *source)
 	free(f);
 }
 
-int ch_source_tar(const struct ch_source_how *how, struct ch_source **ret_source,
-		  struct ch_err *err)
+/* FD is taken. */
+CH_MOVES_BEGIN
+static int make(const struct ch_source_how *how, int fd, uint64_t size,
+		struct ch_source **ret_source, struct ch_err *err)
 {
-	ch_auto(fd) int fd = open(how->path, O_RDONLY | O_NOCTTY | O_CLOEXEC);
-	struct from_tar *f = NULL;
-	struct stat st;
+	struct from_tar *f = calloc(1, sizeof(*f));
 
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return ch_err_sys(err, "open archive '%s'", how->path);
-	if (S_ISDIR(st.st_mode))
-		return ch_err_set(err, -EISDIR, "archive '%s' is a directory", how->path);
-	f = calloc(1, sizeof(*f));
-	if (!f)
+	if (!f) {
+		close(fd);
 		return ch_err_nomem(err);
+	}
 	*f = (struct from_tar){
-		.source = { .send = send, .free = free_tar, .size = (uint64_t)st.st_size },
+		.source = { .send = send, .free = free_tar, .size = size },
 		.how = how,
-		.fd = ch_take_fd(&fd),
+		.fd = fd,
 	};
 	*ret_source = &f->source;
 	return 0;
+}
+CH_MOVES_END
+
+int ch_source_tar(const struct ch_source_how *how, struct ch_source **ret_source,
+		  struct ch_err *err)
+{
+	int fd = open(how->path, O_RDONLY | O_NOCTTY | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0)
+		return ch_err_sys(err, "open archive '%s'", how->path);
+	if (fstat(fd, &st) < 0 || S_ISDIR(st.st_mode)) {
+		close(fd);
+		return ch_err_set(err, -EISDIR, "archive '%s' is a directory", how->path);
+	}
+	return make(how, fd, (uint64_t)st.st_size, ret_source, err);
 }

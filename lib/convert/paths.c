@@ -68,9 +68,11 @@ static int grow_heads(struct ch_paths *p)
 static int grow(struct ch_paths *p)
 {
 	size_t cap = p->cap ? 2 * p->cap : 256;
-	struct ch_paths_node *nodes = reallocarray(p->nodes, cap, sizeof(*nodes));
+	struct ch_paths_node *nodes = NULL;
 
-	if (!nodes || cap >= CH_PATHS_NONE)
+	if (cap < CH_PATHS_NONE)
+		nodes = reallocarray(p->nodes, cap, sizeof(*nodes));
+	if (!nodes)
 		return -1;
 	p->nodes = nodes;
 	p->cap = cap;

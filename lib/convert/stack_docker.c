@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/analyser.h"
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/err.h"
@@ -77,6 +78,7 @@ static int choose(const struct ch_json *images, const char *tag, const struct ch
 
 /* ---- its parts ---------------------------------------------------------------------------- */
 
+CH_MOVES_BEGIN
 static int find_layer(const struct ch_bundle *bundle, const char *name,
 		      struct ch_stack_layer *layer, struct ch_err *err)
 {
@@ -87,6 +89,7 @@ static int find_layer(const struct ch_bundle *bundle, const char *name,
 		return ch_err_nomem(err);
 	return ch_bundle_find(bundle, name, &layer->piece, err);
 }
+CH_MOVES_END
 
 static int find_parts(const struct ch_bundle *bundle, const struct ch_json *image,
 		      struct ch_stack *ret_stack, struct ch_err *err)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/analyser.h"
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/err.h"
@@ -160,6 +161,7 @@ static int find_image(const struct ch_bundle *bundle, const struct ch_source_how
 
 /* ---- its parts ---------------------------------------------------------------------------- */
 
+CH_MOVES_BEGIN
 static int find_layer(const struct ch_bundle *bundle, const struct ch_oci_desc *desc,
 		      struct ch_stack_layer *layer, struct ch_err *err)
 {
@@ -176,6 +178,7 @@ static int find_layer(const struct ch_bundle *bundle, const struct ch_oci_desc *
 	layer->name = strdup(desc->digest);
 	return layer->name ? 0 : ch_err_nomem(err);
 }
+CH_MOVES_END
 
 int ch_stack_of_oci(const struct ch_bundle *bundle, const struct ch_source_how *how,
 		    struct ch_stack *ret_stack, struct ch_err *err)

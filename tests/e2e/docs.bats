@@ -5,13 +5,17 @@
 
 load ../lib/common
 load ../lib/docs
+load ../lib/registry
 
 setup()
 {
 	ch_setup
 	cd "$tmp" || return
 }
-teardown() { ch_teardown; }
+teardown() {
+	stop_servers
+	ch_teardown
+}
 
 type_in()
 {
@@ -37,9 +41,10 @@ type_in()
 	assert_equal "${lines[-1]}" "Containers can run here"
 }
 
-@test "docs: an image made by mksquashfs" {
+@test "docs: an image made by ch-convert" {
 	cp -a "$(image tiny dir)" rootfs
-	type_in "$(example run-mksquashfs)"
+	chown "$(as_test id -u)" .
+	type_in "$(example run-convert)"
 	((status == 0))
 	assert_match "$output" $'\nbin\n'
 }
@@ -76,6 +81,12 @@ grown in 3 instructions: b'
 \| \*  \(hello\) '
 	type_in "$(example run-tutorial-modify)"
 	assert_equal "$status ${lines[-1]}" '0 hello from the other image'
+	start_registry
+	export REGISTRY=$registry/me
+	type_in "$(example run-tutorial-registry)"
+	assert_equal "$status ${lines[-1]}" '0 hello from the image'
+	type_in "$(example run-tutorial-convert)"
+	assert_equal "$status ${lines[-1]}" '0 hello from the image'
 	type_in "$(example run-tutorial-room)"
 	((status == 0))
 	assert_match "$output" '[0-9]+ states removed'
