@@ -76,6 +76,12 @@ static void on_signal(int number)
 	atomic_store(&is_cancelled, true);
 }
 
+static bool must_end(void *data)
+{
+	(void)data;
+	return atomic_load(&is_cancelled);
+}
+
 /* Who is to ignore them, as under nohup(1), goes on to do so. */
 static void catch_signals(void)
 {
@@ -87,6 +93,8 @@ static void catch_signals(void)
 			sigaction(all[i], &sa, NULL);
 	/* Who reads what we write to a program, and ends, is told apart by its status. */
 	signal(SIGPIPE, SIG_IGN);
+	/* What is larger than the limit (ulimit -f) is an error like a full disk. */
+	signal(SIGXFSZ, SIG_IGN);
 }
 
 /* Nothing is left behind: end as the signal wants. */
@@ -232,7 +240,11 @@ static int understand(struct job *job, struct ch_err *err)
 
 static int open_storage(struct job *job, struct ch_err *err)
 {
-	const struct ch_store_options options = { .path = job->storage, .note = note };
+	const struct ch_store_options options = {
+		.path = job->storage,
+		.note = note,
+		.stop = must_end,
+	};
 	struct ch_convert *c = &job->convert;
 
 	if (c->from != CH_FORMAT_CH_IMAGE && c->to != CH_FORMAT_CH_IMAGE)
@@ -279,6 +291,9 @@ static int convert(struct job *job, struct ch_err *err)
 	if (got.devices > 0)
 		ch_log(CH_WARN, "%llu device files or sockets left out",
 		       (unsigned long long)got.devices);
+	if (got.links > 0)
+		ch_log(CH_WARN, "%llu hard links left out: what they lead to is left out",
+		       (unsigned long long)got.links);
 	ch_log(CH_INFO, "done");
 	return 0;
 }

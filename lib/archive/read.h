@@ -7,8 +7,8 @@
  *
  * Compression is told by content: gzip, zstd, xz, bzip2, lz4, lzma, compress; also several
  * streams one after the other. Unknown types of members are regular files. Devices and sockets
- * are counted and left out, and so are hard links to them. Of extended attributes there are
- * user.* and security.capability. */
+ * are counted and left out, and so are hard links to what is left out. Of extended attributes there
+ * are user.* and security.capability. */
 #ifndef CH_ARCHIVE_READ_H
 #define CH_ARCHIVE_READ_H
 
@@ -51,7 +51,8 @@ struct ch_archive_got {
  * Returns 1 if, with strip_top, one of the later members is not in the one directory: what the
  * sink has got till then is of no use, begin again without. Then and after an error, end is not
  * called.
- * Errors: -EINVAL no tar archive, or damaged, or not to be trusted; -EFBIG larger than max;
+ * Errors: -EINVAL no tar archive, or damaged, or not to be trusted; -EFBIG larger than max, or with
+ * more than 64 MiB behind its end; -E2BIG with more than 65536 devices;
  * those of MORE and of the sink. Any thread may call it. */
 int ch_archive_read(const struct ch_archive *archive, struct ch_sink *sink,
 		    struct ch_archive_got *ret_got, struct ch_err *err);

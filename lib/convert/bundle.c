@@ -139,13 +139,14 @@ int ch_bundle_text(const struct ch_bundle *bundle, const char *name, size_t max,
 	ch_auto(piece) struct ch_piece piece = CH_PIECE_INIT;
 	ch_auto(buf) struct ch_buf buf = CH_BUF_INIT(max + 1);
 	char part[16384];
-	ssize_t n;
+	ssize_t n = 0;
 
 	if (ch_bundle_find(bundle, name, &piece, err) < 0)
 		return err->code;
 	if (piece.size > max)
 		return ch_err_set(err, -EFBIG, "'%s' is longer than %zu bytes", name, max);
-	while ((n = ch_piece_read(&piece, buf.len, part, sizeof(part), err)) > 0)
+	while (!ch_buf_bad(&buf) &&
+	       (n = ch_piece_read(&piece, buf.len, part, sizeof(part), err)) > 0)
 		ch_buf_add(&buf, part, (size_t)n);
 	if (n < 0)
 		return ch_err_in(err, "'%s'", name);

@@ -19,7 +19,7 @@ enum { TRIES = 100 };
 
 /* ---- what the image says about itself ------------------------------------------------------ */
 
-/* As files, for formats that have nothing else, and for ch-run. What a layer has there, is old. */
+/* As files, for formats that have nothing else, and for ch-run. */
 static int put_meta(struct ch_filter *filter, const struct ch_oci_meta *meta, struct ch_err *err)
 {
 	ch_auto(str) char *json = NULL;
@@ -29,7 +29,8 @@ static int put_meta(struct ch_filter *filter, const struct ch_oci_meta *meta, st
 	    ch_oci_meta_environment(meta, &environment, err) < 0 ||
 	    ch_filter_put(filter, CH_FILTER_METADATA_PATH, json, strlen(json), err) < 0)
 		return err->code;
-	return ch_filter_put(filter, "ch/environment", environment, strlen(environment), err);
+	return ch_filter_put(filter, CH_FILTER_ENVIRONMENT_PATH, environment, strlen(environment),
+			     err);
 }
 
 /* It has a configuration. */
@@ -67,6 +68,7 @@ static int try(const struct ch_convert *c, struct ch_source *source, struct ch_t
 {
 	const struct ch_filter_how how = {
 		.no_xattrs = c->target.no_xattrs,
+		.has_meta = source->config, /* what a layer has there, is old */
 		.max = c->source.max,
 		.progress = source->size > 0 ? NULL : c->source.progress,
 		.cancel = c->source.cancel,
@@ -78,6 +80,9 @@ static int try(const struct ch_convert *c, struct ch_source *source, struct ch_t
 
 	if (ch_target_begin(target, &sink, err) < 0)
 		return err->code;
+	if (source->root && ch_place_is_below(&target->place, *source->root))
+		return ch_err_set(err, -EINVAL, "'%s' is in '%s', which it would become a part of",
+				  c->target.path, c->source.path);
 	ch_filter_init(&filter, sink, &how);
 	rc = source->send(source, &filter.sink, err);
 	if (rc != 0)
@@ -86,7 +91,7 @@ static int try(const struct ch_convert *c, struct ch_source *source, struct ch_t
 			    : take_files(&filter, &meta, err);
 	if (rc < 0 || ch_filter_end(&filter, err) < 0 || ch_target_commit(target, &meta, err) < 0)
 		return err->code;
-	ret->devices = source->devices + filter.devices;
+	*ret = (struct ch_converted){ source->devices + filter.devices, filter.links };
 	return 0;
 }
 

@@ -10,14 +10,12 @@
 #include "base/err.h"
 #include "base/progress.h"
 #include "oci/meta.h"
-#include "store/about.h"
 
 enum { ENTRY_COST = 512 };
 
 static const char *const text_files[CH_FILTER_TEXTS] = {
 	[CH_FILTER_METADATA] = CH_FILTER_METADATA_PATH,
 	[CH_FILTER_CONFIG] = CH_FILTER_CONFIG_PATH,
-	[CH_FILTER_LABELS] = ".singularity.d/labels.json",
 };
 
 static struct ch_filter *filter_of(struct ch_sink *sink)
@@ -75,17 +73,52 @@ static void note(struct ch_filter *f, const struct ch_entry *e)
 			f->points[i] = type;
 	if (!e->path[0])
 		f->has_root = true;
-	if (strcmp(e->path, ".singularity.d/runscript") == 0)
-		f->has_runscript = type == S_IFREG;
 	note_text(f, e);
 }
 
-/* ---- entries ------------------------------------------------------------------------------ */
+/* ---- what is left out ---------------------------------------------------------------------- */
+
+/* Is PATH the one of DIR, or below it? */
+static bool is_in(const char *path, const char *dir)
+{
+	size_t n = strlen(dir);
+
+	return strncmp(path, dir, n) == 0 && (!path[n] || path[n] == '/');
+}
+
+/* Is PATH where something is put, or a file where the directory for that has to be? */
+static bool is_for_meta(const char *path, bool is_dir)
+{
+	return (strcmp(path, "ch") == 0 && !is_dir) || is_in(path, CH_FILTER_METADATA_PATH) ||
+	       is_in(path, CH_FILTER_CONFIG_PATH) || is_in(path, CH_FILTER_ENVIRONMENT_PATH);
+}
+
+static bool is_left(const struct ch_filter *f, const char *path, bool is_dir)
+{
+	return strncmp(path, "dev/", 4) == 0 || (f->how.has_meta && is_for_meta(path, is_dir));
+}
 
 static bool is_device(const struct ch_entry *e)
 {
 	return !e->link && (S_ISCHR(e->mode) || S_ISBLK(e->mode) || S_ISSOCK(e->mode));
 }
+
+/* Is E nothing for the image? It is counted. */
+static bool leave(struct ch_filter *f, const struct ch_entry *e)
+{
+	if (is_device(e)) {
+		f->devices++;
+		return true;
+	}
+	if (is_left(f, e->path, !e->link && S_ISDIR(e->mode)))
+		return true;
+	if (!e->link || !is_left(f, e->link, false))
+		return false;
+	f->links++;
+	return true;
+}
+
+/* ---- entries ------------------------------------------------------------------------------ */
 
 /* Keep user.* of the extended attributes. They are put in LIST. */
 static void choose_xattrs(const struct ch_filter *f, struct ch_entry *e,
@@ -121,12 +154,10 @@ static int pass(struct ch_filter *f, struct ch_entry e, struct ch_err *err)
 static int add(struct ch_sink *sink, const struct ch_entry *entry, struct ch_err *err)
 {
 	struct ch_filter *f = filter_of(sink);
-	int rc = check(f, entry, err);
 
-	if (rc < 0)
-		return rc;
-	f->skips = is_device(entry) || strncmp(entry->path, "dev/", 4) == 0;
-	f->devices += is_device(entry);
+	if (check(f, entry, err) < 0)
+		return err->code;
+	f->skips = leave(f, entry);
 	f->text = -1;
 	if (f->skips)
 		return 0;
@@ -173,7 +204,8 @@ int ch_filter_put(struct ch_filter *f, const char *path, const void *bytes, size
 {
 	const struct ch_entry file = { .path = path, .mode = S_IFREG | 0644, .size = len };
 
-	if (add(&f->sink, &file, err) < 0)
+	f->skips = false;
+	if (check(f, &file, err) < 0 || pass(f, file, err) < 0)
 		return err->code;
 	return len > 0 ? data(&f->sink, 0, bytes, len, err) : 0;
 }

@@ -21,10 +21,17 @@ struct from_dir {
 	int root;			 /* owned */
 };
 
+/* Before hard links are told apart: what is left out is no file that others can be links to. */
+static bool is_left(void *data, const char *path)
+{
+	(void)data;
+	return strncmp(path, "dev/", 4) == 0;
+}
+
 static int send(struct ch_source *source, struct ch_sink *sink, struct ch_err *err)
 {
 	struct from_dir *f = (struct from_dir *)source;
-	const struct ch_walk_how how = { .no_xattrs = f->how->no_xattrs };
+	const struct ch_walk_how how = { .no_xattrs = f->how->no_xattrs, .is_left = is_left };
 	struct ch_walked got = { 0 };
 
 	if (ch_walk_entries(f->root, &how, sink, &got, err) < 0)
@@ -57,6 +64,7 @@ static int make(const struct ch_source_how *how, int root, struct ch_source **re
 		.how = how,
 		.root = root,
 	};
+	f->source.root = &f->root;
 	*ret_source = &f->source;
 	return 0;
 }

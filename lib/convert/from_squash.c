@@ -42,7 +42,8 @@ struct walk {
 	struct ch_sink *sink;
 	struct ch_twins seen; /* directories, and files that have several names, with a name */
 	char path[PATH_MAX];
-	size_t len; /* of PATH */
+	size_t len;	  /* of PATH */
+	uint64_t devices; /* left out */
 	struct ch_err *err;
 };
 
@@ -117,9 +118,14 @@ static int read_xattrs(struct walk *w, const struct ch_inode *inode, struct ch_e
 	n = ch_xattr_list(&w->from->image, inode, x->names, sizeof(x->names));
 	if (n < 0)
 		return damaged(w, "extended attributes");
-	for (const char *name = x->names; name < x->names + n; name += strlen(name) + 1)
-		if (x->n < XATTRS_MAX && read_value(w, inode, name, x) < 0)
+	for (const char *name = x->names; name < x->names + n; name += strlen(name) + 1) {
+		if (x->n == XATTRS_MAX)
+			return ch_err_set(w->err, -E2BIG,
+					  "'/%s': more than %d extended attributes (--no-xattrs)",
+					  w->path, XATTRS_MAX);
+		if (read_value(w, inode, name, x) < 0)
 			return w->err->code;
+	}
 	if (place_values(w, x) < 0)
 		return w->err->code;
 	entry->xattrs = x->list;
@@ -157,6 +163,10 @@ static int send_contents(struct walk *w, const struct ch_inode *inode)
 	unsigned n;
 
 	for (uint64_t off = 0; off < inode->size;) {
+		/* A hole says nothing to the sink, however long it is. */
+		if (ch_source_is_cancelled(w->from->how))
+			return ch_err_set(w->err, -ECANCELED, "interrupted");
+
 		long got = ch_data_get(reader, inode, off, CH_DATA_MAX, &parts, &n);
 		int rc;
 
@@ -225,6 +235,16 @@ static int send_file(struct walk *w, const struct ch_inode *inode)
 
 static int send_dir(struct walk *w, const struct ch_inode *inode, int depth);
 
+/* Is the entry at W's path left out? Before hard links are told apart: what is, is no file that
+ * others can be links to. */
+static bool is_left(struct walk *w, const struct ch_inode *inode)
+{
+	bool is_device = S_ISCHR(inode->mode) || S_ISBLK(inode->mode) || S_ISSOCK(inode->mode);
+
+	w->devices += is_device;
+	return is_device || strncmp(w->path, "dev/", 4) == 0;
+}
+
 static int send_child(struct walk *w, const struct ch_dirent *e, int depth)
 {
 	size_t before = w->len, slash = before > 0;
@@ -240,6 +260,8 @@ static int send_child(struct walk *w, const struct ch_dirent *e, int depth)
 	w->len += e->len;
 	if (ch_inode_read(&w->from->image, e->ref, &inode) < 0)
 		rc = damaged(w, "an inode");
+	else if (is_left(w, &inode))
+		rc = 0;
 	else if (S_ISDIR(inode.mode))
 		rc = send_dir(w, &inode, depth + 1);
 	else
@@ -281,7 +303,10 @@ static int send(struct ch_source *source, struct ch_sink *sink, struct ch_err *e
 
 	if (ch_inode_read(&f->image, f->image.root, &root) < 0)
 		return damaged(&w, "an inode");
-	return send_dir(&w, &root, 0);
+	if (send_dir(&w, &root, 0) < 0)
+		return err->code;
+	source->devices = w.devices;
+	return 0;
 }
 
 /* ---- opening ------------------------------------------------------------------------------ */

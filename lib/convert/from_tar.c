@@ -24,15 +24,10 @@ struct from_tar {
 static ssize_t more(void *data, void *buf, size_t size, struct ch_err *err)
 {
 	struct from_tar *f = data;
-	ssize_t n;
+	ssize_t n = ch_source_read(f->how, f->fd, buf, size, err);
 
-	do
-		n = read(f->fd, buf, size);
-	while (n < 0 && errno == EINTR && !(f->how->cancel && *f->how->cancel));
-	if (n < 0)
-		return errno == EINTR ? ch_err_set(err, -ECANCELED, "interrupted")
-				      : ch_err_sys(err, "read");
-	ch_progress_add(f->how->progress, (uint64_t)n);
+	if (n > 0)
+		ch_progress_add(f->how->progress, (uint64_t)n);
 	return n;
 }
 

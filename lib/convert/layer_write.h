@@ -3,6 +3,7 @@
 #ifndef CH_CONVERT_LAYER_WRITE_H
 #define CH_CONVERT_LAYER_WRITE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "archive/compress.h"
@@ -17,13 +18,18 @@ struct ch_layer_writer {
 
 	/* private: entries go through these, one after the other */
 	struct ch_orderly orderly;
-	struct ch_sink *tar;	  /* owned */
+	struct ch_sink *tar; /* owned */
+	struct ch_output gate;
 	struct ch_compress *pack; /* owned */
+
+	const atomic_bool *cancel; /* borrowed */
 };
 
-/* OUT is borrowed, till the writer is done. The writer must stay where it is. */
+/* OUT is borrowed, till the writer is done, and so is CANCEL: true, it ends with -ECANCELED; NULL:
+ * nobody does. The writer must stay where it is. */
 int ch_layer_writer_init(struct ch_layer_writer *writer, struct ch_output *out,
-			 const struct ch_compress_how *how, struct ch_err *err);
+			 const struct ch_compress_how *how, const atomic_bool *cancel,
+			 struct ch_err *err);
 
 /* At any time, also after a failed init, and again. */
 void ch_layer_writer_done(struct ch_layer_writer *writer);

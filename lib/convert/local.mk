@@ -14,6 +14,7 @@ libchconvert_la_SOURCES = \
 	%D%/from_tar.c \
 	%D%/layer_write.c %D%/layer_write.h \
 	%D%/layered.c %D%/layered.h \
+	%D%/namehash.h \
 	%D%/orderly.c %D%/orderly.h \
 	%D%/packing.c %D%/packing.h \
 	%D%/paths.c %D%/paths.h \

@@ -4,20 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "convert/namehash.h"
+
 enum { HEADS_MIN = 1024, DEPTH_MAX = 4096 };
 
 /* ---- names -------------------------------------------------------------------------------- */
-
-/* Whoever makes an archive can make names collide: each that does costs a look at the others, which
- * is time only, and of who wants the image. */
-static size_t hash(uint32_t parent, const char *name, size_t len)
-{
-	uint64_t h = 0xcbf29ce484222325U ^ parent * 0x9e3779b97f4a7c15U;
-
-	for (size_t i = 0; i < len; i++)
-		h = (h ^ (unsigned char)name[i]) * 0x100000001b3U;
-	return (size_t)(h ^ h >> 32);
-}
 
 static int keep_name(struct ch_paths *p, const char *name, size_t len, size_t *ret)
 {
@@ -41,12 +32,16 @@ static int keep_name(struct ch_paths *p, const char *name, size_t len, size_t *r
 
 static uint32_t *head_of(const struct ch_paths *p, uint32_t parent, const char *name, size_t len)
 {
-	return &p->heads[hash(parent, name, len) & (p->n_heads - 1)];
+	/* Numbers of directories are small: spread them. */
+	uint64_t dir = parent * 0x9e3779b97f4a7c15U;
+
+	return &p->heads[ch_namehash(p->seed, dir, name, len) & (p->n_heads - 1)];
 }
 
 static int grow_heads(struct ch_paths *p)
 {
 	size_t n = p->n_heads ? 2 * p->n_heads : HEADS_MIN;
+	uint64_t seed = p->n_heads ? p->seed : ch_namehash_seed(p);
 	uint32_t *heads = malloc(n * sizeof(*heads));
 
 	if (!heads)
@@ -55,6 +50,7 @@ static int grow_heads(struct ch_paths *p)
 	free(p->heads);
 	p->heads = heads;
 	p->n_heads = n;
+	p->seed = seed;
 	for (uint32_t i = 0; i < p->n; i++) {
 		struct ch_paths_node *node = &p->nodes[i];
 		uint32_t *head = head_of(p, node->parent, p->names + node->name, node->len);

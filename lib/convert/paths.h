@@ -27,7 +27,8 @@ struct ch_paths {
 	size_t n, cap;
 	uint32_t *heads; /* owned: hash table */
 	size_t n_heads;
-	char *names; /* owned; one after the other */
+	uint64_t seed; /* of its hashes */
+	char *names;   /* owned; one after the other */
 	size_t names_len, names_cap;
 };
 

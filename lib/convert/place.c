@@ -15,10 +15,15 @@
 
 #include "base/auto.h"
 #include "base/err.h"
+#include "base/log.h"
 #include "sys/rmtree.h"
 
-/* A hidden name: ".", the name (or its begin), this, and digits */
+/* A hidden name: ".", the name (or its begin), this, and digits; or OLD */
 #define MARK ".ch-"
+#define HEX  "0123456789abcdef"
+#define OLD  "old"
+
+#define LOOK_AT (O_PATH | O_DIRECTORY | O_CLOEXEC)
 
 enum { DIGITS = 8, NAME_PART = NAME_MAX - 1 - (sizeof(MARK) - 1) - DIGITS, TRIES = 100 };
 
@@ -66,12 +71,24 @@ static int check_dir(const char *path, bool is_layout, struct ch_err *err)
 			  is_layout ? "OCI layout" : "image (bin, dev, usr)");
 }
 
+/* There is nothing at PATH, but maybe a link. */
+static int check_nothing(const char *path, struct ch_err *err)
+{
+	struct stat st;
+
+	if (lstat(path, &st) == 0)
+		return ch_err_set(err, -ENOENT,
+				  "'%s' is a link to what is not there: it is not replaced", path);
+	return errno == ENOENT ? 0 : ch_err_sys(err, "look at '%s'", path);
+}
+
 int ch_place_check(const char *path, unsigned flags, struct ch_err *err)
 {
 	struct stat st;
 
 	if (stat(path, &st) < 0)
-		return errno == ENOENT ? 0 : ch_err_sys(err, "look at '%s'", path);
+		return errno == ENOENT ? check_nothing(path, err)
+				       : ch_err_sys(err, "look at '%s'", path);
 	if (flags & CH_PLACE_KEEP)
 		return ch_err_set(err, -EEXIST, "'%s' is there already: not replaced", path);
 	if (!(flags & CH_PLACE_DIR)) {
@@ -124,13 +141,23 @@ static int prefix_of(const struct ch_place *p, char out[NAME_MAX + 1])
 /* Remove what nobody holds the lock of. That it cannot be done is no matter of ours. */
 static void remove_stale(const struct ch_place *p, const char *name)
 {
-	ch_auto(fd) int fd = openat(p->dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	enum { FLAGS = O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC };
+	ch_auto(fd) int fd = openat(p->dir, name, O_RDWR | FLAGS);
 	struct ch_err ignored;
 	struct stat st;
 
+	/* NFS wants files to be open for writing; directories cannot be. */
+	if (fd < 0 && errno == EISDIR)
+		fd = openat(p->dir, name, O_RDONLY | O_DIRECTORY | FLAGS);
 	if (fd >= 0 && fstat(fd, &st) == 0 && st.st_uid == geteuid() &&
 	    flock(fd, LOCK_EX | LOCK_NB) == 0)
 		(void)ch_rmtree(p->dir, name, &ignored);
+}
+
+static bool is_hidden(const char *name, const char *prefix, size_t n)
+{
+	return strncmp(name, prefix, n) == 0 && strlen(name + n) == DIGITS &&
+	       strspn(name + n, HEX) == DIGITS;
 }
 
 static void remove_all_stale(const struct ch_place *p)
@@ -146,7 +173,7 @@ static void remove_all_stale(const struct ch_place *p)
 		return;
 	}
 	while ((entry = readdir(stream)))
-		if (strncmp(entry->d_name, prefix, n) == 0 && strlen(entry->d_name) == n + DIGITS)
+		if (is_hidden(entry->d_name, prefix, n))
 			remove_stale(p, entry->d_name);
 }
 
@@ -160,6 +187,11 @@ static int make(const struct ch_place *p, const char *temp)
 	return openat(p->dir, temp, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
 
+static bool is_same(const struct stat *a, const struct stat *b)
+{
+	return a->st_ino == b->st_ino && a->st_dev == b->st_dev;
+}
+
 /* Is what is open as FD still there? Between its making and its locking, somebody may have taken
  * it for left over. */
 static bool is_there(const struct ch_place *p, const char *temp, int fd)
@@ -167,7 +199,7 @@ static bool is_there(const struct ch_place *p, const char *temp, int fd)
 	struct stat st, now;
 
 	return fstat(fd, &st) == 0 && fstatat(p->dir, temp, &now, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       st.st_ino == now.st_ino && st.st_dev == now.st_dev;
+	       is_same(&st, &now);
 }
 
 static int begin(struct ch_place *p, struct ch_err *err)
@@ -217,6 +249,28 @@ int ch_place_new(const char *path, unsigned flags, struct ch_place *ret_place, s
 	return 0;
 }
 
+/* ---- where it is --------------------------------------------------------------------------- */
+
+/* Go up from DIR, till ROOT, or the end. */
+bool ch_place_is_below(const struct ch_place *p, int root)
+{
+	ch_auto(fd) int dir = p->dir < 0 ? -1 : openat(p->dir, ".", LOOK_AT);
+	struct stat want, st, last = { 0 };
+
+	if (fstat(root, &want) < 0)
+		return false;
+	while (dir >= 0 && fstat(dir, &st) == 0 && !is_same(&st, &last)) {
+		int up = openat(dir, "..", LOOK_AT);
+
+		close(dir);
+		dir = up;
+		if (is_same(&st, &want))
+			return true;
+		last = st;
+	}
+	return false;
+}
+
 /* ---- end ---------------------------------------------------------------------------------- */
 
 static int move(const struct ch_place *p, unsigned flags)
@@ -238,17 +292,48 @@ static int move_keeping(const struct ch_place *p)
 	return move(p, 0);
 }
 
-/* A directory that is not empty cannot be renamed over: it is exchanged, and gone then. Where
- * that cannot be, it is gone first. */
+/* What was there is not needed any more; what is to be there, is. */
+static void remove_old(const struct ch_place *p, const char *old)
+{
+	struct ch_err err;
+
+	if (ch_rmtree(p->dir, old, &err) < 0)
+		ch_log(CH_WARN, "'%s' is made, but what was there is left as '%s': %s", p->path,
+		       old, err.msg);
+}
+
+/* Without an exchange: at any time, one of them has its name, or both are there. */
+static int move_aside(const struct ch_place *p, struct ch_err *err)
+{
+	char old[NAME_MAX + sizeof(OLD)];
+	int failed;
+
+	snprintf(old + prefix_of(p, old), sizeof(OLD), "%s", OLD);
+	/* Left by one that was killed, since it has got its name again, from somebody. */
+	if (ch_rmtree(p->dir, old, err) < 0)
+		return err->code;
+	if (renameat(p->dir, p->name, p->dir, old) < 0)
+		return ch_err_sys(err, "replace '%s'", p->path);
+	if (move(p, 0) == 0) {
+		remove_old(p, old);
+		return 0;
+	}
+	failed = errno;
+	(void)renameat(p->dir, old, p->dir, p->name);
+	return ch_err_rc(err, -failed, "make '%s'", p->path);
+}
+
+/* A directory that is not empty cannot be renamed over: it is exchanged, and gone then. */
 static int move_dir(struct ch_place *p, struct ch_err *err)
 {
 	if (move(p, RENAME_EXCHANGE) == 0) {
 		ch_auto(str) char *old = ch_take(p->temp);
 
-		return ch_rmtree(p->dir, old, err);
+		remove_old(p, old);
+		return 0;
 	}
-	if (errno == EINVAL && ch_rmtree(p->dir, p->name, err) < 0)
-		return err->code;
+	if (errno == EINVAL && faccessat(p->dir, p->name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		return move_aside(p, err);
 	return move(p, 0) < 0 ? ch_err_sys(err, "make '%s'", p->path) : 0;
 }
 

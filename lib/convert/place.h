@@ -2,8 +2,10 @@
 /* place.h - a file or directory that appears under its name when it is complete
  *
  * It is made beside that, with a hidden name, and renamed in the end; so what was there before
- * stays till then, also if nothing comes of it. Its maker holds a lock on it (flock(2)): what
- * makers that were killed have left, the next one for the same name removes. */
+ * stays till then, also if nothing comes of it. Where directories cannot be exchanged (NFS), what
+ * was there is called ".NAME.ch-old" for a moment. Its maker holds a lock on it (flock(2)): what
+ * makers that were killed have left, the next one for the same name removes, where a lock can be
+ * had. */
 #ifndef CH_CONVERT_PLACE_H
 #define CH_CONVERT_PLACE_H
 
@@ -35,13 +37,19 @@ enum {
  * if it is empty, or looks like an image, having bin, dev and usr, or if it is to be a layout, like
  * one. A file can be replaced if it is
  * a file. Where PATH is a link, what it leads to is meant. FLAGS: CH_PLACE_*. Nothing is made.
- * Errors: -EEXIST it is there, and not to be replaced; -EISDIR, -ENOTDIR; -EINVAL. */
+ * Errors: -EEXIST it is there, and not to be replaced; -EISDIR, -ENOTDIR; -EINVAL; -ENOENT it is
+ * a link to nothing. */
 int ch_place_check(const char *path, unsigned flags, struct ch_err *err);
 
 /* Check, and begin to make it. */
 int ch_place_new(const char *path, unsigned flags, struct ch_place *ret_place, struct ch_err *err);
 
-/* It is complete: to the disk with it, and give it its name. */
+/* Is it made in the directory that is open as ROOT, or somewhere below? What is at no path (fd of
+ * its own) is not. */
+bool ch_place_is_below(const struct ch_place *place, int root);
+
+/* It is complete: to the disk with it, and give it its name. That what was there cannot be removed
+ * is no failure: there is a warning. */
 int ch_place_commit(struct ch_place *place, struct ch_err *err);
 
 /* Let go; what was not committed is removed. */

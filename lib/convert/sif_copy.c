@@ -26,7 +26,7 @@ static int copy(const struct ch_convert *c, const struct ch_piece *piece, struct
 	if (!part)
 		return ch_err_nomem(err);
 	while ((n = ch_piece_read(piece, at, part, PART, err)) > 0) {
-		if (c->source.cancel && *c->source.cancel)
+		if (ch_source_is_cancelled(&c->source))
 			return ch_err_set(err, -ECANCELED, "interrupted");
 		if (out->write(out, part, (size_t)n, err) < 0)
 			return err->code;

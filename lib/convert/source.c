@@ -2,6 +2,7 @@
 #include "convert/source.h"
 
 #include <errno.h>
+#include <unistd.h>
 
 #include "base/err.h"
 
@@ -10,6 +11,20 @@ uint64_t ch_source_archive_max(const struct ch_source_how *how)
 	const uint64_t some = 1024 * 1024;
 
 	return how->max == 0 || how->max > UINT64_MAX / 8 ? 0 : 4 * how->max + some;
+}
+
+ssize_t ch_source_read(const struct ch_source_how *how, int fd, void *buf, size_t size,
+		       struct ch_err *err)
+{
+	ssize_t n;
+
+	do
+		n = read(fd, buf, size);
+	while (n < 0 && errno == EINTR && !ch_source_is_cancelled(how));
+	if (n >= 0)
+		return n;
+	return errno == EINTR ? ch_err_set(err, -ECANCELED, "interrupted")
+			      : ch_err_sys(err, "read");
 }
 
 int ch_source_open(enum ch_format format, const struct ch_source_how *how,

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "convert/format.h"
 
@@ -28,6 +29,12 @@ struct ch_source_how {
 	const atomic_bool *cancel;    /* true ends waiting for data with -ECANCELED; or NULL */
 };
 
+/* Is it not wanted any more? */
+static inline bool ch_source_is_cancelled(const struct ch_source_how *how)
+{
+	return how->cancel && atomic_load_explicit(how->cancel, memory_order_relaxed);
+}
+
 struct ch_source {
 	/* Give all entries to SINK, but not its end. Returns 1 if it turns out only now how the
 	 * image has to be read: begin again, with a sink that has got nothing. */
@@ -36,6 +43,9 @@ struct ch_source {
 	void (*free)(struct ch_source *source);
 
 	uint64_t devices; /* left out by the last send */
+
+	/* Borrowed: a directory that is read while OUT is written; NULL: no such */
+	const int *root;
 
 	/* What the image says about itself, apart from its files: an OCI configuration
 	 * (image-spec, config.md). NULL: nothing. */
@@ -56,7 +66,11 @@ int ch_source_open(enum ch_format format, const struct ch_source_how *how,
  * image, for headers; who has too much in files is told so by the filter, which knows which. */
 uint64_t ch_source_archive_max(const struct ch_source_how *how);
 
-/* The same, by format; each in from_NAME.c. */
+/* read(2), as ch_archive's MORE: a signal ends it only if HOW's cancel is set. */
+ssize_t ch_source_read(const struct ch_source_how *how, int fd, void *buf, size_t size,
+		       struct ch_err *err);
+
+/* The same as ch_source_open, by format; each in from_NAME.c. */
 int ch_source_dir(const struct ch_source_how *how, struct ch_source **ret_source,
 		  struct ch_err *err);
 int ch_source_docker(const struct ch_source_how *how, struct ch_source **ret_source,

@@ -5,10 +5,10 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "archive/entry.h"
 #include "base/err.h"
+#include "convert/namehash.h"
 
 enum { CHUNK = 1 << 20, ALIGN = 8, ROOM_MIN = 1024 };
 
@@ -62,18 +62,10 @@ static char *copy(struct ch_squash_tree *tree, const char *text, size_t len)
 
 /* ---- names ------------------------------------------------------------------------- */
 
-/* Where DIR is in memory is part of it, and a random number: nobody can choose names that have
- * the same. */
 static uint64_t hash(const struct ch_squash_tree *tree, const struct ch_squash_inode *dir,
 		     const char *name, size_t len)
 {
-	uint64_t h = tree->seed ^ (uintptr_t)dir;
-
-	for (size_t i = 0; i < len; i++) {
-		h = (h ^ (unsigned char)name[i]) * 0x9e3779b97f4a7c15;
-		h ^= h >> 29;
-	}
-	return h ^ h >> 32;
+	return ch_namehash(tree->seed, (uintptr_t)dir, name, len);
 }
 
 static int grow(struct ch_squash_tree *tree)
@@ -395,9 +387,7 @@ int ch_squash_tree_add(struct ch_squash_tree *tree, const struct ch_entry *entry
 
 int ch_squash_tree_init(struct ch_squash_tree *tree, bool xattrs, struct ch_err *err)
 {
-	*tree = (struct ch_squash_tree){ .xattrs = xattrs };
-	if (getrandom(&tree->seed, sizeof(tree->seed), GRND_NONBLOCK) < 0)
-		tree->seed = (uintptr_t)tree; /* of a machine that has just started */
+	*tree = (struct ch_squash_tree){ .xattrs = xattrs, .seed = ch_namehash_seed(tree) };
 	tree->root = new_dir(tree, NULL);
 	if (!tree->root || grow(tree) < 0) {
 		ch_squash_tree_done(tree);

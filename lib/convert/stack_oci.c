@@ -70,14 +70,14 @@ static bool has_tag(const struct ch_oci_desc *desc, const char *tag)
 	return desc->ref_name && strcmp(desc->ref_name, tag) == 0;
 }
 
-/* Which tags are there? */
-static void list_tags(const struct ch_oci_manifest *index, struct ch_buf *out)
+/* Which tags are there? As many as OUT has room for, which has the text. */
+static const char *list_tags(const struct ch_oci_manifest *index, struct ch_buf *out)
 {
 	for (size_t i = 0; i < index->n; i++)
 		if (index->items[i].ref_name)
 			ch_buf_addf(out, "%s%s", out->len > 0 ? ", " : "",
 				    index->items[i].ref_name);
-	ch_buf_adds(out, out->len > 0 ? "" : "none");
+	return out->data ? out->data : ch_buf_bad(out) ? "too long to list" : "none";
 }
 
 /* Are all images in there the same one, of several architectures? */
@@ -98,20 +98,18 @@ static int match_tag(const struct ch_oci_manifest *index, const char *tag,
 		     struct ch_oci_manifest *matches, struct ch_err *err)
 {
 	ch_auto(buf) struct ch_buf tags = CH_BUF_INIT(300);
+	const char *text = list_tags(index, &tags);
 
-	if (tag || !is_one(index))
-		list_tags(index, &tags);
-	if (!tag && tags.data)
+	if (!tag && !is_one(index))
 		return ch_err_set(err, -ENOENT,
 				  "there are several images: say which, as PATH:TAG; tags: %s",
-				  tags.data);
+				  text);
 	for (size_t i = 0; i < index->n; i++)
 		if (!tag || has_tag(&index->items[i], tag))
 			matches->items[matches->n++] = index->items[i];
 	if (matches->n == 0)
 		return ch_err_set(err, -ENOENT, "there is no image%s%s; tags: %s",
-				  tag ? " with tag " : "", tag ? tag : "",
-				  tags.data ? tags.data : "none");
+				  tag ? " with tag " : "", tag ? tag : "", text);
 	return 0;
 }
 

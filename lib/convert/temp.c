@@ -38,6 +38,18 @@ int ch_temp_open(const char *dir, struct ch_err *err)
 	return fd >= 0 ? fd : open_named(dir, err);
 }
 
+struct input {
+	const struct ch_source_how *how;
+	int fd; /* borrowed */
+};
+
+static ssize_t more(void *data, void *buf, size_t size, struct ch_err *err)
+{
+	const struct input *in = data;
+
+	return ch_source_read(in->how, in->fd, buf, size, err);
+}
+
 static int copy(struct ch_stream *stream, struct ch_output *out, const struct ch_source_how *how,
 		struct ch_err *err)
 {
@@ -45,7 +57,7 @@ static int copy(struct ch_stream *stream, struct ch_output *out, const struct ch
 	ssize_t n;
 
 	while ((n = ch_stream_next(stream, &data)) > 0) {
-		if (how->cancel && *how->cancel)
+		if (ch_source_is_cancelled(how))
 			return ch_err_set(err, -ECANCELED, "interrupted");
 		if (out->write(out, data, (size_t)n, err) < 0)
 			return err->code;
@@ -57,9 +69,13 @@ static int copy(struct ch_stream *stream, struct ch_output *out, const struct ch
 
 int ch_temp_unpack(int fd, const struct ch_source_how *how, struct ch_err *err)
 {
-	const struct ch_archive archive = { .name = how->path,
-					    .fd = fd,
-					    .max = ch_source_archive_max(how) };
+	struct input in = { how, fd };
+	const struct ch_archive archive = {
+		.name = how->path,
+		.more = more,
+		.data = &in,
+		.max = ch_source_archive_max(how),
+	};
 	ch_auto(stream) struct ch_stream stream = { 0 };
 	ch_auto(fd) int temp = ch_temp_open(how->temp, err);
 	struct ch_output_fd out = CH_OUTPUT_FD(temp, how->temp);

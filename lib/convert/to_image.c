@@ -15,7 +15,6 @@ struct to_image {
 	bool is_begun;
 };
 
-/* Somebody may make it meanwhile; then it is replaced nevertheless. */
 static int check(const struct ch_target_how *how, const struct ch_ref *ref, struct ch_err *err)
 {
 	if (how->keep && ch_store_has(how->store, ref))
@@ -34,6 +33,9 @@ static int begin(struct ch_target *target, struct ch_sink **ret_sink, struct ch_
 		return err->code;
 	ch_dirsink_init(&t->sink, t->draft.root);
 	t->is_begun = true;
+	/* Whom we have waited for has made it; from now on, nobody can. */
+	if (check(target->how, &ref, err) < 0)
+		return err->code;
 	*ret_sink = &t->sink.sink;
 	return 0;
 }

@@ -45,7 +45,7 @@ static int begin(struct ch_target *target, struct ch_sink **ret_sink, struct ch_
 	     ch_bundle_writer_dir(&t->bundle, "blobs/sha256/", err) < 0))
 		return err->code;
 	if (ch_bundle_writer_begin(&t->bundle, &out, err) < 0 ||
-	    ch_layer_writer_init(&t->layer, out, &target->how->pack, err) < 0)
+	    ch_layer_writer_init(&t->layer, out, &target->how->pack, target->how->cancel, err) < 0)
 		return err->code;
 	*ret_sink = &t->layer.sink;
 	return 0;

@@ -16,7 +16,8 @@ static int begin(struct ch_target *target, struct ch_sink **ret_sink, struct ch_
 	struct to_tar *t = (struct to_tar *)target;
 
 	t->file = CH_OUTPUT_FD(target->place.fd, target->how->path);
-	if (ch_layer_writer_init(&t->writer, &t->file.out, &target->how->pack, err) < 0)
+	if (ch_layer_writer_init(&t->writer, &t->file.out, &target->how->pack, target->how->cancel,
+				 err) < 0)
 		return err->code;
 	*ret_sink = &t->writer.sink;
 	return 0;

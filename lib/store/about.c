@@ -114,7 +114,7 @@ void ch_about_done(struct ch_about *about)
 		path, S_IFREG | 0644                                                               \
 	}
 
-const struct ch_about_point ch_about_points[] = {
+const struct ch_about_point ch_about_points[CH_ABOUT_POINTS + 1] = {
 	DIR_POINT("bin"),
 	DIR_POINT("dev"),
 	DIR_POINT("etc"),

@@ -35,8 +35,10 @@ struct ch_about_point {
 	mode_t mode;
 };
 
-/* All of them, directories before what is in them; the last one has no path. */
-extern const struct ch_about_point ch_about_points[];
+enum { CH_ABOUT_POINTS = 20 };
+
+/* All of them, directories before what is in them; the last one, after them, has no path. */
+extern const struct ch_about_point ch_about_points[CH_ABOUT_POINTS + 1];
 
 /* Make them where they are missing. */
 int ch_about_mount_points(int root, struct ch_err *err);

@@ -389,14 +389,22 @@ make_layers() {
 }
 
 @test "convert: what a killed one has left, the next one removes" {
-	as_test bash -c '
-		mkfifo fifo
-		sleep 30 >fifo & writer=$!
-		ch-convert -i tar fifo ./d 2>/dev/null & pid=$!
-		sleep 0.5
-		kill -9 $pid; kill $writer; wait; ls -d .d.ch-*' 3>&-
-	works "$sqfs" ./d
-	assert_equal "$(find . -maxdepth 1 -name '.*.ch-*')" ""
+	local out
+
+	as_test mkfifo fifo
+	for out in ./d x.sqfs name; do
+		as_test env "${via[@]:1}" bash -c '
+			sleep 30 >fifo & writer=$!
+			ch-convert -i tar fifo "$1" 2>err & pid=$!
+			sleep 0.5
+			kill -9 $pid
+			kill $writer
+			wait
+			find . -path "./.*.ch-*" -o -path "./store/tmp/*" | grep .' - "$out" 3>&- ||
+			fail "nothing was left of $out"
+		if [[ $out == ./d ]]; then works "$sqfs" ./d; else works "$dir" "$out"; fi
+		assert_equal "$(find . -path './.*.ch-*' -o -path './store/tmp/*')" ""
+	done
 }
 
 @test "convert: nothing is unpacked on the way" {
@@ -424,4 +432,135 @@ make_layers() {
 		assert_equal "$(ls -A "$tmp/small")" ""
 	done
 	umount "$tmp/small"
+}
+
+@test "convert: what is left out, with the hard links to it" {
+	local out
+
+	as_test bash -euc 'mkdir -p a/dev a/usr && echo text >a/dev/a && ln a/dev/a a/usr/b && ln a/usr/b a/usr/c
+		mksquashfs a m.sqfs -quiet -no-progress >/dev/null'
+	for out in x.sqfs x.tar name; do
+		works ./a "$out"
+		works "$out" ./d
+		assert_equal "$(as_test bash -c 'ls d/dev; cat d/usr/b; stat -c %h d/usr/c')" $'text\n2'
+	done
+	works m.sqfs ./d
+	assert_equal "$(as_test bash -c 'ls d/dev; cat d/usr/b; stat -c %h d/usr/c')" $'text\n2'
+	# An archive has it once, and goes by.
+	mktar t.tar f:dev/a:1 h:usr/b:dev/a h:usr/c:usr/b f:usr/d:2
+	layout oci t.oci t.tar
+	for out in t.tar ./t.oci; do
+		convert "$out" x.sqfs
+		[[ $status == 0 && $stderr == *"warning: 2 device files"* ]] || fail "$status $stderr"
+		works x.sqfs ./d
+		assert_equal "$(as_test ls -A d/dev d/usr)" $'d/dev:\n\nd/usr:\nd'
+	done
+}
+
+@test "convert: where metadata goes, an image may have anything" {
+	local case out
+
+	mktar link.tar d:usr l:ch:usr h:usr/again:ch
+	mktar file.tar f:ch:1 f:usr/a:1
+	mktar dirs.tar f:ch/metadata.json/x:1 l:ch/environment:/nowhere f:ch/kept:1
+	for case in link file dirs; do
+		layout oci "$case.oci" 'config={"Env":["A=b"]}' "$case.tar"
+		for out in x.sqfs x.tar ./d; do
+			convert "./$case.oci" "$out"
+			[[ $status == 0 ]] || fail "$case $out" "$stderr"
+			[[ $out == ./d ]] || works "$out" ./d
+			assert_equal "$(as_test bash -c 'cat d/ch/environment; ls d/usr/metadata.json 2>&1')" \
+				"A=b"$'\n'"ls: cannot access 'd/usr/metadata.json': No such file or directory"
+		done
+	done
+	as_test test -e d/ch/kept
+	assert_equal "$(as_test tar -tf x.tar | grep -v '^./$' | sort | uniq -d)" ""
+}
+
+@test "convert: hostile layers become SquashFS images" {
+	local regex members
+
+	mktar 1.tar d:a f:a/1:one f:a/2:two c:a/null b:a/disk p:a/pipe f:s:x:6755 l:up:../../.. l:etc:/nowhere D:deep:200
+	mktar 2.tar f:.wh..wh..opq: f:a/.wh.1: f:b:1 f:b:2 d:b f:b/in:3 f:up/over:u f:etc/passwd:e Z:odd:o
+	mktar 3.tar f:b:last f:.wh.odd: h:hard:b h:self:self
+	layout oci x.oci 1.tar 2.tar 3.tar
+	convert ./x.oci x.sqfs
+	[[ $status == 0 ]] || fail "$stderr"
+	works x.sqfs ./d
+	assert_equal "$(as_test bash -c 'cd d && cat b hard && ls -d a up/over odd s deep self 2>/dev/null')" \
+		"lastlastup/over"
+	# whiteouts of all there is
+	mktar 4.tar f:.wh..wh..opq:
+	layout oci y.oci 1.tar 2.tar 4.tar
+	convert ./y.oci y.sqfs
+	works y.sqfs ./e
+	assert_equal "$(as_test bash -c 'find e -type f ! -path "e/ch/*" | sort')" $'e/etc/hosts\ne/etc/resolv.conf'
+	# what cannot be
+	while IFS='|' read -r regex members; do
+		# shellcheck disable=SC2086 # several
+		mktar bad.tar $members
+		rm -rf bad.oci
+		layout oci bad.oci bad.tar
+		fails 1 "$regex" ./bad.oci z.sqfs
+	done <<-'EOS'
+		'\.\.'|f:x:1 h:y:../../etc/passwd
+		'\.\.'|f:a:1 f:a/b/../../../c:1
+		hard link to 'nowhere', which is not there|h:x:nowhere
+		hard link to 'etc/passwd', which is not there|h:x:/etc/passwd
+		whiteout of no file|f:.wh...:1
+	EOS
+	[[ ! -e z.sqfs ]] || fail "something was made"
+}
+
+@test "convert: bombs are limited by --max-size" {
+	as_test bash -euc 'truncate -s 1T hole && tar -Scf hole.tar hole
+		truncate -s 12M zeros && tar -cf zeros.tar zeros && gzip -1k zeros.tar
+		head -c 12M /dev/zero | gzip -1 >nothing.tar.gz'
+	layout oci zeros.oci pack=gzip zeros.tar
+	for out in x.sqfs ./d name; do
+		fails 1 "'hole': .*more than|'hole': with it, the image is larger" --max-size 1G hole.tar "$out"
+		fails 1 "larger than|more than" --max-size 5M zeros.tar.gz "$out"
+		fails 1 "larger than|more than" --max-size 5M ./zeros.oci "$out"
+		[[ ! -e ${out#./} ]] || fail "$out was made"
+	done
+	fails 1 "larger than" --max-size 1M -i docker-archive nothing.tar.gz x.sqfs
+	works --max-size 13M zeros.tar.gz x.sqfs
+}
+
+@test "convert: OUT where it cannot be, and what looks like ours" {
+	make_tree a
+	as_test bash -c 'ln -s "$1/gone/x.sqfs" link.sqfs; echo mine >.x.sqfs.ch-mydata01' - "$tmp"
+	fails 1 "'a/usr/x.sqfs' is in './a', which it would become a part of" ./a a/usr/x.sqfs
+	fails 1 "which it would become a part of" -o oci ./a ./a/new
+	fails 1 "'link.sqfs' is a link to what is not there" ./a link.sqfs
+	fails 1 "'link.sqfs' is a link to what is not there" --no-clobber ./a link.sqfs
+	assert_equal "$(find a -name '*x.sqfs*' -o -name 'new')" ""
+	[[ -L link.sqfs ]] || fail "the link is gone"
+	works ./a x.sqfs
+	assert_equal "$(as_test cat .x.sqfs.ch-mydata01)" mine
+	as_test rm .x.sqfs.ch-mydata01
+	# A limit on files is an error, not the end.
+	run as_test bash -c 'ulimit -f 100; "$@"' - "${via[@]}" ch-convert ./a limited.sqfs
+	[[ $status == 1 && $output == *"File too large"* ]] || fail "$status $output"
+}
+
+# interrupted SECONDS ARGS...: by SIGTERM then, ch-convert ends soon
+interrupted() {
+	local after=$1
+
+	shift
+	run --separate-stderr as_test timeout --foreground -k 5 "$after" "${via[@]}" ch-convert "$@"
+	[[ $status == 124 && ${stderr##*$'\n'} =~ error:\ .*interrupted ]] || fail "$*" "$status $stderr"
+}
+
+@test "convert: holes and slow archives can be interrupted" {
+	as_test bash -c 'mkdir a && truncate -s 1T a/hole && mkfifo fifo'
+	works ./a x.sqfs
+	interrupted 0.5 ./a x.tar.gz
+	interrupted 0.5 x.sqfs x.tar
+	interrupted 0.5 x.sqfs ./d
+	as_test bash -c 'sleep 20 >fifo & echo $! >writer' 3>&- &
+	interrupted 0.5 -i docker-archive fifo ./d
+	as_test bash -c 'kill "$(cat writer)"'
+	wait
 }
