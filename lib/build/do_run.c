@@ -14,6 +14,7 @@
 #include "build/mount.h"
 #include "build/run.h"
 #include "build/vars.h"
+#include "pull/watch.h"
 #include "store/store.h"
 
 #define CACHES_DIR "mounts" /* of storage: --mount=type=cache */
@@ -327,6 +328,12 @@ static int failed(struct ch_step *step, const struct ch_run_end *end)
 	return ch_step_fail(step, &err);
 }
 
+static bool is_interrupted(void *data)
+{
+	(void)data;
+	return ch_watch_is_interrupted();
+}
+
 static int run(struct ch_step *step, struct words *w)
 {
 	const struct ch_build *b = step->job->build;
@@ -354,6 +361,7 @@ static int run(struct ch_step *step, struct words *w)
 		.keeper = b->keeper,
 		.start_s = b->start_s,
 		.tell = b->shelf.tell,
+		.stop = is_interrupted,
 		.data = b->shelf.data,
 	};
 

@@ -42,7 +42,9 @@ struct ch_run {
 	int start_s;	    /* how long the container may take to start, seconds */
 	/* Gets a line when there is something to be waited for; may be NULL. */
 	void (*tell)(const char *line, void *data);
-	void *data; /* for tell */
+	/* Asked while it waits: true ends it, with -EINTR; may be NULL. */
+	bool (*stop)(void *data);
+	void *data; /* for both */
 };
 
 /* How the command ended. */

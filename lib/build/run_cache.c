@@ -14,7 +14,6 @@
 #include "build/mount.h"
 #include "build/run.h"
 #include "hash/hash.h"
-#include "pull/watch.h"
 #include "sys/waitlock.h"
 
 /* More users of one private cache at a time than this is a mistake. */
@@ -55,12 +54,6 @@ static bool is_deleted(int fd)
 	return fstat(fd, &st) == 0 && st.st_nlink == 0;
 }
 
-static bool is_interrupted(void *data)
-{
-	(void)data;
-	return ch_watch_is_interrupted();
-}
-
 /* Lock FD as M wants it. Returns 0; -EWOULDBLOCK for a private one in use; or an error. */
 static int lock(const struct ch_run *run, const struct ch_run_mount *m, int fd, struct ch_err *err)
 {
@@ -79,7 +72,7 @@ static int lock(const struct ch_run *run, const struct ch_run_mount *m, int fd, 
 		run->tell(line, run->data);
 	}
 
-	int rc = ch_waitlock(fd, how, is_interrupted, NULL);
+	int rc = ch_waitlock(fd, how, run->stop, run->data);
 
 	return rc < 0 ? ch_err_rc(err, rc, "lock it") : 0;
 }

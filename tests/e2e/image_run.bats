@@ -180,7 +180,7 @@ PATH=/ch/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 @test "run: a signal ends it; the mount points are gone" {
 	rm -r "$image/tmp"
 	before=$(state)
-	killed TERM 20 'echo >/tmp/begun; sleep 984 & trap "echo trapped; exit" TERM; wait'
+	killed TERM 20 'trap "echo trapped; exit" TERM; sleep 984 & echo >/tmp/begun; wait'
 	assert_equal "$output" 'status 143'
 	assert_equal "$(cat "$tmp/out")" trapped
 	assert_equal "$(state)" "$before"

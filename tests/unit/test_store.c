@@ -17,6 +17,7 @@
 #include "base/err.h"
 #include "oci/ref.h"
 #include "store/draft.h"
+#include "store/noted.h"
 #include "sys/rmtree.h"
 #include "unit.h"
 
@@ -415,6 +416,57 @@ static void what_is_known_goes_with_the_files(void **state)
 	assert_int_equal(entries(CH_DRAFT_STAT), 0);
 }
 
+/* Let the note of the image "a" say that the machine was started anew since. */
+static void restart(void)
+{
+	char link[PATH_MAX + 16], text[512];
+	ssize_t n;
+	char *boot;
+
+	snprintf(link, sizeof(link), "%s/at/a", path);
+	n = readlink(link, text, sizeof(text) - 8);
+	assert_true(n > 0);
+	text[n] = '\0';
+	boot = NOT_NULL(strrchr(text, ' '));
+	snprintf(boot, 8, " other");
+	assert_int_equal(unlink(link), 0);
+	assert_int_equal(symlink(text, link), 0);
+}
+
+static void what_may_be_damaged_is_not_read(void **state)
+{
+	(void)state;
+	ch_auto(store) struct ch_store *store = open_it();
+	ch_auto(ref) struct ch_ref ref = parse("a");
+	struct ch_err err;
+	bool can_be_lost = true;
+
+	make(store, "a", "file");
+
+	ch_auto(fd) int fd = ch_store_read(store, &ref, &err);
+
+	assert_int_equal(ch_noted_is(store, &ref, "this"), CH_NOTED_ELSE);
+	assert_int_equal(ch_noted_put(store, &ref, fd, "this", &can_be_lost, &err), 0);
+	assert_int_equal(ch_noted_is(store, &ref, "this"), CH_NOTED_SAME);
+	assert_int_equal(ch_noted_is(store, &ref, "that"), CH_NOTED_ELSE);
+	if (!can_be_lost)
+		return; /* the file system is not this machine's alone */
+	restart();
+	assert_int_equal(ch_noted_is(store, &ref, "this"), CH_NOTED_IN_DOUBT);
+	assert_int_equal(ch_store_read(store, &ref, &err), -ESTALE);
+
+	ch_auto(fd) int looked = ch_store_look(store, &ref, &err);
+
+	assert_true(has(looked, "file"));
+	/* Another image of that name is another one. */
+	make(store, "a", "file");
+	assert_int_equal(ch_noted_is(store, &ref, "this"), CH_NOTED_ELSE);
+
+	ch_auto(fd) int again = ch_store_read(store, &ref, &err);
+
+	assert_true(again >= 0);
+}
+
 /* ---- other processes ------------------------------------------------------------------------- */
 
 /* A process that makes image "a", tells so by SIGSTOP, and goes on when it is continued. */
@@ -549,6 +601,7 @@ int main(void)
 		TEST(what_is_read_does_not_become_the_spare),
 		TEST(there_is_one_spare),
 		TEST(what_is_known_goes_with_the_files),
+		TEST(what_may_be_damaged_is_not_read),
 		TEST(the_dead_are_cleared_away),
 		TEST(the_same_image_waits_and_others_do_not),
 		TEST(waiting_can_be_ended),
