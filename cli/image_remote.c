@@ -27,7 +27,7 @@ static void print_archs(const struct ch_oci_manifest *index)
 			continue;
 		ch_oci_arch_text(item, arch);
 		printf("%-21s%-9s %.*s\n", head, arch[0] ? arch : "-", DIGITS,
-		       item->digest + strlen("sha256:"));
+		       CH_OCI_HEX(item->digest));
 		head = "";
 	}
 	if (head[0])

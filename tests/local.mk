@@ -182,6 +182,7 @@ if IMAGE
 	libcharchive.la \
 	libchtree.la \
 	libchprogress.la \
+	libchpull.la \
 	libchregistry.la \
 	libchsquash.la \
 	libchhash.la

@@ -15,6 +15,7 @@
 #include "dirsink_dirs.h"
 #include "sys/mnt.h"
 #include "sys/rmtree.h"
+#include "sys/write.h"
 
 /* ---- where entries go ------------------------------------------------------------------- */
 
@@ -140,19 +141,11 @@ static int write_data(struct ch_sink *sink, uint64_t off, const void *data, size
 		      struct ch_err *err)
 {
 	struct ch_dirsink_file *file = &((struct ch_dirsink *)sink)->file;
+	int rc = ch_pwrite_all(file->fd, data, len, (off_t)off);
 
-	for (const char *p = data; len > 0;) {
-		ssize_t n = pwrite(file->fd, p, len, (off_t)off);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return ch_err_sys(err, "member '%s': write", file->path);
-		p += n;
-		len -= (size_t)n;
-		off += (uint64_t)n;
-	}
-	file->at = off;
+	if (rc < 0)
+		return ch_err_rc(err, rc, "member '%s': write", file->path);
+	file->at = off + len;
 	return 0;
 }
 

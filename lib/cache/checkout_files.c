@@ -12,12 +12,12 @@
 #include "cache/large.h"
 #include "cache/parallel.h"
 #include "cache/repo.h"
-#include "cache/temp.h"
 #include "cache/walk.h"
+#include "sys/write.h"
 
 static int to_file(const void *data, size_t len, void *to, struct ch_err *err)
 {
-	int rc = ch_temp_write(*(int *)to, data, len);
+	int rc = ch_write_all(*(int *)to, data, len);
 
 	return rc < 0 ? ch_err_rc(err, rc, "write") : 0;
 }

@@ -15,6 +15,7 @@
 #include "cache/repo.h"
 #include "cache/temp.h"
 #include "hash/hash.h"
+#include "sys/write.h"
 
 #define CHUNK	 (256 << 10)
 #define OPEN_DIR (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
@@ -65,7 +66,7 @@ static int copy_by_hand(int from, int to, uint64_t size)
 		return -ENOMEM;
 	for (uint64_t done = 0; done < size;) {
 		ssize_t n = pread(from, room, CHUNK, (off_t)done);
-		int rc = n > 0 ? ch_temp_write(to, room, (size_t)n) : n < 0 ? -errno : -EAGAIN;
+		int rc = n > 0 ? ch_write_all(to, room, (size_t)n) : n < 0 ? -errno : -EAGAIN;
 
 		if (rc == -EINTR)
 			continue;

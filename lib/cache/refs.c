@@ -15,6 +15,7 @@
 #include "base/err.h"
 #include "cache/repo.h"
 #include "cache/temp.h"
+#include "sys/write.h"
 
 #define PACKED	   "packed-refs"
 #define PACKED_MAX (256 << 20)
@@ -117,7 +118,7 @@ static int replace_packed(struct ch_cache *cache, const struct ch_buf *text, str
 	if (fd < 0)
 		return ch_err_sys(err, "'%s.lock'", PACKED);
 
-	int rc = ch_temp_write(fd, text->data, text->len);
+	int rc = ch_write_all(fd, text->data, text->len);
 
 	if (rc == 0 &&
 	    (fdatasync(fd) < 0 || renameat(cache->dir, PACKED ".lock", cache->dir, PACKED) < 0))

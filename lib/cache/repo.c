@@ -14,6 +14,7 @@
 #include "cache/git.h"
 #include "cache/temp.h"
 #include "cache/write.h"
+#include "sys/write.h"
 
 #define FORMAT	 "1\n"
 #define OPEN_DIR (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
@@ -62,7 +63,7 @@ void ch_cache_close(struct ch_cache *cache)
 static int write_file(int dir, const char *name, const void *data, size_t len, struct ch_err *err)
 {
 	ch_auto(fd) int fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-	int rc = fd < 0 ? -errno : ch_temp_write(fd, data, len);
+	int rc = fd < 0 ? -errno : ch_write_all(fd, data, len);
 
 	if (rc == 0 && fsync(fd) < 0)
 		rc = -errno;

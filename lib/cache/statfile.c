@@ -16,8 +16,8 @@
 #include "cache/dirmeta.h"
 #include "cache/name.h"
 #include "cache/pieces.h"
-#include "cache/temp.h"
 #include "sys/machine.h"
+#include "sys/write.h"
 
 #define MAGIC	 "chs1"
 #define SUM	 4 /* bytes of the check sum (CRC-32) */
@@ -270,7 +270,7 @@ int ch_statfile_end(struct ch_statfile *s, const uint8_t generation[CH_GENERATIO
 		return ch_err_nomem(err);
 
 	/* Not brought to disk: what a crash of the machine leaves of it fails the check sum. */
-	int rc = ch_temp_write(s->fd, data.data, data.len);
+	int rc = ch_write_all(s->fd, data.data, data.len);
 
 	if (rc == 0 && renameat(s->image->dir, s->temp, s->image->dir, s->image->stat_name) < 0)
 		rc = -errno;

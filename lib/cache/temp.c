@@ -11,6 +11,7 @@
 
 #include "base/auto.h"
 #include "base/err.h"
+#include "sys/write.h"
 
 #define TRIES 100
 
@@ -53,23 +54,6 @@ int ch_temp_dead(int dir, const char *name)
 	return ch_take_fd(&fd);
 }
 
-int ch_temp_write(int fd, const void *data, size_t len)
-{
-	const uint8_t *p = data;
-
-	while (len > 0) {
-		ssize_t n = write(fd, p, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		p += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
 int ch_temp_replace(int dir, const char *prefix, int to_dir, const char *name, const void *data,
 		    size_t len, struct ch_err *err)
 {
@@ -79,7 +63,7 @@ int ch_temp_replace(int dir, const char *prefix, int to_dir, const char *name, c
 	if (fd < 0)
 		return fd;
 
-	int rc = ch_temp_write(fd, data, len);
+	int rc = ch_write_all(fd, data, len);
 
 	if (rc == 0 && fdatasync(fd) < 0)
 		rc = -errno;

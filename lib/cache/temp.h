@@ -28,7 +28,4 @@ int ch_temp_dead(int dir, const char *name);
 int ch_temp_replace(int dir, const char *prefix, int to_dir, const char *name, const void *data,
 		    size_t len, struct ch_err *err);
 
-/* Write all of it. Returns 0, or a negative errno. */
-int ch_temp_write(int fd, const void *data, size_t len);
-
 #endif

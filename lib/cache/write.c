@@ -15,6 +15,7 @@
 #include "cache/press.h"
 #include "cache/temp.h"
 #include "hash/hash.h"
+#include "sys/write.h"
 
 #define BUFFER	  (1 << 20)
 #define PACK_HEAD 12
@@ -23,7 +24,7 @@
 
 static int flush(struct ch_writer *w, struct ch_err *err)
 {
-	int rc = ch_temp_write(w->fd, w->buffer, w->buffered);
+	int rc = ch_write_all(w->fd, w->buffer, w->buffered);
 
 	w->buffered = 0;
 	return rc < 0 ? ch_err_rc(err, rc, "write") : 0;
@@ -36,7 +37,7 @@ int ch_writer_append(struct ch_writer *w, const void *data, size_t len, struct c
 	if (w->buffered + len > BUFFER)
 		rc = flush(w, err);
 	if (rc == 0 && len > BUFFER) {
-		rc = ch_temp_write(w->fd, data, len);
+		rc = ch_write_all(w->fd, data, len);
 		if (rc < 0)
 			ch_err_rc(err, rc, "write");
 	} else if (rc == 0) {

@@ -19,6 +19,9 @@ struct ch_err;
 #define CH_OCI_BLOB_MAX	    (1LL << 48)	      /* bytes of a blob */
 #define CH_OCI_DIGEST_SIZE  (7 + 64 + 1)      /* "sha256:", digits, NUL */
 
+/* The digits of a digest */
+#define CH_OCI_HEX(digest_) ((digest_) + sizeof("sha256:") - 1)
+
 /* Types of documents and blobs. */
 #define CH_OCI_TYPE_INDEX	  "application/vnd.oci.image.index.v1+json"
 #define CH_OCI_TYPE_MANIFEST	  "application/vnd.oci.image.manifest.v1+json"

@@ -22,10 +22,10 @@
 #include "oci/ref.h"
 #include "store/store.h"
 #include "sys/names.h"
+#include "sys/write.h"
 
-#define REF_DIR	     "ref"
-#define PART_SUFFIX  ".part"
-#define HEX(digest_) ((digest_) + sizeof("sha256:") - 1)
+#define REF_DIR	    "ref"
+#define PART_SUFFIX ".part"
 
 enum {
 	PART_NAME = CH_OCI_DIGEST_SIZE + sizeof(PART_SUFFIX),
@@ -85,21 +85,21 @@ void ch_blobs_done(struct ch_blobs *blobs)
 
 int ch_blobs_find(const struct ch_blobs *blobs, const char *digest, struct ch_err *err)
 {
-	int fd = openat(blobs->dir, HEX(digest), O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	int fd = openat(blobs->dir, CH_OCI_HEX(digest), O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 
-	return fd < 0 ? ch_err_sys(err, "download cache: open '%s'", HEX(digest)) : fd;
+	return fd < 0 ? ch_err_sys(err, "download cache: open '%s'", CH_OCI_HEX(digest)) : fd;
 }
 
 void ch_blobs_drop(const struct ch_blobs *blobs, const char *digest)
 {
-	(void)unlinkat(blobs->dir, HEX(digest), 0);
+	(void)unlinkat(blobs->dir, CH_OCI_HEX(digest), 0);
 }
 
 /* ---- downloads -------------------------------------------------------------------------- */
 
 static const char *part_name(const char *digest, char out[PART_NAME])
 {
-	snprintf(out, PART_NAME, "%s%s", HEX(digest), PART_SUFFIX);
+	snprintf(out, PART_NAME, "%s%s", CH_OCI_HEX(digest), PART_SUFFIX);
 	return out;
 }
 
@@ -163,8 +163,9 @@ int ch_blobs_finish(const struct ch_blobs *blobs, const struct ch_blobs_part *pa
 	char name[PART_NAME];
 
 	part_name(part->digest, name);
-	if (fsync(part->fd) < 0 || renameat(blobs->dir, name, blobs->dir, HEX(part->digest)) < 0)
-		return ch_err_sys(err, "download cache: write '%s'", HEX(part->digest));
+	if (fsync(part->fd) < 0 ||
+	    renameat(blobs->dir, name, blobs->dir, CH_OCI_HEX(part->digest)) < 0)
+		return ch_err_sys(err, "download cache: write '%s'", CH_OCI_HEX(part->digest));
 	return 0;
 }
 
@@ -203,7 +204,7 @@ static int verify(const char *digest, const char *text, size_t len, struct ch_er
 	ch_hash_more(&hash, text, len);
 	ch_hash_end(&hash, bytes);
 	ch_hash_hex(bytes, sizeof(bytes), hex);
-	return strcmp(hex, HEX(digest)) == 0 ? 0 : -EBADMSG;
+	return strcmp(hex, CH_OCI_HEX(digest)) == 0 ? 0 : -EBADMSG;
 }
 
 static int read_all(int fd, char **ret_text, size_t *ret_len, struct ch_err *err)
@@ -231,7 +232,8 @@ int ch_blobs_read(const struct ch_blobs *blobs, const char *digest, char **ret_t
 		rc = verify(digest, text, *ret_len, err);
 	if (rc == -EBADMSG) {
 		ch_blobs_drop(blobs, digest);
-		return ch_err_set(err, -ENOENT, "download cache: '%s' was damaged", HEX(digest));
+		return ch_err_set(err, -ENOENT, "download cache: '%s' was damaged",
+				  CH_OCI_HEX(digest));
 	}
 	if (rc == 0)
 		*ret_text = ch_take(text);
@@ -240,16 +242,9 @@ int ch_blobs_read(const struct ch_blobs *blobs, const char *digest, char **ret_t
 
 static int write_all(int fd, const char *text, size_t len, struct ch_err *err)
 {
-	if (ftruncate(fd, 0) < 0)
-		return ch_err_sys(err, "download cache: write");
-	for (size_t at = 0; at < len;) {
-		ssize_t n = pwrite(fd, text + at, len - at, (off_t)at);
+	int rc = ftruncate(fd, 0) < 0 ? -errno : ch_pwrite_all(fd, text, len, 0);
 
-		if (n < 0 && errno != EINTR)
-			return ch_err_sys(err, "download cache: write");
-		at += n > 0 ? (size_t)n : 0;
-	}
-	return 0;
+	return rc < 0 ? ch_err_rc(err, rc, "download cache: write") : 0;
 }
 
 int ch_blobs_write(const struct ch_blobs *blobs, const char *digest, const char *text, size_t len,

@@ -284,7 +284,7 @@ static int verify(struct ch_downloads *d, size_t i, struct ch_err *err)
 
 	ch_hash_end(&d->hash, bytes);
 	ch_hash_hex(bytes, sizeof(bytes), hex);
-	if (strcmp(hex, desc->digest + sizeof("sha256:") - 1) == 0) {
+	if (strcmp(hex, CH_OCI_HEX(desc->digest)) == 0) {
 		pthread_mutex_lock(&d->lock);
 		d->layers[first_like(d, i)].is_verified = true;
 		pthread_mutex_unlock(&d->lock);

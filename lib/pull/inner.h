@@ -23,9 +23,6 @@ struct ch_pull {
 	char key[CH_OCI_DIGEST_SIZE + 32];
 };
 
-/* The digits of a digest */
-#define CH_PULL_HEX(digest_) ((digest_) + sizeof("sha256:") - 1)
-
 void ch_pull_say(const struct ch_pull *pull, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 void ch_pull_warn(const struct ch_pull *pull, const char *fmt, ...)

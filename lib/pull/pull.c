@@ -24,7 +24,7 @@
 static void say_layer(const struct ch_pull *pull, size_t i, const char *what)
 {
 	ch_pull_say(pull, "layer %zu/%zu: %.7s: %s", i + 1, pull->manifest.n,
-		    CH_PULL_HEX(pull->manifest.items[i].digest), what);
+		    CH_OCI_HEX(pull->manifest.items[i].digest), what);
 }
 
 static void tell_layer(void *pull, size_t i, const char *what)
@@ -74,7 +74,7 @@ static int check_diff_id(const uint8_t *bytes, const char *wanted, struct ch_err
 	char hex[CH_SHA256_HEX];
 
 	ch_hash_hex(bytes, CH_SHA256_BYTES, hex);
-	if (strcmp(hex, wanted + sizeof("sha256:") - 1) == 0)
+	if (strcmp(hex, CH_OCI_HEX(wanted)) == 0)
 		return 0;
 	return ch_err_set(err, -EBADMSG,
 			  "its contents have the digest 'sha256:%s', and not '%s', as the image's "

@@ -37,12 +37,6 @@ static void note(const struct ch_push *push, const char *fmt, ...)
 	push->note(push->data, line);
 }
 
-/* The begin of its digits, for people */
-static const char *short_of(const char *digest)
-{
-	return digest + strlen("sha256:");
-}
-
 static bool is_oci(const struct ch_push *push)
 {
 	return push->compress.kind == CH_COMPRESS_ZSTD;
@@ -165,7 +159,7 @@ static int mount_layer(const struct ch_push *push, const struct ch_layer *layer,
 			return err->code;
 		if (is_done) {
 			note(push, "layer 1/1: %.*s: taken from '%s'", SHORT,
-			     short_of(layer->digest), place);
+			     CH_OCI_HEX(layer->digest), place);
 			return 1;
 		}
 	}
@@ -192,7 +186,7 @@ static int upload_layer(const struct ch_push *push, int dir, const struct ch_lay
 static int send_layer(const struct ch_push *push, int dir, const struct ch_layer *layer,
 		      const struct ch_oci_desc *desc, struct ch_err *err)
 {
-	const char *digits = short_of(layer->digest);
+	const char *digits = CH_OCI_HEX(layer->digest);
 	bool has = false;
 
 	note(push, "layer 1/1: %.*s: checking if already in repository", SHORT, digits);
@@ -247,7 +241,7 @@ static int do_config(const struct ch_push *push, const struct ch_layer *layer,
 	    ch_oci_image_print(&meta, &layer->diff_id, 1, &text, err) < 0 ||
 	    ch_registry_put_blob(push->registry, type, text, strlen(text), ret, err) < 0)
 		return err->code;
-	note(push, "config: %.*s: present", SHORT, short_of(ret->digest));
+	note(push, "config: %.*s: present", SHORT, CH_OCI_HEX(ret->digest));
 	return 0;
 }
 

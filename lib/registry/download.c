@@ -13,6 +13,7 @@
 #include "registry/digest.h"
 #include "registry/inner.h"
 #include "registry/reason.h"
+#include "sys/write.h"
 
 enum { PART = 256 * 1024 };
 
@@ -22,22 +23,6 @@ struct transfer {
 	struct ch_hash hash;
 	uint64_t got;
 };
-
-static int write_all(int fd, const char *bytes, size_t len, uint64_t at, struct ch_err *err)
-{
-	while (len > 0) {
-		ssize_t n = pwrite(fd, bytes, len, (off_t)at);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return ch_err_sys(err, "write");
-		bytes += n;
-		at += (uint64_t)n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
 
 /* LEN more bytes are known, and in the file. */
 static int pass(struct transfer *t, const void *bytes, size_t len, struct ch_err *err)
@@ -51,12 +36,15 @@ static int pass(struct transfer *t, const void *bytes, size_t len, struct ch_err
 static int receive(void *context, const void *bytes, size_t len, struct ch_err *err)
 {
 	struct transfer *t = context;
+	int rc = 0;
 
 	if (len > t->d->blob->size - t->got)
 		return ch_err_set(err, -EBADMSG, "more than the promised %llu bytes were sent",
 				  (unsigned long long)t->d->blob->size);
-	if (t->d->fd >= 0 && write_all(t->d->fd, bytes, len, t->got, err) < 0)
-		return err->code;
+	if (t->d->fd >= 0)
+		rc = ch_pwrite_all(t->d->fd, bytes, len, (off_t)t->got);
+	if (rc < 0)
+		return ch_err_rc(err, rc, "write");
 	return pass(t, bytes, len, err);
 }
 

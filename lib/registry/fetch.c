@@ -16,6 +16,7 @@
 #include "registry/exchange.h"
 #include "registry/reason.h"
 #include "registry/url.h"
+#include "sys/write.h"
 
 /* A file on its way */
 struct transfer {
@@ -27,24 +28,17 @@ struct transfer {
 static int receive(void *context, const void *bytes, size_t len, struct ch_err *err)
 {
 	struct transfer *t = context;
-	const char *p = bytes;
+	int rc;
 
 	ch_hash_more(&t->hash, bytes, len);
 	if (t->f->max > 0 && len > t->f->max - t->got)
 		return ch_err_set(err, -EFBIG, "it is longer than %llu bytes",
 				  (unsigned long long)t->f->max);
 	ch_progress_add(t->f->progress, len);
-	while (len > 0) {
-		ssize_t n = pwrite(t->f->fd, p, len, (off_t)t->got);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return ch_err_sys(err, "write");
-		p += n;
-		t->got += (uint64_t)n;
-		len -= (size_t)n;
-	}
+	rc = ch_pwrite_all(t->f->fd, bytes, len, (off_t)t->got);
+	if (rc < 0)
+		return ch_err_rc(err, rc, "write");
+	t->got += len;
 	return 0;
 }
 

@@ -9,7 +9,8 @@ libchsys_la_SOURCES = \
 	%D%/rmtree.c %D%/rmtree.h \
 	%D%/seccomp.c %D%/seccomp.h \
 	%D%/syslog.c %D%/syslog.h \
-	%D%/userns.c %D%/userns.h
+	%D%/userns.c %D%/userns.h \
+	%D%/write.c %D%/write.h
 
 # Trees of files, for ch-image.
 if IMAGE
