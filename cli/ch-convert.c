@@ -76,6 +76,12 @@ static void on_signal(int number)
 	atomic_store(&is_cancelled, true);
 }
 
+static bool must_end(void *data)
+{
+	(void)data;
+	return atomic_load(&is_cancelled);
+}
+
 /* Who is to ignore them, as under nohup(1), goes on to do so. */
 static void catch_signals(void)
 {
@@ -234,7 +240,11 @@ static int understand(struct job *job, struct ch_err *err)
 
 static int open_storage(struct job *job, struct ch_err *err)
 {
-	const struct ch_store_options options = { .path = job->storage, .note = note };
+	const struct ch_store_options options = {
+		.path = job->storage,
+		.note = note,
+		.stop = must_end,
+	};
 	struct ch_convert *c = &job->convert;
 
 	if (c->from != CH_FORMAT_CH_IMAGE && c->to != CH_FORMAT_CH_IMAGE)

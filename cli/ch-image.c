@@ -16,6 +16,7 @@
 #include "image_cache.h"
 #include "image_log.h"
 #include "opt/optdoc.h"
+#include "pull/watch.h"
 #include "rt/version.h"
 #include "store/store.h"
 
@@ -75,6 +76,13 @@ static void note(void *data, const char *line)
 	ch_log(CH_INFO, "%s", line);
 }
 
+/* Of commands that hold signals back. */
+static bool is_interrupted(void *data)
+{
+	(void)data;
+	return ch_watch_is_interrupted();
+}
+
 int ch_image_storage(const struct ch_image_common *common, struct ch_store **ret_store,
 		     struct ch_err *err)
 {
@@ -87,6 +95,7 @@ int ch_image_storage(const struct ch_image_common *common, struct ch_store **ret
 		.path = path,
 		.no_lock = common->no_lock,
 		.note = note,
+		.stop = is_interrupted,
 	};
 
 	return ch_store_open(&options, ret_store, err);
@@ -107,6 +116,7 @@ int ch_image_reset(void *settings, int argc, char **argv, struct ch_err *err)
 		.path = path,
 		.no_lock = common->no_lock,
 		.note = note,
+		.stop = is_interrupted,
 	};
 
 	return ch_store_reset(&options, err);

@@ -106,7 +106,7 @@ static int show(struct list *list, const char *name, struct ch_err *err)
 	if (ch_ref_parse(name, &ref, err) < 0)
 		return err->code;
 
-	ch_auto(fd) int root = ch_store_read(list->store, &ref, err);
+	ch_auto(fd) int root = ch_store_look(list->store, &ref, err);
 
 	if (root < 0)
 		return root;

@@ -8,7 +8,9 @@
 #include "base/log.h"
 #include "image.h"
 #include "image_registry.h"
+#include "image_signals.h"
 #include "oci/ref.h"
+#include "pull/watch.h"
 #include "push/push.h"
 #include "store/store.h"
 
@@ -50,12 +52,14 @@ static int push(const struct ch_image_push *set, const struct ch_compress_how *c
 		const struct ch_ref *from, const struct ch_ref *to, struct ch_err *err)
 {
 	struct ch_registry_options options = ch_image_registry(&set->common);
+	ch_auto(watch) struct ch_watch watch = { 0 };
 	ch_auto(registry) struct ch_registry *registry = NULL;
 	ch_auto(store) struct ch_store *store = NULL;
 	char digest[CH_OCI_DIGEST_SIZE];
 
 	options.flags |= CH_REGISTRY_PUSH;
-	if (ch_registry_open(to, &options, &registry, err) < 0 ||
+	options.cancel = &watch.cancel;
+	if (ch_watch_start(&watch, err) < 0 || ch_registry_open(to, &options, &registry, err) < 0 ||
 	    ch_image_storage(&set->common, &store, err) < 0)
 		return err->code;
 
@@ -71,13 +75,16 @@ static int push(const struct ch_image_push *set, const struct ch_compress_how *c
 		.ref = set->image ? NULL : from,
 		.registry = registry,
 		.compress = *compress,
+		.cancel = &watch.cancel,
 		.note = note,
 		.warn = warn,
 	};
 
 	tell(set, from, to);
-	if (ch_push(&push, digest, err) < 0)
+	if (ch_push(&push, digest, err) < 0) {
+		ch_watch_explain(err);
 		return ch_err_in(err, "push to '%s'", ch_registry_name(registry));
+	}
 	ch_log(CH_INFO, "digest:          %s", digest);
 	ch_log(CH_INFO, "done");
 	return 0;
@@ -103,6 +110,8 @@ int ch_image_push(void *settings, int argc, char **argv, struct ch_err *err)
 	struct ch_compress_how compress = { .kind = CH_COMPRESS_GZIP };
 	ch_auto(ref) struct ch_ref from = { 0 };
 	ch_auto(ref) struct ch_ref to = { 0 };
+	sigset_t before;
+	int rc;
 
 	if (read_compress(set, &compress, err) < 0 || ch_ref_parse(argv[0], &from, err) < 0 ||
 	    (argc > 1 && ch_ref_parse(argv[1], &to, err) < 0))
@@ -113,5 +122,8 @@ int ch_image_push(void *settings, int argc, char **argv, struct ch_err *err)
 	if (where->digest)
 		return ch_err_set(err, -EINVAL, "'%s' has a digest: images are pushed to a tag",
 				  where->text);
-	return push(set, &compress, &from, where, err);
+	ch_image_signals_hold(&before);
+	rc = push(set, &compress, &from, where, err);
+	ch_image_signals_release(&before);
+	return rc;
 }

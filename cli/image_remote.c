@@ -8,8 +8,10 @@
 #include "base/auto.h"
 #include "base/err.h"
 #include "image_registry.h"
+#include "image_signals.h"
 #include "oci/manifest.h"
 #include "oci/ref.h"
+#include "pull/watch.h"
 
 enum { DIGITS = 11 }; /* of a hash, for people */
 
@@ -60,19 +62,33 @@ static int ask(struct ch_registry *registry, struct ch_err *err)
 	return 0;
 }
 
-int ch_image_remote(const struct ch_image_common *common, const struct ch_ref *ref,
-		    struct ch_err *err)
+static int show(const struct ch_image_common *common, const struct ch_ref *ref, struct ch_err *err)
 {
 	struct ch_registry_options options = ch_image_registry(common);
+	ch_auto(watch) struct ch_watch watch = { 0 };
 	ch_auto(registry) struct ch_registry *registry = NULL;
 
-	if (ch_registry_open(ref, &options, &registry, err) < 0)
+	options.cancel = &watch.cancel;
+	if (ch_watch_start(&watch, err) < 0 || ch_registry_open(ref, &options, &registry, err) < 0)
 		return err->code;
 	printf("full remote ref:     %s\n", ch_registry_name(registry));
 	if (ask(registry, err) < 0) {
-		if (err->code == -ENOMEM)
+		ch_watch_explain(err);
+		if (err->code == -ENOMEM || err->code == -EINTR)
 			return err->code;
 		printf("available remotely:  no (%s)\n", err->msg);
 	}
 	return 0;
+}
+
+int ch_image_remote(const struct ch_image_common *common, const struct ch_ref *ref,
+		    struct ch_err *err)
+{
+	sigset_t before;
+	int rc;
+
+	ch_image_signals_hold(&before);
+	rc = show(common, ref, err);
+	ch_image_signals_release(&before);
+	return rc;
 }

@@ -4,7 +4,8 @@
  * Nothing outside the directory is touched: paths are looked for below it as if it were "/"
  * (openat2(2), RESOLVE_IN_ROOT), so that links lead nowhere else; what is there by an entry's
  * name is removed first, never written through; the target of a hard link is looked for in the
- * same way. Contents are limited by the disk only.
+ * same way. Contents are limited by the disk only; what has to be remembered of directories, to
+ * 256 MiB at least (-E2BIG).
  *
  * Owners are the user; directories get at least rwx, files rw for the user; other bits of the
  * mode, set-user-ID included, are kept, and so are times, holes, and extended attributes as
@@ -52,7 +53,7 @@ struct ch_dirsink {
 	char *parent_path; /* owned */
 	struct ch_dirsink_file file;
 	struct ch_dirsink_dir *dirs; /* owned */
-	size_t n, cap;
+	size_t n, cap, bytes;	     /* all that they take */
 };
 
 /* Entries go to the directory that is open as ROOT, which is borrowed. After end, more may be

@@ -14,7 +14,10 @@
 #include "base/err.h"
 #include "sys/mnt.h"
 
-enum { LINKS_MAX = 40 }; /* as of the kernel */
+enum {
+	LINKS_MAX = 40, /* as of the kernel */
+	NOTES_MAX = 512 * 1024 * 1024,
+};
 
 /* ---- directories on the way ------------------------------------------------------------- */
 
@@ -134,13 +137,63 @@ int ch_dirsink_open_dir(struct ch_dirsink *ds, const char *path)
 
 /* ---- attributes ------------------------------------------------------------------------- */
 
+/* By what they are about, then as they came */
+static int compare(const void *a, const void *b)
+{
+	const struct ch_dirsink_dir *x = *(struct ch_dirsink_dir *const *)a;
+	const struct ch_dirsink_dir *y = *(struct ch_dirsink_dir *const *)b;
+	int order = strcmp(x->path, y->path);
+
+	if (order == 0)
+		order = (x->levels > y->levels) - (x->levels < y->levels);
+	return order != 0 ? order : (x > y) - (x < y);
+}
+
+static void forget_note(struct ch_dirsink *ds, struct ch_dirsink_dir *d)
+{
+	ds->bytes -= sizeof(*d) + strlen(d->path);
+	free(d->path);
+	d->path = NULL;
+}
+
+/* Of several notes about the same directories, the last one counts: forget the others. Archives
+ * may name one directory over and over. */
+static int forget_older(struct ch_dirsink *ds, struct ch_err *err)
+{
+	ch_auto(mem) struct ch_dirsink_dir **sorted = calloc(ds->n + 1,
+							     sizeof(struct ch_dirsink_dir *));
+	size_t n = 0;
+
+	if (!sorted)
+		return ch_err_nomem(err);
+	for (size_t i = 0; i < ds->n; i++)
+		sorted[i] = &ds->dirs[i];
+	qsort(sorted, ds->n, sizeof(struct ch_dirsink_dir *), compare);
+	for (size_t i = 0; i + 1 < ds->n; i++)
+		if (strcmp(sorted[i]->path, sorted[i + 1]->path) == 0 &&
+		    sorted[i]->levels == sorted[i + 1]->levels)
+			forget_note(ds, sorted[i]);
+	for (size_t i = 0; i < ds->n; i++)
+		if (ds->dirs[i].path)
+			ds->dirs[n++] = ds->dirs[i];
+	ds->n = n;
+	return 0;
+}
+
+/* Where that gains little, it would soon be needed again. */
 CH_MOVES_BEGIN
 static int make_room(struct ch_dirsink *ds, struct ch_err *err)
 {
 	size_t cap = ds->cap ? ds->cap * 2 : 256;
 	struct ch_dirsink_dir *dirs;
 
-	if (ds->n < ds->cap)
+	if (ds->n < ds->cap && ds->bytes < NOTES_MAX)
+		return 0;
+	if (forget_older(ds, err) < 0)
+		return err->code;
+	if (ds->bytes > NOTES_MAX / 2)
+		return ch_err_set(err, -E2BIG, "there are too many directories: %zu", ds->n);
+	if (ds->n < ds->cap / 2)
 		return 0;
 	dirs = reallocarray(ds->dirs, cap, sizeof(*dirs));
 	if (!dirs)
@@ -159,6 +212,7 @@ int ch_dirsink_note_dir(struct ch_dirsink *ds, const char *path, unsigned levels
 		return ch_err_nomem(err);
 	if (make_room(ds, err) < 0)
 		return err->code;
+	ds->bytes += sizeof(*ds->dirs) + strlen(path);
 	ds->dirs[ds->n++] = (struct ch_dirsink_dir){ ch_take(copy), levels, mode, mtime };
 	return 0;
 }
@@ -202,5 +256,5 @@ void ch_dirsink_forget_dirs(struct ch_dirsink *ds)
 		free(ds->dirs[i].path);
 	free(ds->dirs);
 	ds->dirs = NULL;
-	ds->n = ds->cap = 0;
+	ds->n = ds->cap = ds->bytes = 0;
 }

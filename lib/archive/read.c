@@ -23,6 +23,12 @@
 /* Returned inside: go on with the next one. */
 enum { LEFT_OUT = 2 };
 
+/* What is beyond these is no archive of use. */
+enum {
+	DEVICES_MAX = 65536, /* each is remembered */
+	BEHIND_MAX = 64,     /* MiB; what fills up the last record of a tape has much less */
+};
+
 struct reader {
 	const struct ch_archive *from;
 	struct ch_sink *sink;
@@ -144,6 +150,9 @@ static int compare(const void *a, const void *b)
 CH_MOVES_BEGIN
 static int leave_out(struct reader *r, const char *path)
 {
+	if (r->got.devices == DEVICES_MAX)
+		return ch_err_set(r->err, -E2BIG, "there are more than %d devices", DEVICES_MAX);
+
 	ch_auto(str) char *copy = strdup(path);
 	char **found = copy ? tsearch(copy, &r->devices, compare) : NULL;
 
@@ -327,11 +336,14 @@ static int take_entry(struct reader *r, struct archive_entry *e)
  * SIGPIPE. */
 static int drain(struct reader *r)
 {
+	uint64_t max = r->stream.bytes + ((uint64_t)BEHIND_MAX << 20);
 	const void *data;
 	ssize_t n;
 
 	while ((n = ch_stream_next(&r->stream, &data)) > 0)
-		;
+		if (r->stream.bytes > max)
+			return ch_err_set(r->err, -EFBIG, "more than %d MiB are behind its end",
+					  BEHIND_MAX);
 	return n < 0 ? damaged(r, "behind the last member") : 0;
 }
 

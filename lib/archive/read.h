@@ -51,7 +51,8 @@ struct ch_archive_got {
  * Returns 1 if, with strip_top, one of the later members is not in the one directory: what the
  * sink has got till then is of no use, begin again without. Then and after an error, end is not
  * called.
- * Errors: -EINVAL no tar archive, or damaged, or not to be trusted; -EFBIG larger than max;
+ * Errors: -EINVAL no tar archive, or damaged, or not to be trusted; -EFBIG larger than max, or with
+ * more than 64 MiB behind its end; -E2BIG with more than 65536 devices;
  * those of MORE and of the sink. Any thread may call it. */
 int ch_archive_read(const struct ch_archive *archive, struct ch_sink *sink,
 		    struct ch_archive_got *ret_got, struct ch_err *err);

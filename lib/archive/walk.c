@@ -73,6 +73,13 @@ static void go_up(struct walk *w, size_t len)
 	w->depth--;
 }
 
+static int check_cancel(const struct walk *w, struct ch_err *err)
+{
+	bool is_cancelled = w->how->cancel && atomic_load(w->how->cancel);
+
+	return is_cancelled ? ch_err_set(err, -ECANCELED, "interrupted") : 0;
+}
+
 static int get_xattrs(const struct walk *w, int dir, const char *name, struct ch_entry_xattrs *ret,
 		      struct ch_err *err)
 {
@@ -167,6 +174,8 @@ static int read_range(struct walk *w, int fd, uint64_t off, uint64_t end, struct
 		rc = w->sink->data(w->sink, off, w->piece, (size_t)got, err);
 		w->stats.bytes += (uint64_t)got;
 		off += (uint64_t)got;
+		if (rc == 0)
+			rc = check_cancel(w, err);
 	}
 	return rc;
 }
@@ -315,6 +324,8 @@ static int take(struct walk *w, int dir, const char *name, struct ch_err *err)
 {
 	struct stat st;
 
+	if (check_cancel(w, err) < 0)
+		return err->code;
 	if (w->depth > 0 && w->how->is_left && w->how->is_left(w->how->data, w->path))
 		return 0;
 	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)

@@ -12,6 +12,7 @@
 #ifndef CH_ARCHIVE_WALK_H
 #define CH_ARCHIVE_WALK_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -23,6 +24,7 @@ struct ch_walk_how {
 	/* Is PATH, as of an entry, left out, with all that is below? NULL: nothing is. */
 	bool (*is_left)(void *data, const char *path);
 	void *data;
+	const atomic_bool *cancel; /* borrowed; true: stop; NULL: nobody does */
 };
 
 struct ch_walked {
@@ -35,7 +37,7 @@ struct ch_walked {
  * end: who wants to may add more.
  *
  * Errors: those of the file system and of the sink; -ENAMETOOLONG more than 512 levels, or a
- * path of more than 4095 bytes; -ESTALE a file changed meanwhile. */
+ * path of more than 4095 bytes; -ESTALE a file changed meanwhile; -ECANCELED. */
 int ch_walk_entries(int root, const struct ch_walk_how *how, struct ch_sink *sink,
 		    struct ch_walked *ret_walked, struct ch_err *err);
 

@@ -120,7 +120,7 @@ static bool is_in_doubt(const struct ch_shelf *shelf, const struct ch_ref *ref)
 
 	return shelf->cache &&
 	       ch_cache_branch_get(shelf->cache, ref->text, &commit, &ignored) == 1 &&
-	       ch_placed_at(shelf->store, ref, &commit) == CH_PLACED_IN_DOUBT;
+	       ch_placed_at(shelf->store, ref, &commit) == CH_NOTED_IN_DOUBT;
 }
 
 int ch_base_have(const struct ch_shelf *shelf, const struct ch_ref *ref, bool files,

@@ -49,8 +49,9 @@ static int make_file(struct ch_store *store, struct ch_err *err)
 static int fetch(struct ch_fetch *how, const atomic_bool *cancel, struct ch_download *ret,
 		 struct ch_err *err)
 {
+	/* Not by its URL, which may have a secret in its query. */
 	ch_auto(progress) struct ch_progress *progress = ch_progress_new(
-		ret->name[0] ? ret->name : how->url, CH_PROGRESS_BYTES, 0);
+		ret->name[0] ? ret->name : "file", CH_PROGRESS_BYTES, 0);
 	struct ch_fetched got;
 
 	how->fd = ret->fd;

@@ -2,17 +2,14 @@
 /* placed.h - what is kept beside an image of storage for builds
  *
  *	stat/NAME	how its files looked when they were the same as a commit (cache.h)
- *	at/NAME		which commit the finished image is: a link to "COMMIT INODE TIME"
- *
- * TIME is when its directory was made. " BOOT" comes behind it if it was not waited for that all
- * is on the disk: should the machine have been started anew since, the image is made again when it
- * is wanted. */
+ *	at/NAME		which commit the finished image is (noted.h) */
 #ifndef CH_BUILD_PLACED_H
 #define CH_BUILD_PLACED_H
 
 #include <stdbool.h>
 
 #include "cache/cache.h"
+#include "store/noted.h"
 
 struct ch_err;
 struct ch_ref;
@@ -37,22 +34,12 @@ static inline void ch_auto_placed(struct ch_placed *placed)
 	ch_placed_done(placed);
 }
 
-/* Where an image is. */
-enum ch_placed_at {
-	CH_PLACED_ELSEWHERE, /* not there, not at that commit, or nobody knows */
-	CH_PLACED_THERE,
-	/* There, but the machine was started anew before it was known that all is on the disk. */
-	CH_PLACED_IN_DOUBT,
-};
-
-/* Note that the image REF with ROOT as its directory is COMMIT, before it comes into storage, or
- * while it is there. CAN_BE_LOST: may it not be on the disk? If that cannot be noted here, it
- * becomes false: then it has to be. */
+/* Note that the image REF with ROOT as its directory is COMMIT: as ch_noted_put. */
 int ch_placed_note(struct ch_store *store, const struct ch_ref *ref, int root,
 		   const struct ch_oid *commit, bool *can_be_lost, struct ch_err *err);
 
 /* Is it in storage, and COMMIT? */
-enum ch_placed_at ch_placed_at(struct ch_store *store, const struct ch_ref *ref,
-			       const struct ch_oid *commit);
+enum ch_noted ch_placed_at(const struct ch_store *store, const struct ch_ref *ref,
+			   const struct ch_oid *commit);
 
 #endif

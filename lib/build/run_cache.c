@@ -14,6 +14,8 @@
 #include "build/mount.h"
 #include "build/run.h"
 #include "hash/hash.h"
+#include "pull/watch.h"
+#include "sys/waitlock.h"
 
 /* More users of one private cache at a time than this is a mistake. */
 enum { PRIVATE_MAX = 1000 };
@@ -53,6 +55,12 @@ static bool is_deleted(int fd)
 	return fstat(fd, &st) == 0 && st.st_nlink == 0;
 }
 
+static bool is_interrupted(void *data)
+{
+	(void)data;
+	return ch_watch_is_interrupted();
+}
+
 /* Lock FD as M wants it. Returns 0; -EWOULDBLOCK for a private one in use; or an error. */
 static int lock(const struct ch_run *run, const struct ch_run_mount *m, int fd, struct ch_err *err)
 {
@@ -70,10 +78,10 @@ static int lock(const struct ch_run *run, const struct ch_run_mount *m, int fd, 
 		snprintf(line, sizeof(line), "waiting for cache '%.200s', which is in use", m->id);
 		run->tell(line, run->data);
 	}
-	while (flock(fd, how) < 0)
-		if (errno != EINTR)
-			return ch_err_sys(err, "lock it");
-	return 0;
+
+	int rc = ch_waitlock(fd, how, is_interrupted, NULL);
+
+	return rc < 0 ? ch_err_rc(err, rc, "lock it") : 0;
 }
 
 /* Try the directory NAME. Returns a descriptor, -EWOULDBLOCK, or an error. */

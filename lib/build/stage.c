@@ -161,7 +161,7 @@ static int find_base(struct ch_stage *stage, const struct ch_ref *base, struct c
 
 	if (rc <= 0)
 		return rc;
-	if (ch_placed_at(shelf->store, base, &found) == CH_PLACED_ELSEWHERE &&
+	if (ch_placed_at(shelf->store, base, &found) == CH_NOTED_ELSE &&
 	    ch_store_has(shelf->store, base))
 		return 0;
 	rc = go_to(stage, &found, err);
@@ -309,6 +309,18 @@ static int check_out(struct ch_stage *stage, struct ch_err *err)
 	return rc;
 }
 
+/* The spare may be a tree that no check-out can begin with: commands may have made it deeper than
+ * the cache takes. */
+static int fill(struct ch_stage *stage, struct ch_err *err)
+{
+	int rc = check_out(stage, err);
+
+	if (rc == 0 || !stage->draft.is_spare)
+		return rc;
+	rc = ch_draft_again(&stage->draft, err);
+	return rc == 0 ? check_out(stage, err) : rc;
+}
+
 int ch_stage_ready(struct ch_stage *stage, struct ch_err *err)
 {
 	struct ch_store *store = stage->shelf->store;
@@ -324,7 +336,7 @@ int ch_stage_ready(struct ch_stage *stage, struct ch_err *err)
 	if (rc < 0)
 		return rc;
 	stage->is_ready = true;
-	return stage->shelf->cache ? check_out(stage, err) : copy_base(stage, err);
+	return stage->shelf->cache ? fill(stage, err) : copy_base(stage, err);
 }
 
 int ch_stage_keep(struct ch_stage *stage, const char *text, bool files, struct ch_err *err)
@@ -355,12 +367,12 @@ static bool is_placed(const struct ch_stage *stage)
 	if (stage->is_ready)
 		return false;
 	switch (ch_placed_at(stage->shelf->store, &stage->ref, &stage->commit)) {
-	case CH_PLACED_THERE:
+	case CH_NOTED_SAME:
 		return true;
-	case CH_PLACED_IN_DOUBT:
+	case CH_NOTED_IN_DOUBT:
 		say(stage->shelf, "made just before the machine stopped: making it again");
 		return false;
-	case CH_PLACED_ELSEWHERE:
+	case CH_NOTED_ELSE:
 		break;
 	}
 	return false;

@@ -90,7 +90,7 @@ int ch_cache_lookup(struct ch_cache *cache, const struct ch_cache_state *state,
 struct ch_cache_image {
 	int root;	       /* the image */
 	int dir;	       /* where the stat file is */
-	const char *stat_name; /* its name there */
+	const char *stat_name; /* its name there; and behind it "=new", of who was killed */
 
 	struct ch_progress *progress; /* of files written or read; or NULL */
 };

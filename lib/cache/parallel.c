@@ -2,7 +2,6 @@
 #include "cache/parallel.h"
 
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -10,6 +9,7 @@
 
 #include "base/auto.h"
 #include "base/err.h"
+#include "sys/threads.h"
 
 #define THREADS_MAX 64
 
@@ -52,15 +52,6 @@ static void *member(void *arg)
 	return NULL;
 }
 
-static unsigned processors(void)
-{
-	cpu_set_t set;
-
-	if (sched_getaffinity(0, sizeof(set), &set) < 0)
-		return 1;
-	return (unsigned)CPU_COUNT(&set);
-}
-
 static unsigned start(struct team *team, pthread_t *threads, unsigned n)
 {
 	sigset_t all, before;
@@ -77,7 +68,7 @@ static unsigned start(struct team *team, pthread_t *threads, unsigned n)
 int ch_parallel(const struct ch_parallel *what, struct ch_err *err)
 {
 	struct team team = { .what = what, .lock = PTHREAD_MUTEX_INITIALIZER };
-	unsigned n = what->threads ? what->threads : processors();
+	unsigned n = what->threads ? what->threads : (unsigned)ch_threads_cpus();
 	pthread_t threads[THREADS_MAX];
 
 	if (n > THREADS_MAX)

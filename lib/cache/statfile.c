@@ -190,7 +190,7 @@ int ch_statfile_begin(const struct ch_cache_image *image, struct ch_statfile *re
 {
 	struct ch_statfile s = { .image = image };
 
-	if (snprintf(s.temp, sizeof(s.temp), "%s.new", image->stat_name) >= (int)sizeof(s.temp))
+	if (snprintf(s.temp, sizeof(s.temp), "%s=new", image->stat_name) >= (int)sizeof(s.temp))
 		return ch_err_set(err, -ENAMETOOLONG, "'%s' is too long", image->stat_name);
 	s.fd = openat(image->dir, s.temp, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC,
 		      0600);

@@ -20,7 +20,7 @@ struct ch_err;
 struct ch_statfile {
 	const struct ch_cache_image *image;
 	int fd;
-	char temp[264]; /* its name so far: that of the stat file and ".new" */
+	char temp[264]; /* its name so far: that of the stat file and "=new" */
 	int64_t time;	/* when it was begun, by the file system's clock */
 	uint32_t time_nsec;
 };

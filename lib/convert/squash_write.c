@@ -2,7 +2,6 @@
 #include "convert/squash_write.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <stddef.h>
 #include <stdlib.h>
 
@@ -18,6 +17,7 @@
 #include "convert/squash_out.h"
 #include "convert/squash_tables.h"
 #include "convert/squash_tree.h"
+#include "sys/threads.h"
 
 enum { BLOCK_SIZE = 128 << 10, THREADS_MAX = 256 };
 
@@ -88,15 +88,6 @@ static int end(struct ch_sink *sink, struct ch_err *err)
 
 /* ---- begin and end ----------------------------------------------------------------- */
 
-static unsigned processors(void)
-{
-	cpu_set_t set;
-
-	if (sched_getaffinity(0, sizeof(set), &set) < 0)
-		return 1;
-	return (unsigned)CPU_COUNT(&set);
-}
-
 /* What is at the begin of an image. */
 static int begin(struct ch_squash_writer *w, SQFS_COMPRESSOR id, struct ch_err *err)
 {
@@ -118,7 +109,7 @@ static int begin(struct ch_squash_writer *w, SQFS_COMPRESSOR id, struct ch_err *
 static int prepare(struct ch_squash_writer *w, const struct ch_squash_options *options,
 		   struct ch_err *err)
 {
-	unsigned threads = options->threads ? options->threads : processors();
+	unsigned threads = options->threads ? options->threads : (unsigned)ch_threads_cpus();
 	SQFS_COMPRESSOR id;
 
 	w->block_size = options->block_size ? options->block_size : BLOCK_SIZE;

@@ -3,11 +3,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -15,23 +17,63 @@
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "cache/temp.h"
 #include "hash/hash.h"
 #include "oci/ref.h"
 #include "store/store.h"
+#include "sys/names.h"
 
 #define REF_DIR	     "ref"
 #define PART_SUFFIX  ".part"
 #define HEX(digest_) ((digest_) + sizeof("sha256:") - 1)
 
-enum { PART_NAME = CH_OCI_DIGEST_SIZE + sizeof(PART_SUFFIX), WAIT_NS = 100 * 1000 * 1000 };
+enum {
+	PART_NAME = CH_OCI_DIGEST_SIZE + sizeof(PART_SUFFIX),
+	WAIT_NS = 100 * 1000 * 1000,
+	PART_AGE = 7 * 24 * 60 * 60, /* seconds */
+};
 
-int ch_blobs_open(struct ch_store *store, struct ch_blobs *ret_blobs, struct ch_err *err)
+/* Is the file NAME a download that broke off, and nobody has gone on with? */
+static bool is_forgotten(int dir, const char *name)
+{
+	size_t len = strlen(name), end = strlen(PART_SUFFIX);
+	struct stat st;
+
+	return len > end && strcmp(name + len - end, PART_SUFFIX) == 0 &&
+	       fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       st.st_mtime + PART_AGE < time(NULL);
+}
+
+/* Remove such. That something stays is no failure. */
+static void sweep(int dir)
+{
+	ch_auto(names) struct ch_names names = { 0 };
+	ch_auto(fd) int copy = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (copy < 0 || ch_names_read(copy, &names) < 0)
+		return;
+	for (size_t i = 0; i < names.n; i++) {
+		const char *name = names.list[i];
+		ch_auto(fd) int dead = is_forgotten(dir, name) ? ch_temp_dead(dir, name) : -1;
+
+		if (dead >= 0)
+			(void)unlinkat(dir, name, 0);
+	}
+}
+
+int ch_blobs_open(struct ch_store *store, const atomic_bool *cancel, struct ch_blobs *ret_blobs,
+		  struct ch_err *err)
 {
 	int dir = ch_store_dir(store, CH_BLOBS_DIR, err);
 
 	if (dir < 0)
 		return dir;
-	*ret_blobs = (struct ch_blobs){ .dir = dir, .no_lock = !ch_store_has_locks(store) };
+	sweep(dir);
+	*ret_blobs = (struct ch_blobs){
+		.dir = dir,
+		.no_lock = !ch_store_has_locks(store),
+		.cancel = cancel,
+	};
 	return 0;
 }
 
@@ -88,15 +130,15 @@ static int open_part(const struct ch_blobs *blobs, const char *name, struct ch_e
 }
 
 /* Not by a lock that waits: that one cannot be woken up. */
-int ch_blobs_begin(const struct ch_blobs *blobs, const char *digest, const atomic_bool *cancel,
-		   bool *ret_waited, struct ch_blobs_part *ret_part, struct ch_err *err)
+int ch_blobs_begin(const struct ch_blobs *blobs, const char *digest, bool *ret_waited,
+		   struct ch_blobs_part *ret_part, struct ch_err *err)
 {
 	static const struct timespec pause = { .tv_nsec = WAIT_NS };
 	char name[PART_NAME];
 
 	*ret_waited = false;
 	part_name(digest, name);
-	while (!cancel || !atomic_load(cancel)) {
+	while (!blobs->cancel || !atomic_load(blobs->cancel)) {
 		ch_auto(fd) int fd = open_part(blobs, name, err);
 		int rc = fd < 0 ? fd : try_lock(blobs, fd, name, err);
 
@@ -124,6 +166,14 @@ int ch_blobs_finish(const struct ch_blobs *blobs, const struct ch_blobs_part *pa
 	if (fsync(part->fd) < 0 || renameat(blobs->dir, name, blobs->dir, HEX(part->digest)) < 0)
 		return ch_err_sys(err, "download cache: write '%s'", HEX(part->digest));
 	return 0;
+}
+
+/* Should that fail, the next one goes on from it, as from all that is left. */
+void ch_blobs_empty(const struct ch_blobs_part *part)
+{
+	int rc = ftruncate(part->fd, 0);
+
+	(void)rc;
 }
 
 /* The lock goes with the descriptor. */
@@ -207,12 +257,14 @@ int ch_blobs_write(const struct ch_blobs *blobs, const char *digest, const char 
 {
 	struct ch_blobs_part part = CH_BLOBS_PART_INIT;
 	bool has_waited;
-	int rc = ch_blobs_begin(blobs, digest, NULL, &has_waited, &part, err);
+	int rc = ch_blobs_begin(blobs, digest, &has_waited, &part, err);
 
 	if (rc == 0)
 		rc = write_all(part.fd, text, len, err);
 	if (rc == 0)
 		rc = ch_blobs_finish(blobs, &part, err);
+	if (rc < 0 && part.fd >= 0)
+		ch_blobs_empty(&part);
 	ch_blobs_part_done(blobs, &part);
 	return rc;
 }
@@ -236,16 +288,22 @@ int ch_blobs_note(const struct ch_blobs *blobs, const char *name, const char *di
 		  struct ch_err *err)
 {
 	char path[PATH_MAX], aside[64];
+	uint64_t number;
 
 	if (ref_path(name, path) < 0)
 		return 0;
-	snprintf(aside, sizeof(aside), REF_DIR "/.%d", (int)getpid());
+	/* Not by a process's number: those on another machine have the same ones. */
+	if (getrandom(&number, sizeof(number), 0) < 0)
+		return ch_err_sys(err, "random number");
+	snprintf(aside, sizeof(aside), REF_DIR "/.%016" PRIx64, number);
 	if (mkdirat(blobs->dir, REF_DIR, 0700) < 0 && errno != EEXIST)
 		return ch_err_sys(err, "download cache: make '" REF_DIR "'");
-	if ((unlinkat(blobs->dir, aside, 0) < 0 && errno != ENOENT) ||
-	    symlinkat(digest, blobs->dir, aside) < 0 ||
-	    renameat(blobs->dir, aside, blobs->dir, path) < 0)
-		return ch_err_sys(err, "download cache: note '%s'", name);
+	if (symlinkat(digest, blobs->dir, aside) < 0 ||
+	    renameat(blobs->dir, aside, blobs->dir, path) < 0) {
+		ch_err_sys(err, "download cache: note '%s'", name);
+		(void)unlinkat(blobs->dir, aside, 0);
+		return err->code;
+	}
 	return 0;
 }
 

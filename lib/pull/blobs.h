@@ -7,7 +7,7 @@
  *				"sha256:HEX"
  *
  * Blobs get their name when they are whole and on the disk. What breaks off is kept for the next
- * one to go on from. Any thread may call what is here. */
+ * one to go on from, for a week. Any thread may call what is here. */
 #ifndef CH_PULL_BLOBS_H
 #define CH_PULL_BLOBS_H
 
@@ -25,11 +25,14 @@ struct ch_store;
 struct ch_blobs {
 	int dir; /* owned */
 	bool no_lock;
+	const atomic_bool *cancel; /* borrowed; NULL: nobody does */
 };
 
 #define CH_BLOBS_INIT ((struct ch_blobs){ .dir = -1 })
 
-int ch_blobs_open(struct ch_store *store, struct ch_blobs *ret_blobs, struct ch_err *err);
+/* CANCEL, which may be NULL: true ends what waits for others, with -ECANCELED. */
+int ch_blobs_open(struct ch_store *store, const atomic_bool *cancel, struct ch_blobs *ret_blobs,
+		  struct ch_err *err);
 void ch_blobs_done(struct ch_blobs *blobs);
 
 static inline void ch_auto_blobs(struct ch_blobs *blobs)
@@ -53,15 +56,17 @@ struct ch_blobs_part {
 
 #define CH_BLOBS_PART_INIT ((struct ch_blobs_part){ .fd = -1 })
 
-/* Begin to make the blob DIGEST, or go on with it. While somebody else does, this waits, up to
- * the moment when CANCEL is true (-ECANCELED); ret_waited: whether it had to. What is whole
- * meanwhile is not looked for. */
-int ch_blobs_begin(const struct ch_blobs *blobs, const char *digest, const atomic_bool *cancel,
-		   bool *ret_waited, struct ch_blobs_part *ret_part, struct ch_err *err);
+/* Begin to make the blob DIGEST, or go on with it. While somebody else does, this waits;
+ * ret_waited: whether it had to. What is whole meanwhile is not looked for. */
+int ch_blobs_begin(const struct ch_blobs *blobs, const char *digest, bool *ret_waited,
+		   struct ch_blobs_part *ret_part, struct ch_err *err);
 
 /* It is whole, and verified. The descriptor stays open. */
 int ch_blobs_finish(const struct ch_blobs *blobs, const struct ch_blobs_part *part,
 		    struct ch_err *err);
+
+/* What is there so far is given up, and its space free. */
+void ch_blobs_empty(const struct ch_blobs_part *part);
 
 /* Let go; of what is not whole, nothing is lost. */
 void ch_blobs_part_done(const struct ch_blobs *blobs, struct ch_blobs_part *part);

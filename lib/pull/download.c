@@ -171,10 +171,13 @@ static int get(struct worker *w, size_t i, struct ch_err *err)
 		o->tell(o->data, i, "using existing file");
 		return 0;
 	}
-	rc = ch_blobs_begin(o->blobs, o->layers[i].digest, o->cancel, &has_waited, &part, err);
+	rc = ch_blobs_begin(o->blobs, o->layers[i].digest, &has_waited, &part, err);
 	/* Who waited, waited for it. */
 	if (rc == 0 && !(has_waited && find_whole(d, i)))
 		rc = download(w, i, &part, err);
+	/* On a disk that is full, what came so far would keep it full. */
+	if (rc == -ENOSPC || rc == -EDQUOT)
+		ch_blobs_empty(&part);
 	ch_blobs_part_done(o->blobs, &part);
 	return rc;
 }
@@ -302,9 +305,13 @@ ssize_t ch_downloads_read(struct ch_downloads *d, size_t i, void *buf, size_t si
 
 	if (d->reading != i && start_reading(d, i, err) < 0)
 		return err->code;
-	if (wait_for(d, &d->layers[first_like(d, i)], &now, err) < 0)
-		return err->code;
-	n = pread(now.fd, buf, size, d->at);
+	/* What has failed is emptied before that is known: there is something to read, and then
+	 * there is not. */
+	do {
+		if (wait_for(d, &d->layers[first_like(d, i)], &now, err) < 0)
+			return err->code;
+		n = pread(now.fd, buf, size, d->at);
+	} while (n == 0 && !now.is_whole);
 	if (n < 0)
 		return ch_err_sys(err, "download cache: read");
 	d->at += n;

@@ -166,7 +166,7 @@ static int get_layers(struct ch_pull *pull, int root, struct ch_err *err)
 /* ---- what else is in an image ----------------------------------------------------------- */
 
 /* Directories that something is to be mounted on. */
-static int make_volumes(const struct ch_pull *pull, int root, const struct ch_words *volumes)
+static void make_volumes(const struct ch_pull *pull, int root, const struct ch_words *volumes)
 {
 	for (size_t i = 0; i < volumes->n; i++) {
 		ch_auto(str) char *plain = NULL;
@@ -177,7 +177,6 @@ static int make_volumes(const struct ch_pull *pull, int root, const struct ch_wo
 		if (fd < 0)
 			ch_pull_warn(pull, "volume '%s': %s", volumes->v[i], err.msg);
 	}
-	return 0;
 }
 
 static void tell_arch(const struct ch_pull *pull, const char *arch)
@@ -200,10 +199,10 @@ int ch_pull_fill(struct ch_pull *pull, int root, char **ret_config, struct ch_oc
 
 	if (rc == 0)
 		rc = ch_oci_image_meta(pull->config, pull->config_len, &meta, err);
-	if (rc == 0)
-		rc = make_volumes(pull, root, &meta.volumes);
-	if (rc == 0)
+	if (rc == 0) {
+		make_volumes(pull, root, &meta.volumes);
 		rc = ch_about_mount_points(root, err);
+	}
 	if (rc < 0)
 		return ch_pull_fail(pull, err);
 	tell_arch(pull, meta.arch);

@@ -42,8 +42,7 @@ void ch_pull_warn(const struct ch_pull *pull, const char *fmt, ...)
 
 int ch_pull_fail(const struct ch_pull *pull, struct ch_err *err)
 {
-	if (err->code == -ECANCELED && ch_watch_is_interrupted())
-		ch_err_set(err, -EINTR, "interrupted");
+	ch_watch_explain(err);
 	return ch_err_in(err, "pull '%s'",
 			 pull->registry ? ch_registry_name(pull->registry) : "image");
 }
@@ -211,7 +210,7 @@ static int resolve(struct ch_pull *pull, const struct ch_ref *ref, struct ch_err
 	options.cancel = &pull->watch.cancel;
 	if (ch_oci_arch_parse(pull->options.arch, &pull->options.arch, err) < 0 ||
 	    ch_watch_start(&pull->watch, err) < 0 ||
-	    ch_blobs_open(pull->options.store, &pull->blobs, err) < 0 ||
+	    ch_blobs_open(pull->options.store, &pull->watch.cancel, &pull->blobs, err) < 0 ||
 	    ch_registry_open(ref, &options, &pull->registry, err) < 0)
 		return ch_pull_fail(pull, err);
 	ch_pull_say(pull, "requesting arch:  %s", pull->options.arch);

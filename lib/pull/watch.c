@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pull/watch.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <time.h>
 
@@ -15,6 +16,12 @@ bool ch_watch_is_interrupted(void)
 	return sigpending(&pending) == 0 &&
 	       (sigismember(&pending, SIGINT) == 1 || sigismember(&pending, SIGTERM) == 1 ||
 		sigismember(&pending, SIGHUP) == 1);
+}
+
+void ch_watch_explain(struct ch_err *err)
+{
+	if (err->code == -ECANCELED && ch_watch_is_interrupted())
+		ch_err_set(err, -EINTR, "interrupted");
 }
 
 /* Those of the process are pending for all its threads. They are not taken: they end it, once

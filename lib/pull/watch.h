@@ -35,4 +35,7 @@ static inline void ch_auto_watch(struct ch_watch *watch)
 /* Is such a signal pending? */
 bool ch_watch_is_interrupted(void);
 
+/* If ERR says that something was cancelled because of it, say that. */
+void ch_watch_explain(struct ch_err *err);
+
 #endif

@@ -32,17 +32,21 @@ static bool is_left(void *data, const char *path)
 	return is_whiteout || strcmp(path, "ch/git") == 0 || strcmp(path, "ch/git.pickle") == 0;
 }
 
-int ch_pack_key(int root, const struct ch_compress_how *how, char ret_key[CH_PACK_KEY],
-		uint64_t *ret_bytes, struct ch_err *err)
+int ch_pack_key(const struct ch_pack_from *from, char ret_key[CH_PACK_KEY], uint64_t *ret_bytes,
+		struct ch_err *err)
 {
-	const int kind[] = { (int)how->kind, how->level };
+	const int kind[] = { (int)from->compress.kind, from->compress.level };
 	ch_auto(hash) struct ch_hash hash = { 0 };
 	uint8_t key[CH_SHA256_BYTES];
 	struct ch_walked walked;
 	uint64_t ignored = 0;
-	const struct ch_walk_how walk = { .is_left = is_left, .data = &ignored };
+	const struct ch_walk_how walk = {
+		.is_left = is_left,
+		.data = &ignored,
+		.cancel = from->cancel,
+	};
 
-	if (ch_walk_state(root, &walk, key, &walked, err) < 0 ||
+	if (ch_walk_state(from->root, &walk, key, &walked, err) < 0 ||
 	    ch_hash_start(&hash, CH_SHA256, err) < 0)
 		return err->code;
 	ch_hash_more(&hash, PACK_FORMAT, sizeof(PACK_FORMAT));
@@ -69,11 +73,15 @@ static int count(struct ch_output *out, const void *data, size_t len, struct ch_
 	return c->to->write(c->to, data, len, err);
 }
 
-int ch_pack(int root, const struct ch_compress_how *how, uint64_t bytes, int fd,
-	    struct ch_packed *ret_packed, struct ch_err *err)
+int ch_pack(const struct ch_pack_from *from, uint64_t bytes, int fd, struct ch_packed *ret_packed,
+	    struct ch_err *err)
 {
 	struct ch_packed packed = { 0 };
-	const struct ch_walk_how walk = { .is_left = is_left, .data = &packed.whiteouts };
+	const struct ch_walk_how walk = {
+		.is_left = is_left,
+		.data = &packed.whiteouts,
+		.cancel = from->cancel,
+	};
 	struct ch_output_fd file = CH_OUTPUT_FD(fd, "layer");
 	ch_auto(compress) struct ch_compress *compress = NULL;
 	ch_auto(progress) struct ch_progress *progress = ch_progress_new("packing",
@@ -81,12 +89,12 @@ int ch_pack(int root, const struct ch_compress_how *how, uint64_t bytes, int fd,
 	ch_auto(tar) struct ch_sink *tar = NULL;
 	struct counted input = { .out = { count }, .progress = progress };
 
-	if (ch_compress_new(how, &file.out, &compress, err) < 0)
+	if (ch_compress_new(&from->compress, &file.out, &compress, err) < 0)
 		return err->code;
 	input.to = ch_compress_input(compress);
 	if (ch_tar_new(&input.out, CH_TAR_NO_SETID, &tar, err) < 0 ||
-	    ch_walk_entries(root, &walk, tar, &packed.walked, err) < 0 || tar->end(tar, err) < 0 ||
-	    ch_compress_end(compress, &packed.layer, err) < 0)
+	    ch_walk_entries(from->root, &walk, tar, &packed.walked, err) < 0 ||
+	    tar->end(tar, err) < 0 || ch_compress_end(compress, &packed.layer, err) < 0)
 		return err->code;
 	*ret_packed = packed;
 	return 0;

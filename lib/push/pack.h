@@ -3,6 +3,8 @@
 #ifndef CH_PUSH_PACK_H
 #define CH_PUSH_PACK_H
 
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "archive/compress.h"
@@ -12,10 +14,16 @@ struct ch_err;
 
 #define CH_PACK_KEY CH_SHA256_HEX
 
-/* A name for the layer that the image ROOT would become now: as long as that is the same, so is
- * the layer. ret_bytes: of it, about, uncompressed */
-int ch_pack_key(int root, const struct ch_compress_how *how, char ret_key[CH_PACK_KEY],
-		uint64_t *ret_bytes, struct ch_err *err);
+struct ch_pack_from {
+	int root; /* of the image; open, borrowed */
+	struct ch_compress_how compress;
+	const atomic_bool *cancel; /* borrowed; true: stop; NULL: nobody does */
+};
+
+/* A name for the layer that the image would become now: as long as that is the same, so is the
+ * layer. ret_bytes: of it, about, uncompressed */
+int ch_pack_key(const struct ch_pack_from *from, char ret_key[CH_PACK_KEY], uint64_t *ret_bytes,
+		struct ch_err *err);
 
 struct ch_packed {
 	struct ch_compressed layer;
@@ -24,7 +32,7 @@ struct ch_packed {
 };
 
 /* Write the layer to FD, which is empty. BYTES: of ch_pack_key, to show how far it is. */
-int ch_pack(int root, const struct ch_compress_how *how, uint64_t bytes, int fd,
-	    struct ch_packed *ret_packed, struct ch_err *err);
+int ch_pack(const struct ch_pack_from *from, uint64_t bytes, int fd, struct ch_packed *ret_packed,
+	    struct ch_err *err);
 
 #endif

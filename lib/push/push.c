@@ -77,10 +77,20 @@ static void warn_of(const struct ch_push *push, const struct ch_packed *packed)
 	}
 }
 
+static struct ch_pack_from pack_from(const struct ch_push *push)
+{
+	return (struct ch_pack_from){
+		.root = push->image,
+		.compress = push->compress,
+		.cancel = push->cancel,
+	};
+}
+
 static int make_layer(const struct ch_push *push, int dir, uint64_t bytes, struct ch_layer *layer,
 		      struct ch_err *err)
 {
 	ch_auto(layer_draft) struct ch_layer_draft draft = CH_LAYER_DRAFT_INIT;
+	const struct ch_pack_from from = pack_from(push);
 	struct ch_packed packed;
 
 	note(push, "layer 1/1: preparing");
@@ -89,7 +99,7 @@ static int make_layer(const struct ch_push *push, int dir, uint64_t bytes, struc
 		return ch_err_nomem(err);
 	if (ch_layers_begin(dir, &draft, err) < 0)
 		return err->code;
-	if (ch_pack(push->image, &push->compress, bytes, draft.fd, &packed, err) < 0)
+	if (ch_pack(&from, bytes, draft.fd, &packed, err) < 0)
 		return ch_err_in(err, "image '%s'", push->name);
 	warn_of(push, &packed);
 	put_digest(packed.layer.digest, layer->digest);
@@ -101,11 +111,12 @@ static int make_layer(const struct ch_push *push, int dir, uint64_t bytes, struc
 static int find_or_make(const struct ch_push *push, int dir, struct ch_layer *layer,
 			struct ch_err *err)
 {
+	const struct ch_pack_from from = pack_from(push);
 	char key[CH_PACK_KEY];
 	uint64_t bytes;
 
 	note(push, "layer 1/1: gathering");
-	if (ch_pack_key(push->image, &push->compress, key, &bytes, err) < 0)
+	if (ch_pack_key(&from, key, &bytes, err) < 0)
 		return ch_err_in(err, "image '%s'", push->name);
 
 	int found = ch_layers_find(dir, key, layer, err);
@@ -240,15 +251,16 @@ static int do_config(const struct ch_push *push, const struct ch_layer *layer,
 	return 0;
 }
 
-/* Is what the registry calls by our reference this very manifest? Returns 1 if so. */
+/* Is what the registry calls by our reference this very manifest, and not an index that has it?
+ * Returns 1 if so. Something that cannot be had, or understood, is another one. */
 static int has_manifest(const struct ch_push *push, const char *digest, struct ch_err *err)
 {
 	ch_auto(registry_manifest) struct ch_registry_manifest there = { 0 };
-	int rc = ch_registry_get_manifest(push->registry, NULL, true, &there, err);
+	int rc = ch_registry_get_manifest(push->registry, NULL, false, &there, err);
 
-	if (rc == -ENOENT)
-		return 0;
-	return rc < 0 ? rc : strcmp(there.digest, digest) == 0;
+	if (rc == -ECANCELED || rc == -EACCES || rc == -ENOMEM)
+		return rc;
+	return rc == 0 && strcmp(there.digest, digest) == 0;
 }
 
 static int do_manifest(const struct ch_push *push, const struct ch_oci_manifest *manifest,

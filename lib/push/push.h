@@ -11,6 +11,9 @@
 #ifndef CH_PUSH_PUSH_H
 #define CH_PUSH_PUSH_H
 
+#include <stdatomic.h>
+#include <stdbool.h>
+
 #include "archive/compress.h"
 #include "oci/manifest.h"
 
@@ -29,6 +32,9 @@ struct ch_push {
 	const struct ch_ref *ref;
 	struct ch_registry *registry;	 /* opened with CH_REGISTRY_PUSH; its reference counts */
 	struct ch_compress_how compress; /* gzip or zstd */
+	/* True ends the packing with -ECANCELED; what the registry does, its own options end.
+	 * NULL: nobody does. */
+	const atomic_bool *cancel;
 
 	/* Told what is done, each a line. */
 	void (*note)(void *data, const char *line);

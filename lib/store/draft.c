@@ -79,26 +79,50 @@ int ch_draft_new(struct ch_store *store, const struct ch_ref *ref, enum ch_draft
 	return 0;
 }
 
-/* Exchange the draft with the image there is, which then is in tmp under the draft's name.
- * Returns 1 if there was one. Where the file system cannot exchange (NFS), there is no image
- * for a moment. */
-static int exchange(const struct ch_draft *draft)
+int ch_draft_again(struct ch_draft *draft, struct ch_err *err)
 {
 	const struct ch_store *s = draft->store;
 
-	if (renameat2(s->tmp, draft->place, s->img, draft->file, RENAME_EXCHANGE) == 0)
-		return 1;
-	if (errno != ENOENT && errno != EINVAL)
-		return -1;
-	return renameat(s->tmp, draft->place, s->img, draft->file);
+	ch_close(&draft->root);
+	draft->from = CH_DRAFT_EMPTY;
+	ch_store_move_stat(s, draft->place, NULL);
+	if (ch_store_throw(s, s->tmp, draft->place, draft->file, err) < 0)
+		return err->code;
+	return make_root(draft, err);
 }
 
-/* Where an exchange is not possible, what is there goes first. */
-static int make_room(const struct ch_draft *draft, struct ch_err *err)
+/* Where the file system cannot exchange (NFS), there is no image for a moment; what was there comes
+ * back if the draft cannot take its place. */
+static int replace_in_turn(const struct ch_draft *draft, char old[NAME_MAX + 1], struct ch_err *err)
+{
+	const struct ch_store *s = draft->store;
+	int rc;
+
+	if (ch_store_set_aside(s, s->img, draft->file, draft->file, old, err) < 0)
+		return err->code;
+	rc = renameat(s->tmp, draft->place, s->img, draft->file) < 0 ? -errno : 0;
+	if (rc < 0)
+		(void)renameat(s->tmp, old, s->img, draft->file);
+	return rc;
+}
+
+/* Let the draft be the image. OLD: the name in tmp of the one there was; "" without. */
+static int replace(const struct ch_draft *draft, char old[NAME_MAX + 1], struct ch_err *err)
 {
 	const struct ch_store *s = draft->store;
 
-	return ch_store_throw(s, s->img, draft->file, draft->file, err);
+	*old = '\0';
+	if (renameat2(s->tmp, draft->place, s->img, draft->file, RENAME_EXCHANGE) == 0) {
+		snprintf(old, NAME_MAX + 1, "%s", draft->place);
+		return 0;
+	}
+	if (errno != ENOENT && errno != EINVAL)
+		return -errno;
+	if (renameat(s->tmp, draft->place, s->img, draft->file) == 0)
+		return 0;
+	if (errno != ENOTEMPTY && errno != EEXIST)
+		return -errno;
+	return replace_in_turn(draft, old, err);
 }
 
 /* What is known of the files goes with them. */
@@ -124,24 +148,27 @@ static int let_go(const struct ch_draft *draft, const char *place, struct ch_err
 int ch_draft_commit(struct ch_draft *draft, struct ch_err *err)
 {
 	const struct ch_store *s = draft->store;
+	char old[NAME_MAX + 1];
 	int rc;
 
 	if (make_movable(draft->root) < 0 || (!draft->can_be_lost && syncfs(draft->root) < 0))
 		return ch_err_sys(err, "write image '%s'", draft->path);
-	rc = exchange(draft);
-	if (rc < 0 && (errno == ENOTEMPTY || errno == EEXIST)) {
-		if (make_room(draft, err) < 0)
-			return err->code;
-		rc = exchange(draft);
-	}
-	if (rc < 0 || (!draft->can_be_lost && fsync(s->img) < 0))
-		return ch_err_sys(err, "move '%s' to '%s/img/%s'", draft->path, s->path,
-				  draft->file);
+	rc = replace(draft, old, err);
+	/* What can be lost is known by its note, which is on the disk (noted.h): what the note is
+	 * about has to be in its place, too, or an older image would seem to be sound. */
+	if (rc == 0 && fsync(s->img) < 0)
+		rc = -errno;
+	if (rc < 0)
+		return ch_err_rc(err, rc, "move '%s' to '%s/img/%s'", draft->path, s->path,
+				 draft->file);
 
-	ch_auto(str) char *old = ch_take(draft->place);
+	ch_auto(str) char *place = ch_take(draft->place);
 
-	exchange_stat(s, old, draft->file);
-	return rc == 1 ? let_go(draft, old, err) : 0;
+	exchange_stat(s, place, draft->file);
+	/* The image is there; an older one that cannot be removed is tried again later on. */
+	if (*old && let_go(draft, old, err) < 0)
+		ch_store_note(s, "not removed: %s", err->msg);
+	return 0;
 }
 
 void ch_draft_done(struct ch_draft *draft)

@@ -37,7 +37,7 @@ struct ch_draft {
 	char *place;
 	bool is_spare; /* it began with the spare */
 	/* For the maker to set: it can be made again, and is, should the machine stop before all of
-	 * it is on the disk by who notes that. */
+	 * it is on the disk by who notes that (noted.h). */
 	bool can_be_lost;
 
 	/* private */
@@ -47,7 +47,8 @@ struct ch_draft {
 	int lock; /* owned; of its name */
 };
 
-#define CH_DRAFT_STAT "stat"
+#define CH_DRAFT_STAT	  "stat"
+#define CH_DRAFT_STAT_NEW "=new" /* behind a name there: who wrote it was killed; it goes, too */
 
 #define CH_DRAFT_INIT ((struct ch_draft){ .root = -1, .lock = -1 })
 
@@ -55,6 +56,11 @@ struct ch_draft {
  * so. The lock on the name is held until ch_draft_done. */
 int ch_draft_new(struct ch_store *store, const struct ch_ref *ref, enum ch_draft_from from,
 		 struct ch_draft *ret_draft, struct ch_err *err);
+
+/* Begin again, with an empty directory: what is there cannot be used, and goes, for good. root is
+ * another one then; the lock is held all the time. After an error, only
+ * ch_draft_done is left. */
+int ch_draft_again(struct ch_draft *draft, struct ch_err *err);
 
 /* Make it the image of that name, instead of the one that there was. All of it is on the disk
  * then, unless it can be lost: for that is to wait for all that anybody writes to the file system.

@@ -35,7 +35,7 @@ static bool is_current(const struct ch_store *store, int fd, const char *file)
 	       ours.st_ino == now.st_ino && ours.st_dev == now.st_dev;
 }
 
-int ch_store_read(const struct ch_store *store, const struct ch_ref *ref, struct ch_err *err)
+int ch_store_look(const struct ch_store *store, const struct ch_ref *ref, struct ch_err *err)
 {
 	for (int i = 0; i < TRIES; i++) {
 		ch_auto(fd) int fd = openat(store->img, ref->file,
@@ -53,6 +53,18 @@ int ch_store_read(const struct ch_store *store, const struct ch_ref *ref, struct
 		usleep(PAUSE_US);
 	}
 	return ch_err_set(err, -EBUSY, "image '%s' is changed by somebody all the time", ref->text);
+}
+
+int ch_store_read(const struct ch_store *store, const struct ch_ref *ref, struct ch_err *err)
+{
+	ch_auto(fd) int fd = ch_store_look(store, ref, err);
+
+	if (fd >= 0 && ch_store_is_in_doubt(store, ref->file, fd))
+		return ch_err_set(err, -ESTALE,
+				  "image '%s' was made just before the machine stopped, and may be "
+				  "damaged: make it again, by 'ch-image build' or 'ch-image pull'",
+				  ref->text);
+	return ch_take_fd(&fd);
 }
 
 /* ---- list -------------------------------------------------------------------------------------

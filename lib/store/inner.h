@@ -23,7 +23,8 @@ struct ch_store {
 	char *path; /* owned; absolute */
 	bool no_lock;
 	void (*note)(void *data, const char *line);
-	void *note_data;
+	bool (*stop)(void *data);
+	void *data;
 	int top, img, tmp, locks, stat; /* owned; open directories */
 	int lock;			/* owned; -1: no_lock */
 };
@@ -34,7 +35,7 @@ void ch_store_note(const struct ch_store *store, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
 /* flock(2) FD by HOW (LOCK_SH, LOCK_EX). While somebody else has it, this waits, and notes
- * "waiting: " and WHY. */
+ * "waiting: " and WHY. Errors: -EINTR by the user of storage. */
 int ch_store_flock(const struct ch_store *store, int fd, int how, const char *why,
 		   struct ch_err *err);
 
@@ -54,21 +55,32 @@ void ch_store_unlock_name(const struct ch_store *store, const char *file, int *l
 /* The name of FILE in tmp with MARK and number N, in a buffer of the caller's. */
 const char *ch_store_place(const char *file, char mark, unsigned n, char out[NAME_MAX + 1]);
 
-/* Move NAME of the directory DIR to tmp, to be removed, as the trash of FILE, and remove it
- * unless somebody reads it. */
+/* Move NAME of the directory DIR to tmp, to be removed, as the trash of FILE, under the name
+ * PLACE. */
+int ch_store_set_aside(const struct ch_store *store, int dir, const char *name, const char *file,
+		       char place[NAME_MAX + 1], struct ch_err *err);
+
+/* The same, and remove it unless somebody reads it. */
 int ch_store_throw(const struct ch_store *store, int dir, const char *name, const char *file,
 		   struct ch_err *err);
 
 /* Let the owner of NAME in the directory DIR move it: a directory gets another "..". */
 void ch_store_make_movable(int dir, const char *name);
 
-/* Remove what dead processes have left in tmp, and note which images that were. */
+/* Remove what dead processes have left in tmp, and note which images that were, and what cannot be
+ * removed. */
 int ch_store_sweep(const struct ch_store *store, struct ch_err *err);
 
 /* ---- mounted.c ------------------------------------------------------------------------- */
 
-/* Has a container PLACE in tmp, or something in it, among its mounts? In doubt, yes. */
+/* Has a container PLACE in tmp, or something in it, among its mounts? Yes, if
+ * nobody can tell; a process that we may not look at has none of ours. */
 bool ch_store_is_mounted(const char *place);
+
+/* ---- noted.c --------------------------------------------------------------------------- */
+
+/* May the image FILE with ROOT as its directory be damaged (noted.h)? */
+bool ch_store_is_in_doubt(const struct ch_store *store, const char *file, int root);
 
 /* ---- spare.c --------------------------------------------------------------------------- */
 

@@ -9,6 +9,7 @@ libchstore_la_SOURCES = \
 	%D%/inner.h \
 	%D%/lock.c \
 	%D%/mounted.c \
+	%D%/noted.c %D%/noted.h \
 	%D%/spare.c \
 	%D%/store.c %D%/store.h \
 	%D%/trash.c

@@ -13,6 +13,7 @@
 #include "base/auto.h"
 #include "base/err.h"
 #include "inner.h"
+#include "sys/waitlock.h"
 
 void ch_store_note(const struct ch_store *store, const char *fmt, ...)
 {
@@ -26,13 +27,13 @@ void ch_store_note(const struct ch_store *store, const char *fmt, ...)
 		line = NULL;
 	va_end(args);
 	if (line)
-		store->note(store->note_data, line);
+		store->note(store->data, line);
 }
 
-static int cannot_lock(const struct ch_store *store, struct ch_err *err)
+static int cannot_lock(const struct ch_store *store, int rc, struct ch_err *err)
 {
-	return ch_err_set(err, -errno, "lock storage '%s': %s; without locks: --no-lock",
-			  store->path, strerrordesc_np(errno));
+	return ch_err_set(err, rc, "lock storage '%s': %s; without locks: --no-lock", store->path,
+			  strerrordesc_np(-rc));
 }
 
 int ch_store_flock(const struct ch_store *store, int fd, int how, const char *why,
@@ -41,12 +42,14 @@ int ch_store_flock(const struct ch_store *store, int fd, int how, const char *wh
 	if (flock(fd, how | LOCK_NB) == 0)
 		return 0;
 	if (errno != EWOULDBLOCK)
-		return cannot_lock(store, err);
+		return cannot_lock(store, -errno, err);
 	ch_store_note(store, "waiting: %s", why);
-	while (flock(fd, how) < 0)
-		if (errno != EINTR)
-			return cannot_lock(store, err);
-	return 0;
+
+	int rc = ch_waitlock(fd, how, store->stop, store->data);
+
+	if (rc == -EINTR)
+		return ch_err_set(err, rc, "interrupted");
+	return rc < 0 ? cannot_lock(store, rc, err) : 0;
 }
 
 static int open_name(const struct ch_store *store, const char *file, struct ch_err *err)
@@ -97,7 +100,8 @@ int ch_store_try_name(const struct ch_store *store, const char *file, struct ch_
 		if (fd < 0)
 			return fd;
 		if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-			return errno == EWOULDBLOCK ? -EWOULDBLOCK : cannot_lock(store, err);
+			return errno == EWOULDBLOCK ? -EWOULDBLOCK
+						    : cannot_lock(store, -errno, err);
 		if (is_current(store, fd, file)) {
 			put_pid(fd);
 			return ch_take_fd(&fd);

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/auto.h"
@@ -83,18 +82,16 @@ bool ch_store_is_mounted(const char *place)
 	struct search s = { .proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC) };
 	ch_auto(dir) DIR *stream = s.proc < 0 ? NULL : fdopendir(s.proc);
 	const struct dirent *entry;
-	struct stat st;
 
 	snprintf(s.tail, sizeof(s.tail), "/tmp/%s", place);
 	if (!stream) {
 		ch_close(&s.proc);
 		return true;
 	}
-	/* Storage is of one user. */
+	/* Not only those that seem to be the user's: what is in a container and must not be dumped
+	 * is root's there. Other users' are in none of ours, and cannot be looked at. */
 	while ((entry = readdir(stream)))
-		if (isdigit((unsigned char)entry->d_name[0]) &&
-		    fstatat(s.proc, entry->d_name, &st, 0) == 0 && st.st_uid == geteuid() &&
-		    is_in_process(&s, entry->d_name))
+		if (isdigit((unsigned char)entry->d_name[0]) && is_in_process(&s, entry->d_name))
 			return true;
 	return false;
 }

@@ -11,6 +11,7 @@
 #include "base/auto.h"
 #include "base/err.h"
 #include "inner.h"
+#include "store/draft.h"
 #include "store/store.h"
 #include "sys/machine.h"
 
@@ -25,10 +26,15 @@ enum { TRIES = 3 };
 
 void ch_store_move_stat(const struct ch_store *store, const char *from, const char *to)
 {
-	if (to)
+	char unfinished[NAME_MAX + 8];
+
+	if (to) {
 		(void)renameat(store->stat, from, store->stat, to);
-	else
-		(void)unlinkat(store->stat, from, 0);
+		return;
+	}
+	snprintf(unfinished, sizeof(unfinished), "%s" CH_DRAFT_STAT_NEW, from);
+	(void)unlinkat(store->stat, unfinished, 0);
+	(void)unlinkat(store->stat, from, 0);
 }
 
 /* One who takes it has it alone: by the rename. If two take and keep at the same time, tree and

@@ -7,6 +7,7 @@
  *	img/NAME	images, each a directory, called as rt/storage.h says
  *	tmp/...		what is being made (draft.h), or is to be removed
  *	spare		a tree that was an image, to begin another one with (draft.h)
+ *	at/NAME		what an image is (noted.h)
  *	stat/...	what is known of the files of images, drafts, and the spare
  *	...		what others keep here: ch_store_dir
  *
@@ -35,10 +36,12 @@ struct ch_store_options {
 	bool no_lock;	  /* lock nothing, and leave alone what looks left over */
 	/* Told, each a line: whom we wait for; what was dropped of who is dead. May be NULL. */
 	void (*note)(void *data, const char *line);
-	void *note_data;
+	/* Asked while we wait for others: true ends what we do, with -EINTR. May be NULL. */
+	bool (*stop)(void *data);
+	void *data;
 };
 
-/* Open storage, or make it. OPTIONS are copied, but for note_data.
+/* Open storage, or make it. OPTIONS are copied, but for data.
  *
  * Errors: -EPERM not the user's alone; -EEXIST there is something else at that path, which is
  * left as it is; -EPROTO made by another version of ours. */
@@ -69,8 +72,12 @@ bool ch_store_has(const struct ch_store *store, const struct ch_ref *ref);
 
 /* Open the image's root directory for reading. As long as the descriptor (the caller's) is
  * open, its files stay, even if the image is replaced or deleted.
- * Returns it, or a negative errno: -ENOENT there is no such image. */
+ * Returns it, or a negative errno: -ENOENT there is no such image; -ESTALE it may be damaged
+ * (noted.h). */
 int ch_store_read(const struct ch_store *store, const struct ch_ref *ref, struct ch_err *err);
+
+/* The same, for who only looks at it: it may be damaged. */
+int ch_store_look(const struct ch_store *store, const struct ch_ref *ref, struct ch_err *err);
 
 /* Names of all images, as references (ref.h), sorted. */
 struct ch_store_names {

@@ -54,10 +54,9 @@ void ch_store_make_movable(int dir, const char *name)
 		(void)chmod(ch_fd_path(fd, path), (st.st_mode & 07777) | S_IRWXU);
 }
 
-int ch_store_throw(const struct ch_store *store, int dir, const char *name, const char *file,
-		   struct ch_err *err)
+int ch_store_set_aside(const struct ch_store *store, int dir, const char *name, const char *file,
+		       char place[NAME_MAX + 1], struct ch_err *err)
 {
-	char place[NAME_MAX + 1];
 	struct stat st;
 
 	ch_store_make_movable(dir, name);
@@ -68,10 +67,20 @@ int ch_store_throw(const struct ch_store *store, int dir, const char *name, cons
 		if (fstatat(store->tmp, place, &st, AT_SYMLINK_NOFOLLOW) == 0)
 			continue;
 		if (renameat(dir, name, store->tmp, place) == 0)
-			return discard(store, place, err);
+			return 0;
 		if (errno != ENOTEMPTY && errno != EEXIST)
 			return ch_err_sys(err, "move '%s' to '%s/tmp'", name, store->path);
 	}
+}
+
+int ch_store_throw(const struct ch_store *store, int dir, const char *name, const char *file,
+		   struct ch_err *err)
+{
+	char place[NAME_MAX + 1];
+
+	if (ch_store_set_aside(store, dir, name, file, place, err) < 0)
+		return err->code;
+	return discard(store, place, err);
 }
 
 /* What is left over has a name that nobody has locked. */
@@ -116,8 +125,9 @@ int ch_store_sweep(const struct ch_store *store, struct ch_err *err)
 		ch_close(&copy);
 		return err->code;
 	}
+	/* What cannot be removed (a mount, a file of somebody else's) is in nobody's way. */
 	while (errno = 0, (entry = readdir(stream)))
 		if (entry->d_name[0] != '.' && sweep_one(store, entry->d_name, err) < 0)
-			return err->code;
+			ch_store_note(store, "left over, and not removed: %s", err->msg);
 	return errno ? ch_err_sys(err, "read '%s/tmp'", store->path) : 0;
 }

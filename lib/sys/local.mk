@@ -21,6 +21,7 @@ libchtree_la_SOURCES = \
 	%D%/tree.h %D%/tree_copy.c %D%/tree_data.c %D%/tree_meta.c %D%/tree_own.h \
 	%D%/tree_scan.c \
 	%D%/twins.c %D%/twins.h \
+	%D%/waitlock.c %D%/waitlock.h \
 	%D%/within.c %D%/within.h \
 	%D%/xattrs.c %D%/xattrs.h
 libchtree_la_CFLAGS = $(AM_CFLAGS) -pthread

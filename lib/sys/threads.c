@@ -4,7 +4,8 @@
 #include <pthread.h>
 #include <sched.h>
 
-enum { THREADS_MAX = 8 };
+/* The kernel may know of more CPUs than there are. */
+enum { THREADS_MAX = 8, CPUS_MAX = 1 << 16 };
 
 struct work {
 	void (*fn)(void *data);
@@ -21,9 +22,17 @@ static void *start(void *data)
 
 size_t ch_threads_cpus(void)
 {
-	cpu_set_t cpus;
+	for (size_t max = 1024; max <= CPUS_MAX; max *= 2) {
+		cpu_set_t *cpus = CPU_ALLOC(max);
+		size_t size = CPU_ALLOC_SIZE(max), n = 0;
 
-	return sched_getaffinity(0, sizeof(cpus), &cpus) == 0 ? (size_t)CPU_COUNT(&cpus) : 1;
+		if (cpus && sched_getaffinity(0, size, cpus) == 0)
+			n = (size_t)CPU_COUNT_S(size, cpus);
+		CPU_FREE(cpus);
+		if (n > 0)
+			return n;
+	}
+	return 1;
 }
 
 static size_t count(size_t n, size_t each)

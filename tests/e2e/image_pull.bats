@@ -181,7 +181,8 @@ nothing_left() {
 	assert_equal "$status" 1
 	has_part 900000
 	nothing_left
-	# ... and others have it: only what is missing is asked for.
+	# ... and others have it: only what is missing is asked for. What nobody went on with goes.
+	as_test touch -d '8 days ago' "$store/dlcache/$(printf '%064d' 0).part"
 	pulls "$registry/big:1" a
 	at a 'cat random' | cmp - "$tmp/random"
 	as_test ls "$store/dlcache" | grep part && fail "parts are left"
@@ -197,6 +198,13 @@ nothing_left() {
 	start_proxy "$registry" 'GET /blobs/ - flip 100000'
 	as_test rm -r "$store/dlcache"
 	fails_to 1 "digest" pull --no-cache "$proxy/big:1" d
+	nothing_left
+	# ... though what is in it is right (a time in gzip's header)
+	put_image time:1 gzip:big.tar
+	pulls "$registry/time:1" e
+	as_test find "$store/dlcache" -size +2M -delete
+	start_proxy "$registry" 'GET /blobs/ - flip 5'
+	fails_to 1 "layer 1/1: .*what was sent has digest sha256:" pull --no-cache "$proxy/time:1" d
 	nothing_left
 }
 
@@ -373,13 +381,21 @@ hostile() {
 	((EUID == 0)) || skip "does not apply without root: mounts"
 	head -c 3000000 /dev/urandom >"$tmp/random"
 	tar -C "$tmp" -cf "$tmp/big.tar" random
+	mkdir "$tmp/dev"
+	cat "$tmp/random" "$tmp/random" >"$tmp/dev/left-out"
+	tar -C "$tmp" -cf "$tmp/bigger.tar" dev/left-out
 	mktar small f:a:1
 	put_image full:big gzip:big.tar
+	put_image full:bigger none:bigger.tar
 	put_image full:small gzip:small.tar
 	mkdir "$tmp/small"
 	mount -t tmpfs -o size=5m,mode=1777 small "$tmp/small"
 	store=$tmp/small/store via=(env "CH_IMAGE_STORAGE=$tmp/small/store")
+	# ... while it is unpacked, and while it comes: that is not kept
 	fails_to 1 "No space left on device" pull "$registry/full:big" a
+	as_test rm -r "$store/dlcache"
+	fails_to 1 "layer 1/1: .*No space left on device" pull "$registry/full:bigger" a
+	as_test ls "$store/dlcache" | grep part && fail "a part is left"
 	nothing_left
 	pulls "$registry/full:small" b
 	at b 'grep -q 1 a'

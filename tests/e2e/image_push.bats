@@ -239,6 +239,49 @@ digest_line() {
 	! has_draft || fail "$(ls -A "$store/ulcache")"
 }
 
+# on_terminal STEP... -- COMMAND...: by bats' run; see tests/lib/terminal
+on_terminal() {
+	run as_test "${via[@]}" timeout -k 5 60 "$top/tests/lib/terminal" "$@"
+}
+
+@test "push: Ctrl-C leaves the image and the terminal as they were" {
+	works import "$dir" foo
+	as_test bash -c 'mkdir "$1/closed" && yes | head -c 300000000 >"$1/closed/big" &&
+		chmod 0 "$1/closed/big" "$1/closed"' fill "$store/img/foo"
+	on_terminal see:preparing key:c -- bash -c 'trap : INT; ch-image push "$@"; echo "status $?"' x \
+		foo "$plain/$repo:1"
+	[[ $output =~ 'status 130' ]] || fail "$output"
+	assert_equal "$(stat -c %a "$store/img/foo/closed")" 0
+	! has_draft || fail "$(ls -A "$store/ulcache")"
+	# while it waits for a password, which is not shown
+	start_registry basic
+	on_terminal see:Username type:alice see:Password key:c see:130 -- \
+		bash -c 'trap : INT; ch-image push "$@"; echo "status $?"; stty -a' x foo "$registry/foo:1"
+	[[ $status == 0 && $output =~ ' echo ' ]] || fail "$output"
+	on_terminal see:Username type:alice see:Password type:secret1 -- \
+		ch-image push --image "$dir" foo "$registry/foo:1"
+	[[ $status == 0 && $output != *secret1* ]] || fail "$output"
+}
+
+@test "push: a tag that was an index becomes the image" {
+	local body
+	works import "$dir" foo
+	works push foo "$plain/$repo:1"
+	body=$(printf '{"schemaVersion": 2, "mediaType": "%s", "manifests": [{"mediaType": "%s", "digest": "%s",
+		"size": %d, "platform": {"os": "linux", "architecture": "amd64"}}]}' \
+		application/vnd.docker.distribution.manifest.list.v2+json \
+		application/vnd.docker.distribution.manifest.v2+json "$(digest_line)" \
+		"$(skopeo inspect --raw --tls-verify=false "docker://$plain/$repo:1" | wc -c)")
+	curl -sf -X PUT -H 'Content-Type: application/vnd.docker.distribution.manifest.list.v2+json' \
+		-d "$body" "http://$plain/v2/$repo/manifests/all"
+	works push foo "$plain/$repo:all"
+	assert_match "$stderr" 'manifest: uploading'
+	# What is there, and cannot be had, is replaced.
+	start_proxy "$plain" 'GET /manifests/ - status 400'
+	works push foo "$proxy/$repo:all"
+	assert_match "$(skopeo inspect --raw --tls-verify=false "docker://$plain/$repo:all")" '"layers"'
+}
+
 has_draft() {
 	compgen -G "$store/ulcache/.new-*" >/dev/null
 }

@@ -71,6 +71,17 @@ ends() {
 	assert_equal "$(in_image x 'cat /n')" 4
 }
 
+@test "spare: one that no check-out can begin with is given up" {
+	printf 'FROM tiny\nARG n\nRUN echo $n >/n\n' | df Dockerfile
+	printf 'FROM tiny\nRUN mkdir /deep && cd /deep && for i in $(seq 600); do mkdir d && cd d; done\n' | df Dockerfile.deep
+	ends 0 --build-arg n=1 -t x .
+	ends 1 -t deep -f Dockerfile.deep .
+	assert_match "$stderr" "build cache: '/deep/d/d"
+	for n in 2 3; do ends 0 --build-arg n=$n -t x .; done
+	assert_equal "$(in_image x 'cat /n')" 3
+	assert_equal "$(as_test ls "$store/tmp")" ''
+}
+
 @test "spare: it goes with what is deleted, and with garbage" {
 	local what
 
@@ -110,4 +121,19 @@ stopped() {
 	# Once is enough.
 	ends 0 -t x .
 	assert_equal "$stderr" $'1* FROM tiny\n  2* RUN.S echo whole >/file\ngrown in 2 instructions: x'
+}
+
+@test "the machine stops: without a cache, an image that may be damaged is refused" {
+	printf 'FROM tiny\nRUN echo whole >/file\n' | df Dockerfile
+	printf 'FROM x\nRUN cat /file >/copy\n' | df Dockerfile.from
+	ends 0 -t x .
+	stopped x
+	ends 1 --no-cache -t from -f Dockerfile.from .
+	assert_match "$stderr" "image 'x' was made just before the machine stopped, and may be damaged: make it again"
+	as_test ch-convert -s "$store" x "$tmp/x.tar" && fail 'converted'
+	img list x
+	assert_equal "$status" 0
+	ends 0 --no-cache -t x .
+	ends 0 --no-cache -t from -f Dockerfile.from .
+	assert_equal "$(in_image from 'cat /copy')" whole
 }

@@ -335,6 +335,13 @@ untouched() {
 	exec 4>"$tmp/fifo"
 	as_test timeout 60 "${via[@]}" ch-image import "$dir" one 2>"$tmp/log" 3>&- 4>&- &
 	await 10 grep -q "waiting: image 'one' is being made" "$tmp/log"
+	# Who waits can be interrupted, although others clean up first.
+	for i in 'ch-image build -t one -' "ch-convert -o ch-image $dir one"; do
+		# shellcheck disable=SC2086 # words
+		run as_test timeout -k 5 1 "${via[@]}" $i 4>&- <<<'FROM scratch'
+		assert_match "$output" "waiting: image 'one' is being made"
+		assert_equal "$status" 124
+	done
 	works import "$dir" other 4>&-
 	works list 4>&-
 	assert_equal "$(grep -c one <<<"$output")" 0
@@ -344,6 +351,19 @@ untouched() {
 	assert_match "$(cat "$tmp/log")" "done"
 	# Others need not.
 	inside ok one -- echo ok
+	usable
+}
+
+@test "storage: what cannot be removed is in nobody's way" {
+	works import "$dir" one
+	# Another user's
+	mkdir -p "$store/tmp/one=0/dir/below"
+	works import "$dir" one
+	works import "$dir" two
+	if [[ -e $store/tmp/one=0 ]]; then
+		assert_match "$stderr" "left over, and not removed: storage '$store/tmp': "
+		rm -r "$store/tmp/one=0"
+	fi
 	usable
 }
 

@@ -284,6 +284,62 @@ static void times_are_those_of_layers(void **state)
 	trees_remove(dir, path);
 }
 
+/* It is named so often that to remember it each time would be felt; the last one counts. */
+static void directories_that_come_again_cost_nothing(void **state)
+{
+	(void)state;
+	enum { TIMES = 20000 };
+	ch_auto(buf) struct ch_buf text = CH_BUF_INIT(1 << 20);
+	char path[64];
+	int dir = trees_temp(path, sizeof(path));
+	ch_auto(layers) struct ch_layers layers = { 0 };
+	struct ch_archive_got got;
+	struct ch_err err;
+	struct stat st;
+
+	for (size_t i = 0; i < TIMES; i++)
+		ch_buf_adds(&text, "d/e/:700 d/f/:750 ");
+	ch_buf_adds(&text, "d/e/:711");
+
+	ch_auto(fd) int fd = tars_open(text.data);
+	const struct ch_archive layer = { .name = "layer", .fd = fd };
+
+	assert_int_equal(ch_layers_init(&layers, dir, &err), 0);
+	assert_int_equal(ch_layers_apply(&layers, &layer, &got, &err), 0);
+	assert_int_equal(got.members, 2 * TIMES + 1);
+	assert_in_range(layers.to.cap, 1, 1024);
+	assert_int_equal(ch_layers_end(&layers, &err), 0);
+	assert_int_equal(fstatat(dir, "d/e", &st, 0), 0);
+	assert_int_equal(st.st_mode & 07777, 0711);
+	assert_int_equal(fstatat(dir, "d/f", &st, 0), 0);
+	assert_int_equal(st.st_mode & 07777, 0750);
+	trees_remove(dir, path);
+}
+
+static void what_is_behind_the_end_is_limited(void **state)
+{
+	(void)state;
+	static const struct {
+		off_t size;
+		int rc;
+	} cases[] = { { 1 << 20, 0 }, { 1 << 26, 0 }, { (1 << 26) + (1 << 20), -EFBIG } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		char path[64];
+		int dir = trees_temp(path, sizeof(path));
+		ch_auto(layers) struct ch_layers layers = { 0 };
+		ch_auto(fd) int fd = tars_open("a=1");
+		const struct ch_archive layer = { .name = "layer", .fd = fd };
+		struct ch_archive_got got;
+		struct ch_err err;
+
+		assert_int_equal(ftruncate(fd, cases[i].size), 0);
+		assert_int_equal(ch_layers_init(&layers, dir, &err), 0);
+		assert_int_equal(ch_layers_apply(&layers, &layer, &got, &err), cases[i].rc);
+		trees_remove(dir, path);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -299,6 +355,8 @@ int main(void)
 		cmocka_unit_test(what_is_of_no_use_in_an_image_is_left_out),
 		cmocka_unit_test(damaged_layers_are_refused_in_a_line),
 		cmocka_unit_test(times_are_those_of_layers),
+		cmocka_unit_test(directories_that_come_again_cost_nothing),
+		cmocka_unit_test(what_is_behind_the_end_is_limited),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

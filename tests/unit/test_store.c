@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -18,6 +19,18 @@
 #include "store/draft.h"
 #include "sys/rmtree.h"
 #include "unit.h"
+
+static bool cannot_exchange;
+
+/* As the C library's, but for file systems without RENAME_EXCHANGE. */
+int renameat2(int from_dir, const char *from, int to_dir, const char *to, unsigned flags)
+{
+	if (flags == RENAME_EXCHANGE && cannot_exchange) {
+		errno = EINVAL;
+		return -1;
+	}
+	return (int)syscall(SYS_renameat2, from_dir, from, to_dir, to, flags);
+}
 
 static char place[] = "/tmp/test_store.XXXXXX";
 static char path[PATH_MAX];
@@ -31,7 +44,7 @@ static void note(void *data, const char *line)
 static const struct ch_store_options options = {
 	.path = path,
 	.note = note,
-	.note_data = &notes,
+	.data = &notes,
 };
 
 static int set_up_all(void **state)
@@ -396,6 +409,7 @@ static void what_is_known_goes_with_the_files(void **state)
 	}
 	/* The image's, and the spare's */
 	assert_int_equal(entries(CH_DRAFT_STAT), 2);
+	put(dir, "a" CH_DRAFT_STAT_NEW, "");
 	assert_int_equal(ch_store_delete(store, &ref, &err), 0);
 	assert_int_equal(ch_store_drop_spare(store, &err), 0);
 	assert_int_equal(entries(CH_DRAFT_STAT), 0);
@@ -476,6 +490,51 @@ static void the_same_image_waits_and_others_do_not(void **state)
 	assert_true(has(fd, "here") && !has(fd, "elsewhere"));
 }
 
+static void images_are_replaced_without_an_exchange(void **state)
+{
+	(void)state;
+	ch_auto(store) struct ch_store *store = open_it();
+	ch_auto(ref) struct ch_ref ref = parse("a");
+	struct ch_err err;
+
+	cannot_exchange = true;
+	make(store, "a", "old");
+	make(store, "a", "new");
+	cannot_exchange = false;
+
+	ch_auto(fd) int fd = ch_store_read(store, &ref, &err);
+
+	assert_true(has(fd, "new") && !has(fd, "old"));
+	assert_int_equal(entries("tmp"), 0);
+}
+
+static bool at_once(void *data)
+{
+	(void)data;
+	return true;
+}
+
+static void waiting_can_be_ended(void **state)
+{
+	(void)state;
+	ch_auto(store) struct ch_store *store = NULL;
+	struct ch_store_options impatient = options;
+	ch_auto(draft) struct ch_draft draft = CH_DRAFT_INIT;
+	ch_auto(ref) struct ch_ref ref = parse("a");
+	struct ch_err err;
+	pid_t pid;
+
+	ch_store_close(open_it());
+	pid = make_elsewhere();
+	impatient.stop = at_once;
+	assert_int_equal(ch_store_open(&impatient, &store, &err), 0);
+	assert_int_equal(ch_draft_new(store, &ref, CH_DRAFT_EMPTY, &draft, &err), -EINTR);
+	assert_int_equal(ch_store_delete(store, &ref, &err), -EINTR);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	assert_int_equal(ch_draft_new(store, &ref, CH_DRAFT_EMPTY, &draft, &err), 0);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -492,6 +551,8 @@ int main(void)
 		TEST(what_is_known_goes_with_the_files),
 		TEST(the_dead_are_cleared_away),
 		TEST(the_same_image_waits_and_others_do_not),
+		TEST(waiting_can_be_ended),
+		TEST(images_are_replaced_without_an_exchange),
 	};
 
 	return cmocka_run_group_tests(tests, set_up_all, tear_down_all);
