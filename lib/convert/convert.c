@@ -63,7 +63,7 @@ static int take_files(const struct ch_filter *filter, struct ch_oci_meta *ret, s
 /* ---- the whole ---------------------------------------------------------------------------- */
 
 /* One try. Returns 1 if it has to be repeated. */
-static int try(const struct ch_convert *c, struct ch_source *source, struct ch_target *target,
+static int try(struct ch_convert *c, struct ch_source *source, struct ch_target *target,
 	       struct ch_converted *ret, struct ch_err *err)
 {
 	const struct ch_filter_how how = {
@@ -89,7 +89,11 @@ static int try(const struct ch_convert *c, struct ch_source *source, struct ch_t
 		return rc;
 	rc = source->config ? take_config(&filter, source, &meta, err)
 			    : take_files(&filter, &meta, err);
-	if (rc < 0 || ch_filter_end(&filter, err) < 0 || ch_target_commit(target, &meta, err) < 0)
+	if (rc < 0 || ch_filter_end(&filter, err) < 0)
+		return err->code;
+	/* A program that takes the image may write to the terminal itself. */
+	ch_progress_done(ch_take(c->source.progress));
+	if (ch_target_commit(target, &meta, err) < 0)
 		return err->code;
 	*ret = (struct ch_converted){ source->devices + filter.devices, filter.links };
 	return 0;
@@ -111,24 +115,27 @@ static bool is_copy(const struct ch_convert *c)
 	       c->source.max == 0;
 }
 
+static void ch_auto_convert(struct ch_convert *c)
+{
+	ch_progress_done(c->source.progress);
+}
+
 int ch_convert(const struct ch_convert *convert, struct ch_converted *ret, struct ch_err *err)
 {
-	struct ch_convert c = *convert;
+	ch_auto(convert) struct ch_convert c = *convert; /* owns the progress */
 	ch_auto(source) struct ch_source *source = NULL;
 	ch_auto(target) struct ch_target *target = NULL;
-	ch_auto(progress) struct ch_progress *progress = ch_progress_new("converting",
-									 CH_PROGRESS_BYTES, 0);
 	int rc = 1;
 
+	c.source.progress = ch_progress_new("converting", CH_PROGRESS_BYTES, 0);
 	if (is_copy(&c)) {
 		*ret = (struct ch_converted){ 0 };
-		return ch_sif_copy(&c, progress, err);
+		return ch_sif_copy(&c, err);
 	}
-	c.source.progress = progress;
 	if (ch_target_new(c.to, &c.target, &target, err) < 0 ||
 	    ch_source_open(c.from, &c.source, &source, err) < 0)
 		return err->code;
-	ch_progress_expect(progress, source->size);
+	ch_progress_expect(c.source.progress, source->size);
 	for (int i = 0; rc == 1; i++) {
 		if (i == TRIES)
 			return ch_err_set(err, -ELOOP, "it cannot be read in %d tries", TRIES);

@@ -17,7 +17,7 @@
 enum { PART = 1024 * 1024 };
 
 static int copy(const struct ch_convert *c, const struct ch_piece *piece, struct ch_output *out,
-		struct ch_progress *progress, struct ch_err *err)
+		struct ch_err *err)
 {
 	ch_auto(mem) char *part = malloc(PART);
 	uint64_t at = 0;
@@ -31,14 +31,14 @@ static int copy(const struct ch_convert *c, const struct ch_piece *piece, struct
 		if (out->write(out, part, (size_t)n, err) < 0)
 			return err->code;
 		at += (uint64_t)n;
-		ch_progress_add(progress, (uint64_t)n);
+		ch_progress_add(c->source.progress, (uint64_t)n);
 	}
 	if (n == 0 && at < piece->size)
 		return ch_err_set(err, -EIO, "it is shorter than it says");
 	return (int)n;
 }
 
-int ch_sif_copy(const struct ch_convert *c, struct ch_progress *progress, struct ch_err *err)
+int ch_sif_copy(const struct ch_convert *c, struct ch_err *err)
 {
 	ch_auto(image) struct ch_image image = CH_IMAGE_INIT;
 	ch_auto(place) struct ch_place place = CH_PLACE_INIT;
@@ -53,8 +53,8 @@ int ch_sif_copy(const struct ch_convert *c, struct ch_progress *progress, struct
 	const struct ch_piece piece = { .fd = image.fd, .off = image.offset, .size = image.size };
 	struct ch_output_fd out = CH_OUTPUT_FD(place.fd, c->target.path);
 
-	ch_progress_expect(progress, piece.size);
-	if (copy(c, &piece, &out.out, progress, err) < 0)
+	ch_progress_expect(c->source.progress, piece.size);
+	if (copy(c, &piece, &out.out, err) < 0)
 		return ch_err_in(err, "image '%s'", c->source.path);
 	return ch_place_commit(&place, err);
 }

@@ -5,9 +5,8 @@
 
 struct ch_convert;
 struct ch_err;
-struct ch_progress;
 
 /* Copy it out: a conversion from CH_FORMAT_SIF to CH_FORMAT_SQUASH that changes nothing. */
-int ch_sif_copy(const struct ch_convert *convert, struct ch_progress *progress, struct ch_err *err);
+int ch_sif_copy(const struct ch_convert *convert, struct ch_err *err);
 
 #endif

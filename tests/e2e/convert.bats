@@ -168,6 +168,8 @@ same() {
 }
 
 @test "convert: the same bytes, however many threads, by whatever way" {
+	local out
+
 	make_tree a
 	works -j 1 ./a x.sqfs
 	works -j 3 ./a y.sqfs
@@ -177,6 +179,36 @@ same() {
 	cmp x.tar.gz y.tar.gz
 	works x.tar.gz z.sqfs
 	cmp x.sqfs z.sqfs
+	for out in x.tar.zst x.tar.xz x.oci-archive; do
+		works -j 1 -o "$([[ $out == *.t* ]] && echo tar || echo oci-archive)" ./a "$out"
+		as_test mv "$out" first
+		works -j 3 -o "$([[ $out == *.t* ]] && echo tar || echo oci-archive)" ./a "$out"
+		cmp first "$out"
+	done
+}
+
+@test "convert: options say where, and what with" {
+	make_tree a
+	works ./a x.tar
+	works --no-xattrs ./a y.sqfs
+	works y.sqfs ./y
+	works --no-xattrs x.tar ./z
+	works --xattrs x.tar ./x
+	assert_equal "$(python3 -c 'import os; print([os.listxattr(d + "/usr/file") for d in "xyz"])')" \
+		"[['user.note'], [], []]"
+	works -s "$tmp/other" x.tar name
+	as_test test -d "$tmp/other/img/name"
+	# A directory for temporary files is used only where it has to be.
+	as_test bash -c 'bzip2 -k x.tar; lz4 -q x.tar x.tar.lz4'
+	works --tmp /nowhere x.tar.bz2 ./b
+	works --tmp /nowhere -i tar x.tar.lz4 ./b
+	same a b x.tar
+	works -o docker-archive ./a x.docker
+	as_test gzip x.docker
+	fails 1 "temporary file in '/nowhere'" --tmp /nowhere -i docker-archive x.docker.gz ./c
+	as_test mkdir t
+	works --tmp "$tmp/t" -i docker-archive x.docker.gz ./c
+	assert_equal "$(as_test ls -A t)" ""
 }
 
 # ---- images of layers ------------------------------------------------------------------------
@@ -272,7 +304,7 @@ make_layers() {
 }
 
 @test "convert: SIF" {
-	local sif
+	local sif out
 
 	sif=$(image tiny sif)
 	works "$sif" x.sqfs
@@ -282,7 +314,9 @@ make_layers() {
 	[[ $status == 1 ]] || fail "not recompressed"
 	works "$sif" ./d
 	via=()
-	inside "only-in-image tiny" ./d -- /opt/bin/only-in-image
+	for out in ./d ./x.sqfs "$sif"; do
+		inside "only-in-image tiny" "$out" -- /opt/bin/only-in-image
+	done
 }
 
 @test "convert: docker, recorded" {
@@ -405,6 +439,16 @@ make_layers() {
 		if [[ $out == ./d ]]; then works "$sqfs" ./d; else works "$dir" "$out"; fi
 		assert_equal "$(find . -path './.*.ch-*' -o -path './store/tmp/*')" ""
 	done
+}
+
+@test "convert: --no-clobber looks again when it has waited" {
+	as_test mkfifo fifo
+	as_test env "${via[@]:1}" bash -c '
+		(sleep 1; exec tar -C "$1" -c .) >fifo & ch-convert -q -i tar fifo name & wait' - "$dir" 3>&- &
+	sleep 0.5
+	fails 1 "image 'name' is in storage already: not replaced" --no-clobber "$sqfs" name
+	wait
+	assert_match "$stderr" 'waiting: '
 }
 
 @test "convert: nothing is unpacked on the way" {
@@ -544,23 +588,25 @@ make_layers() {
 	[[ $status == 1 && $output == *"File too large"* ]] || fail "$status $output"
 }
 
-# interrupted SECONDS ARGS...: by SIGTERM then, ch-convert ends soon
+# interrupted SIGNAL ARGS...: by that, half a second later, ch-convert ends soon, and leaves nothing
 interrupted() {
-	local after=$1
+	local signal=$1
 
 	shift
-	run --separate-stderr as_test timeout --foreground -k 5 "$after" "${via[@]}" ch-convert "$@"
+	run --separate-stderr as_test timeout --foreground -k 5 -s "$signal" 0.5 "${via[@]}" ch-convert "$@"
 	[[ $status == 124 && ${stderr##*$'\n'} =~ error:\ .*interrupted ]] || fail "$*" "$status $stderr"
+	assert_equal "$(find . -path './.*.ch-*' -o -path './store/tmp/*')" ""
 }
 
 @test "convert: holes and slow archives can be interrupted" {
 	as_test bash -c 'mkdir a && truncate -s 1T a/hole && mkfifo fifo'
 	works ./a x.sqfs
-	interrupted 0.5 ./a x.tar.gz
-	interrupted 0.5 x.sqfs x.tar
-	interrupted 0.5 x.sqfs ./d
+	interrupted INT ./a x.tar.gz
+	interrupted TERM x.sqfs x.tar
+	interrupted INT x.sqfs ./d
+	interrupted HUP x.sqfs name
 	as_test bash -c 'sleep 20 >fifo & echo $! >writer' 3>&- &
-	interrupted 0.5 -i docker-archive fifo ./d
+	interrupted INT -i docker-archive fifo ./d
 	as_test bash -c 'kill "$(cat writer)"'
 	wait
 }
