@@ -332,6 +332,49 @@ nothing_left() {
 	assert_equal "$output" $'a (amd64)\ntiny (amd64)'
 }
 
+@test "pull: a registry with passwords; one with a certificate that nobody knows" {
+	start_registry basic
+	via+=(CH_IMAGE_USERNAME=alice CH_IMAGE_PASSWORD=wrong)
+	fails_to 1 "'alice' were not accepted" pull --auth "$registry/x" x
+	via+=(CH_IMAGE_PASSWORD=secret1)
+	img -q import "$dir" tiny2
+	img -q push tiny2 "$registry/tiny:1"
+	[[ $status == 0 ]] || fail "$stderr"
+	pulls --auth "$registry/tiny:1" a
+	pulls --always-download --auth --no-cache "$registry/tiny:1" b
+	assert_match "$stderr" "config: downloading.*layer 1/1: [0-9a-f]{7}: downloading"
+	df Dockerfile <<<"FROM $registry/tiny:1"
+	img --auth --always-download build -t built .
+	[[ $status == 0 ]] || fail "$stderr"
+	as_test grep -rl secret1 "$store" && fail "the password is in storage"
+	start_registry tls
+	fails_to 1 "certificate" push tiny2 "$registry/tiny:1"
+	img --tls-no-verify push tiny2 "$registry/tiny:1"
+	[[ $status == 0 ]] || fail "$stderr"
+	fails_to 1 "certificate" pull "$registry/tiny:1" c
+	pulls --tls-no-verify "$registry/tiny:1" c
+}
+
+@test "pull: killed while it unpacks, it leaves nothing that the next one minds" {
+	head -c 30000000 /dev/urandom >"$tmp/random"
+	tar -C "$tmp" -cf "$tmp/big.tar" random
+	put_image killed:1 none:big.tar
+	begin_pull "$registry/killed:1" a
+	await 10 unpacks
+	kill -KILL "$pid"
+	wait "$job" || true
+	img list
+	assert_equal "$output" "tiny (amd64)"
+	pulls "$registry/killed:1" a
+	at a 'cat random' | cmp - "$tmp/random"
+	nothing_left
+}
+
+# unpacks: a file of the layer is in a draft
+unpacks() {
+	[[ $(as_test find "$store/tmp" -name random) ]]
+}
+
 # hostile NAME STATUS REGEX LOWER UPPER: pull an image of two layers, each a list of members
 hostile() {
 	local name=$1 want=$2 regex=$3

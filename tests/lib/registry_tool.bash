@@ -17,7 +17,7 @@ setup_file() {
 
 	sources=("${sources[@]/#/$top/lib/}")
 	if is_sanitized || [[ $BATS_TEST_DIRNAME == */long ]]; then
-		sanitize=(-fsanitize=address,undefined -fno-sanitize-recover=all)
+		sanitize=("-fsanitize=address,undefined" -fno-sanitize-recover=all)
 	fi
 	tool=$BATS_FILE_TMPDIR/registry_tool
 	"${CC:-cc}" -std=gnu17 -g -D_GNU_SOURCE -I "$top/lib" "${sanitize[@]}" \
