@@ -120,13 +120,12 @@ static bool leave(struct ch_filter *f, const struct ch_entry *e)
 
 /* ---- entries ------------------------------------------------------------------------------ */
 
-/* Keep user.* of the extended attributes. They are put in LIST. */
-static void choose_xattrs(const struct ch_filter *f, struct ch_entry *e,
-			  struct ch_entry_xattr *list)
+/* Keep user.* of the extended attributes. They are put in LIST; NULL: none are wanted. */
+static void choose_xattrs(struct ch_entry *e, struct ch_entry_xattr *list)
 {
 	size_t n = 0;
 
-	for (size_t i = 0; !f->how.no_xattrs && i < e->n_xattrs; i++)
+	for (size_t i = 0; list && i < e->n_xattrs; i++)
 		if (strncmp(e->xattrs[i].name, "user.", 5) == 0)
 			list[n++] = e->xattrs[i];
 	e->xattrs = list;
@@ -141,7 +140,7 @@ static int pass(struct ch_filter *f, struct ch_entry e, struct ch_err *err)
 
 	if (has_xattrs && !list)
 		return ch_err_nomem(err);
-	choose_xattrs(f, &e, list);
+	choose_xattrs(&e, list);
 	if (!S_ISLNK(e.mode))
 		e.mode &= ~(mode_t)(S_ISUID | S_ISGID);
 	if (S_ISDIR(e.mode))

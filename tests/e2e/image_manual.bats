@@ -34,6 +34,7 @@ grown in 3 instructions: foo' -t foo -f a.df .
   2* RUN.S echo foo
   3* RUN.S echo bar
 grown in 3 instructions: foo' -t foo -f a.df .
+	sleep 1.1	# newest first, by seconds
 	builds '  1* FROM alpine:3.9
   2* RUN.S echo foo
   3. RUN.S echo qux
