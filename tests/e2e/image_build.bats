@@ -418,3 +418,24 @@ would be grown in 3 instructions: one' --dry-run -t one .
 	[[ $status == 0 && $output != *killed* ]]
 	assert_equal "$(as_test ls "$store/tmp")" ''
 }
+
+@test "no other program is executed: git, archivers, compressors, rsync, python" {
+	local name
+
+	as_test mkdir "$tmp/bin"
+	for name in git tar bsdtar gzip pigz zstd xz bzip2 rsync python python3 curl wget unsquashfs; do
+		as_test sh -c 'printf "#!/bin/sh\necho %s >>%s\nexit 1\n" "$1" "$2/ran" >"$2/bin/$1"
+			chmod 755 "$2/bin/$1"' fake "$name" "$tmp"
+	done
+	put d/file text
+	as_test tar -C "$ctx" -czf "$ctx/a.tar.gz" d
+	printf 'FROM tiny\nCOPY d /copied\nADD a.tar.gz /added\nRSYNC /d /\nRUN true\n' | df Dockerfile
+	via+=("PATH=$tmp/bin:$PATH")
+	img build -t x .
+	[[ $status == 0 ]] || fail "$stderr"
+	img build -t x .
+	img build-cache --gc
+	img delete x
+	[[ $status == 0 ]] || fail "$stderr"
+	[[ ! -e $tmp/ran ]] || fail "$(cat "$tmp/ran")"
+}
