@@ -75,6 +75,31 @@ static int set_color(void *target, const char *value, struct ch_err *err)
 	return ch_color_parse(value, &s->color, err);
 }
 
+static int check_xattrs(const struct ch_image_common *s, struct ch_err *err)
+{
+	if (s->xattrs && s->no_xattrs)
+		return ch_err_set(err, -EINVAL, "--xattrs and --no-xattrs exclude each other");
+	return 0;
+}
+
+static int set_no_xattrs(void *target, const char *value, struct ch_err *err)
+{
+	struct ch_image_common *s = target;
+
+	(void)value;
+	s->no_xattrs = true;
+	return check_xattrs(s, err);
+}
+
+static int set_xattrs(void *target, const char *value, struct ch_err *err)
+{
+	struct ch_image_common *s = target;
+
+	(void)value;
+	s->xattrs = true;
+	return check_xattrs(s, err);
+}
+
 static int set_storage(void *target, const char *value, struct ch_err *err)
 {
 	struct ch_image_common *s = target;
@@ -177,6 +202,11 @@ const struct ch_opt ch_image_options[] = {
 	  "killed "
 	  "ones have left is not removed.",
 	  set_no_lock },
+	{ "no-xattrs", 0, CH_OPT_RUN, CH_OPT_FLAG, NULL, "drop extended attributes of files",
+	  "Images that are imported, pulled, built or pushed have no extended attributes, ACLs and "
+	  "capabilities included; base images of builds stay as they are. In the build cache, what "
+	  "is built or pulled so is apart from what is not: neither is taken for the other.",
+	  set_no_xattrs },
 	{ "quiet", 'q', CH_OPT_RUN, CH_OPT_FLAG, NULL, "print less; may be repeated",
 	  "Print no messages but warnings and errors; given twice, nothing but errors. Behind the "
 	  "sub-command, -q and -v are counted anew.",
@@ -200,6 +230,11 @@ const struct ch_opt ch_image_options[] = {
 	  "Print more messages; may be repeated.", set_verbose },
 	{ "version", 'V', CH_OPT_RUN, CH_OPT_FLAG, NULL, "print the version and exit",
 	  "Print the version on standard output and exit.", set_version },
+	{ "xattrs", 0, CH_OPT_RUN, CH_OPT_FLAG, NULL, "keep extended attributes (default)",
+	  "Keep the extended attributes user.* and security.capability, and ACLs, as far as the "
+	  "file "
+	  "system and the user's rights allow. This is the default, unless $CH_XATTRS is no.",
+	  set_xattrs },
 	{ 0 },
 };
 
@@ -239,6 +274,13 @@ int ch_image_defaults(struct ch_image_common *common, struct ch_err *err)
 				  mode);
 	common->cache = i;
 	return 0;
+}
+
+bool ch_image_drops_xattrs(const struct ch_image_common *common)
+{
+	const char *env = getenv("CH_XATTRS");
+
+	return common->no_xattrs || (!common->xattrs && env && strcmp(env, "no") == 0);
 }
 
 /* ---- list --------------------------------------------------------------------------------------

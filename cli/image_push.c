@@ -88,6 +88,7 @@ static int push(const struct ch_image_push *set, const struct ch_compress_how *c
 	ch_log(CH_INFO, "digest:          %s", digest);
 	ch_log(CH_INFO, "done");
 	return 0;
+		.no_xattrs = ch_image_drops_xattrs(&set->common),
 }
 
 static int read_compress(const struct ch_image_push *set, struct ch_compress_how *ret,

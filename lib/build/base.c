@@ -39,6 +39,8 @@ static int begin(struct ch_stage *stage, struct ch_pull *pull, const struct ch_r
 
 	ch_key_text(&key, MESSAGE);
 	ch_key_text(&key, ch_pull_key(pull));
+	if (stage->no_xattrs)
+		ch_key_text(&key, "no xattrs");
 	if (asprintf(&text, MESSAGE "%s", from->text) < 0) {
 		text = NULL;
 		return ch_err_nomem(err);

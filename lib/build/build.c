@@ -85,6 +85,7 @@ static int name_stages(struct ch_job *job, unsigned last, struct ch_err *err)
 
 		job->stages[i] = CH_STAGE_INIT;
 		job->stages[i].shelf = &b->shelf;
+		job->stages[i].no_xattrs = b->no_xattrs;
 		if (i == last)
 			text = strdup(b->tag);
 		else if (asprintf(&text, "%s_stage%u", b->tag, i) < 0)

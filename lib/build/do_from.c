@@ -130,20 +130,40 @@ static int from_image(struct ch_step *step, const char *name, const char *arch)
 	return rc < 0 ? ch_step_fail(step, &err) : ch_step_show(step, rc == 2 ? '*' : '.');
 }
 
-static int begin(struct ch_step *step, const char *name, const char *arch)
+/* With a stage, or with nothing (NULL). */
+static int from_known(struct ch_step *step, struct ch_stage *base)
 {
 	int number = ch_df_stage(step->df, name, step->instr->stage);
 	bool has_cache = step->job->build->shelf.cache;
+	int rc = base ? ch_stage_from_stage(step->stage, base, &err)
+		      : ch_stage_from_scratch(step->stage, &err);
+
+	return rc < 0 ? ch_step_fail(step, &err) : ch_step_show(step, has_cache ? '*' : '.');
+}
+
+static int decide(struct ch_step *step, const char *text, bool files)
+{
+	struct ch_err err;
+	int rc = ch_stage_decide(step->stage, text, files, step->job->build->dry_run, &err);
+
+	return rc < 0 ? ch_step_fail(step, &err) : 0;
+}
+
+static int begin(struct ch_step *step, const char *name, const char *arch)
+{
+	int number = ch_df_stage(step->df, name, step->instr->stage);
+	bool is_scratch = strcmp(name, "scratch") == 0;
 	struct ch_err err;
 	int rc;
 
 	if (number < 0 && strcmp(name, "scratch") != 0)
 		return from_image(step, name, arch);
 	if (number >= 0)
-		rc = ch_stage_from_stage(step->stage, &step->job->stages[number], &err);
-	else
-		rc = ch_stage_from_scratch(step->stage, &err);
-	return rc < 0 ? ch_step_fail(step, &err) : ch_step_show(step, has_cache ? '*' : '.');
+		return from_known(step, &step->job->stages[number]);
+	rc = is_scratch ? from_known(step, NULL) : from_image(step, name, arch);
+	if (rc == 0 && step->stage->no_xattrs)
+		rc = decide(step, "NO XATTRS", !is_scratch);
+	return rc;
 }
 
 /* They run as if they stood behind FROM. */

@@ -343,6 +343,8 @@ int ch_stage_keep(struct ch_stage *stage, const char *text, bool files, struct c
 {
 	struct ch_placed placed = CH_PLACED_INIT;
 
+	if (files && stage->no_xattrs && ch_tree_strip(stage->draft.root, err) < 0)
+		return err->code;
 	if (!stage->shelf->cache)
 		return 0;
 	if (!files)
@@ -356,6 +358,21 @@ int ch_stage_keep(struct ch_stage *stage, const char *text, bool files, struct c
 		rc = commit(stage, text, &placed.image, &stage->next, err);
 	ch_placed_done(&placed);
 	return rc;
+}
+
+int ch_stage_decide(struct ch_stage *stage, const char *text, bool files, bool dry_run,
+		    struct ch_err *err)
+{
+	ch_auto(key) struct ch_key key = CH_KEY_INIT;
+	int rc;
+
+	ch_key_text(&key, text);
+	rc = ch_stage_find_base(stage, &key, err);
+	if (rc != 0 || dry_run)
+		return rc < 0 ? rc : 0;
+	if (files)
+		rc = ch_stage_ready(stage, err);
+	return rc < 0 ? rc : ch_stage_keep(stage, text, files, err);
 }
 
 /* ---- end ---------------------------------------------------------------------------------------

@@ -76,6 +76,7 @@ static struct ch_pack_from pack_from(const struct ch_push *push)
 	return (struct ch_pack_from){
 		.root = push->image,
 		.compress = push->compress,
+		.no_xattrs = push->no_xattrs,
 		.cancel = push->cancel,
 	};
 }

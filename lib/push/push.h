@@ -32,6 +32,7 @@ struct ch_push {
 	const struct ch_ref *ref;
 	struct ch_registry *registry;	 /* opened with CH_REGISTRY_PUSH; its reference counts */
 	struct ch_compress_how compress; /* gzip or zstd */
+	bool no_xattrs;			 /* leave out extended attributes */
 	/* True ends the packing with -ECANCELED; what the registry does, its own options end.
 	 * NULL: nobody does. */
 	const atomic_bool *cancel;

@@ -2,12 +2,15 @@
 #include "sys/xattrs.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/xattr.h>
 
+#include "base/auto.h"
 #include "sys/mnt.h"
 
 enum {
@@ -15,6 +18,20 @@ enum {
 	/* The kernel's XATTR_LIST_MAX and XATTR_SIZE_MAX (linux/limits.h) */
 	TEXT_MAX = 65536,
 };
+
+/* By path, since what we may not read cannot be opened; that of a directory we hold is safe, and
+ * the last part is not followed. */
+struct place {
+	char path[CH_FD_PATH_MAX + NAME_MAX + 2];
+};
+
+static const char *path_of(int dir, const char *name, struct place *place)
+{
+	char at[CH_FD_PATH_MAX];
+
+	snprintf(place->path, sizeof(place->path), "%s/%s", ch_fd_path(dir, at), name);
+	return place->path;
+}
 
 bool ch_xattr_is_of_file(const char *name)
 {
@@ -25,6 +42,13 @@ bool ch_xattr_is_acl(const char *name)
 {
 	return strncmp(name, "system.posix_acl_", 17) == 0;
 }
+
+bool ch_xattr_is_of_image(const char *name)
+{
+	return ch_xattr_is_of_file(name) || ch_xattr_is_acl(name);
+}
+
+/* ---- read ---- */
 
 static int by_bytes(const void *a, const void *b)
 {
@@ -49,16 +73,13 @@ static int pick(const char *list, size_t len, bool (*keeps)(const char *xattr), 
 	return n;
 }
 
-/* By path, since what we may not read cannot be opened; that of a directory we hold is safe, and
- * the last part is not followed. */
 int ch_xattrs_each(int dir, const char *name, bool (*keeps)(const char *xattr),
 		   int (*each)(void *data, const char *xattr, const void *value, size_t len),
 		   void *data)
 {
-	char at[CH_FD_PATH_MAX], path[CH_FD_PATH_MAX + NAME_MAX + 2], list[TEXT_MAX];
-	const char *names[NAMES_MAX];
-
-	snprintf(path, sizeof(path), "%s/%s", ch_fd_path(dir, at), name);
+	struct place place;
+	const char *path = path_of(dir, name, &place), *names[NAMES_MAX];
+	char list[TEXT_MAX];
 
 	/* Without support for them, there are none. */
 	ssize_t len = llistxattr(path, list, sizeof(list));
@@ -70,6 +91,44 @@ int ch_xattrs_each(int dir, const char *name, bool (*keeps)(const char *xattr),
 		len = lgetxattr(path, names[i], value, sizeof(value));
 		if (len >= 0)
 			rc = each(data, names[i], value, (size_t)len);
+	}
+	return rc;
+}
+
+/* ---- remove ---- */
+
+/* The attributes user.* are removed by who may write to the file. */
+static int remove_as_owner(const char *path, const char *xattr)
+{
+	ch_auto(fd) int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	char same[CH_FD_PATH_MAX];
+	struct stat st;
+	int rc = 0;
+
+	if (fd < 0 || fstat(fd, &st) < 0 ||
+	    chmod(ch_fd_path(fd, same), (st.st_mode & 07777) | S_IWUSR) < 0)
+		return -errno;
+	if (removexattr(same, xattr) < 0)
+		rc = -errno;
+	if (chmod(same, st.st_mode & 07777) < 0 && rc == 0)
+		rc = -errno;
+	return rc;
+}
+
+int ch_xattrs_remove(int dir, const char *name)
+{
+	struct place place;
+	const char *path = path_of(dir, name, &place);
+	char list[TEXT_MAX];
+	ssize_t len = llistxattr(path, list, sizeof(list));
+	int rc = 0;
+
+	for (const char *p = list; p < list + len; p += strlen(p) + 1) {
+		int one = 0;
+
+		if (ch_xattr_is_of_image(p) && lremovexattr(path, p) < 0)
+			one = errno == EACCES ? remove_as_owner(path, p) : -errno;
+		rc = rc < 0 ? rc : one;
 	}
 	return rc;
 }

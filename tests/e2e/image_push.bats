@@ -158,6 +158,22 @@ digest_line() {
 	assert_equal "$(digest_line)" "$first"
 }
 
+@test "push and pull: --no-xattrs" {
+	works import "$dir" foo
+	as_test python3 -c 'import os, sys; os.setxattr(sys.argv[1], "user.x", b"y")' "$store/img/foo/etc" ||
+		skip "no extended attributes here"
+	works push foo "$plain/$repo:1"
+	works push --no-xattrs foo "$plain/$repo:2"
+	for n in 1 2; do
+		works pull "$plain/$repo:$n" "is$n"
+		works pull --no-xattrs "$plain/$repo:$n" "no$n"
+	done
+
+	assert_equal "$(cd "$store/img" && as_test python3 -c '
+import os, sys
+print([len(os.listxattr(i + "/etc")) for i in sys.argv[1:]])' is1 is2 no1 no2)" "[1, 0, 0, 0]"
+}
+
 @test "push: a change is a new layer, which replaces the old one in the upload cache" {
 	works import "$dir" foo
 	works push foo "$plain/$repo:1"
