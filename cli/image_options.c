@@ -283,6 +283,16 @@ bool ch_image_drops_xattrs(const struct ch_image_common *common)
 	return common->no_xattrs || (!common->xattrs && env && strcmp(env, "no") == 0);
 }
 
+/* ---- gestalt ------------------------------------------------------------------------------- */
+
+FLAG(ch_image_gestalt, fail)
+
+const struct ch_opt ch_image_gestalt_options[] = {
+	{ "fail", 0, CH_OPT_RUN, CH_OPT_FLAG, NULL, "of logging: end with an error",
+	  "With the selector logging, end with an error, and exit status 1.", set_fail },
+	{ 0 },
+};
+
 /* ---- list --------------------------------------------------------------------------------------
  */
 

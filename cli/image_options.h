@@ -37,6 +37,13 @@ int ch_image_defaults(struct ch_image_common *common, struct ch_err *err);
 /* Are images to have no extended attributes? The command line beats $CH_XATTRS. */
 bool ch_image_drops_xattrs(const struct ch_image_common *common);
 
+struct ch_image_gestalt {
+	struct ch_image_common common;
+	bool fail;
+};
+
+extern const struct ch_opt ch_image_gestalt_options[];
+
 struct ch_image_list {
 	struct ch_image_common common;
 	bool is_long, json, undeletable;

@@ -272,7 +272,19 @@ untouched() {
 	works gestalt -v bucache
 	assert_match "$output" '^libgit2 1\.[0-9.]+$'
 	fails 64 "gestalt: python-path: ch-image is no Python program" gestalt python-path
-	fails 64 "gestalt: 'x' is none of bucache, bucache-dot, storage-path" gestalt x
+	fails 64 "gestalt: 'x' is none of bucache, .*storage-path" gestalt x
+	works gestalt
+	assert_equal "$output" $'bucache\nbucache-dot\ndependencies\nlogging\nstorage-path'
+	works gestalt dependencies
+	assert_equal "$output$stderr" ''
+	works gestalt -vv logging
+	assert_equal "$output$stderr" 'a message with -vv or --debug
+a message
+ch-image: warning: a warning
+reprinting 1 warning
+ch-image: warning: a warning'
+	fails 1 "an error, as --fail wants it" gestalt -qq logging --fail
+	assert_equal "${#stderr_lines[@]}" 1
 	fails 64 "unknown or ambiguous option '--profile'" --profile list
 	fails 64 "'lits' is no command; 'list', perhaps" lits
 	fails 64 "no command given" -v
