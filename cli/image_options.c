@@ -302,12 +302,17 @@ FLAG(ch_image_list, undeletable)
 
 const struct ch_opt ch_image_list_options[] = {
 	{ "json", 0, CH_OPT_RUN, CH_OPT_FLAG, NULL, "print one JSON document",
-	  "Print a JSON document: an array with an object for each image, with its name, "
-	  "architecture (null: it does not say), time of the last change (seconds since 1970), and "
-	  "with --long its size in bytes.",
+	  "Print a JSON document: an array with an object for each image. Its members: name; "
+	  "architecture (null: it does not say); changed, the time of the last change (seconds "
+	  "since 1970); digest and config_digest, those of the manifest and the configuration that "
+	  "its registry has, where it was pulled from or pushed to last (null: neither, or it was "
+	  "brought back by undelete); with --long, also size, in bytes on the disk. With "
+	  "--undeletable, name alone.",
 	  set_json },
 	{ "long", 'l', CH_OPT_RUN, CH_OPT_FLAG, NULL, "print size and age, too",
-	  "Print, in columns, name, architecture, size on the disk, and time of the last change.",
+	  "Print, in columns, name, architecture, size on the disk, time of the last change, and "
+	  "of "
+	  "images that were pulled or pushed, the first digits of their manifest's digest.",
 	  set_is_long },
 	{ "undeletable", 'u', CH_OPT_RUN, CH_OPT_FLAG, NULL, "list what undelete can bring back",
 	  "Print, instead, the names of images that are not in storage, but in the build cache: "

@@ -60,6 +60,9 @@ int ch_base_pull(struct ch_stage *stage, const struct ch_ref *from,
 
 	if (ch_pull_open(from, how, &pull, err) < 0)
 		return err->code;
+	/* What lacks layers is something else. */
+	stage->has_digests = how->last_layer == 0;
+	ch_pull_digests(pull, &stage->digests);
 	return begin(stage, pull, from, err);
 }
 

@@ -406,6 +406,9 @@ static int place(struct ch_stage *stage, struct ch_err *err)
 	if (rc == 0 && shelf->cache)
 		rc = ch_placed_note(shelf->store, &stage->ref, draft->root, &stage->commit,
 				    &draft->can_be_lost, err);
+	if (rc == 0 && stage->has_digests)
+		rc = ch_noted_put_digests(shelf->store, &stage->ref, draft->root, &stage->digests,
+					  err);
 	return rc == 0 ? ch_draft_commit(draft, err) : rc;
 }
 
@@ -419,7 +422,9 @@ int ch_stage_finish(struct ch_stage *stage, struct ch_err *err)
 	if (shelf->cache)
 		rc = ch_cache_branch_set(shelf->cache, stage->ref.text, &stage->commit, err);
 	if (rc == 0 && shelf->cache && is_placed(stage))
-		return 0;
+		return stage->has_digests ? ch_placed_digests(shelf->store, &stage->ref,
+							      &stage->commit, &stage->digests, err)
+					  : 0;
 	if (rc == 0)
 		rc = ch_stage_ready(stage, err);
 	if (rc == 0)

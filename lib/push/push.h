@@ -43,8 +43,8 @@ struct ch_push {
 	void *data;
 };
 
-/* ret_digest: of the manifest. Errors: those of the registry (registry.h), of the file system, of
- * walks (archive/walk.h). */
-int ch_push(const struct ch_push *push, char ret_digest[CH_OCI_DIGEST_SIZE], struct ch_err *err);
+/* ret_digests: what the registry calls it by. Errors: those of the registry (registry.h), of the
+ * file system, of walks (archive/walk.h). */
+int ch_push(const struct ch_push *push, struct ch_oci_digests *ret_digests, struct ch_err *err);
 
 #endif

@@ -240,7 +240,7 @@ untouched() {
 	works list
 	assert_equal "$output" $'a/b\nab\nab_stage0\nab_stage1x\nb:1 (arm64)'
 	works list -l
-	assert_match "${lines[4]}" "^b:1 +arm64 +[0-9.]+ KiB  20[0-9-]+ [0-9:]+$"
+	assert_match "${lines[4]}" "^b:1 +arm64 +[0-9.]+ KiB  20[0-9-]+ [0-9:]+  -$"
 	works list --json --long
 	assert_equal "$(jq -r '.[] | select(.size > 0 and .changed > 0) | .name + " " + (.architecture // "-")' <<<"$output" | tail -n 1)" \
 		"b:1 arm64"
