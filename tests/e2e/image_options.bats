@@ -280,3 +280,26 @@ os.chmod("copied", 0o640)' || skip "no extended attributes here"
 	img --xattrs build --no-xattrs .
 	[[ $status == 64 && $stderr == *'--xattrs and --no-xattrs exclude each other'* ]] || fail "$status" "$stderr"
 }
+
+@test "the build cache: who waits for it says so, and can be interrupted" {
+	img build -t x - <<<'FROM tiny'
+	run as_test flock "$store/bucache/charlie/lock" timeout -s INT 1.6 "${via[@]}" ch-image build -t x - <<<'FROM tiny'
+	assert_equal "$status" 124
+	assert_match "$output" 'waiting: somebody tidies the build cache up.*error: .*build cache: interrupted'
+}
+
+@test "downloads that were not used for long go with the garbage" {
+	img build -t x - <<<'FROM tiny'
+	as_test bash -euc 'mkdir -p "$1/ref"; cd "$1"
+		old=$(printf "a%.0s" {1..64}) new=$(printf "b%.0s" {1..64})
+		head -c 3000000 /dev/zero | tee "$new" >"$old"
+		ln -s sha256:$old ref/old; ln -s sha256:$new ref/new
+		touch -hd "31 days ago" "$old" ref/old; touch -hd "29 days ago" "$new" ref/new' x "$store/dlcache"
+	img build-cache
+	assert_match "$output" $'\ndownloads: +6 MiB$'
+	img build-cache --gc
+	assert_match "$stderr" '1 downloads removed; 2 MiB of 5 MiB are left'
+	assert_match "$output" $'\ndownloads: +3 MiB$'
+	assert_equal "$(as_test ls "$store/dlcache" "$store/dlcache/ref" | grep -c 'bb\|new')" 2
+	assert_equal "$(as_test ls "$store/dlcache" "$store/dlcache/ref" | grep -c 'aa\|old')" 0
+}
