@@ -399,12 +399,12 @@ int ch_stage_finish(struct ch_stage *stage, struct ch_err *err)
 
 	if (stage->is_finished)
 		return 0;
-	if (shelf->cache)
+	if (shelf->cache && is_placed(stage))
+		return ch_cache_branch_set(shelf->cache, stage->ref.text, &stage->commit, err);
+	/* From here on nobody else makes this image: branch and files are of the same build. */
+	rc = ch_stage_ready(stage, err);
+	if (rc == 0 && shelf->cache)
 		rc = ch_cache_branch_set(shelf->cache, stage->ref.text, &stage->commit, err);
-	if (rc == 0 && shelf->cache && is_placed(stage))
-		return 0;
-	if (rc == 0)
-		rc = ch_stage_ready(stage, err);
 	if (rc == 0)
 		rc = place(stage, err);
 	stage->is_finished = rc == 0;
