@@ -193,6 +193,10 @@ static int run_triggers(struct ch_step *from, const struct ch_words *lines)
 	if (ch_buf_bad(&text))
 		return ch_step_nomem(from);
 	rc = ch_dockerfile_parse(text.data, text.len, &df, from->err);
+	/* Images of others say this: it could be more than one line. */
+	if (rc == 0 && df.nstages > 1)
+		rc = ch_df_fail_instr(&df, &df.instrs[0], from->err, -EINVAL,
+				      "FROM cannot be behind ONBUILD");
 	for (size_t i = 1; i < df.n && rc == 0; i++)
 		rc = ch_do(from->job, from->stage, &df, &df.instrs[i], from->number, from->err);
 	/* Places in that text tell nobody anything. */

@@ -412,6 +412,17 @@ static int place(struct ch_stage *stage, struct ch_err *err)
 	return rc == 0 ? ch_draft_commit(draft, err) : rc;
 }
 
+static int finish_placed(struct ch_stage *stage, struct ch_err *err)
+{
+	const struct ch_shelf *shelf = stage->shelf;
+
+	if (ch_cache_branch_set(shelf->cache, stage->ref.text, &stage->commit, err) < 0)
+		return err->code;
+	return stage->has_digests ? ch_placed_digests(shelf->store, &stage->ref, &stage->commit,
+						      &stage->digests, err)
+				  : 0;
+}
+
 int ch_stage_finish(struct ch_stage *stage, struct ch_err *err)
 {
 	const struct ch_shelf *shelf = stage->shelf;
@@ -419,14 +430,12 @@ int ch_stage_finish(struct ch_stage *stage, struct ch_err *err)
 
 	if (stage->is_finished)
 		return 0;
-	if (shelf->cache)
+	if (shelf->cache && is_placed(stage))
+		return finish_placed(stage, err);
+	/* From here on nobody else makes this image: branch and files are of the same build. */
+	rc = ch_stage_ready(stage, err);
+	if (rc == 0 && shelf->cache)
 		rc = ch_cache_branch_set(shelf->cache, stage->ref.text, &stage->commit, err);
-	if (rc == 0 && shelf->cache && is_placed(stage))
-		return stage->has_digests ? ch_placed_digests(shelf->store, &stage->ref,
-							      &stage->commit, &stage->digests, err)
-					  : 0;
-	if (rc == 0)
-		rc = ch_stage_ready(stage, err);
 	if (rc == 0)
 		rc = place(stage, err);
 	stage->is_finished = rc == 0;

@@ -31,6 +31,7 @@ struct ch_job {
 	struct ch_vars_platform host, target;
 	struct ch_stage *stages;
 	unsigned executed; /* instructions, so far */
+	bool has_told;	   /* that --chown is ignored */
 };
 
 struct ch_step {
@@ -100,6 +101,10 @@ static inline void ch_auto_step_source(struct ch_step_source *source)
 {
 	ch_ref_done(&source->ref);
 }
+
+/* A command is to see what is at PATH of the context, by a mount: its contents become a part of the
+ * key. */
+int ch_step_see(struct ch_step *step, const char *path, struct ch_err *err);
 
 /* For notes of copies: LINE is a warning. SHELF: struct ch_shelf. */
 void ch_step_warn(void *shelf, const char *line);

@@ -85,6 +85,14 @@ const char *ch_vars_of_platform(const struct ch_step *step, const char *name)
 	return NULL;
 }
 
+/* What the host says of NAME, which is its business, unless the command line does. */
+static const char *passed_value(const struct ch_step *step, const char *name)
+{
+	const char *value = ch_words_get(&step->job->build->args, name);
+
+	return value ? value : getenv(name);
+}
+
 const char *ch_vars_get(const struct ch_step *step, const char *name)
 {
 	const char *value = ch_words_get(&step->stage->meta.env, name);
@@ -92,7 +100,7 @@ const char *ch_vars_get(const struct ch_step *step, const char *name)
 	if (!value)
 		value = ch_words_get(&step->job->args, name);
 	if (!value && ch_vars_is_passed(name))
-		value = getenv(name);
+		value = passed_value(step, name);
 	for (size_t i = 0; !value && i < COUNT(defaults); i++)
 		if (strcmp(defaults[i].name, name) == 0)
 			value = defaults[i].value;
@@ -105,9 +113,12 @@ void ch_vars_environment(const struct ch_step *step, struct ch_words *ret)
 
 	for (size_t i = 0; i < COUNT(defaults); i++)
 		ch_words_set(ret, defaults[i].name, defaults[i].value);
-	for (size_t i = 0; i < COUNT(passed); i++)
-		if (getenv(passed[i]))
-			ch_words_set(ret, passed[i], getenv(passed[i]));
+	for (size_t i = 0; i < COUNT(passed); i++) {
+		const char *value = passed_value(step, passed[i]);
+
+		if (value)
+			ch_words_set(ret, passed[i], value);
+	}
 	for (size_t i = 0; i < COUNT(lists); i++)
 		ch_words_put(ret, lists[i]);
 }

@@ -200,6 +200,15 @@ big_blobs()
 	put a.c changed
 	img build -t x .
 	[[ $stderr == *'  2. COPY'* ]] || fail "$stderr"
+	# Nor for mounts.
+	printf 'FROM tiny\nRUN --mount=type=bind,target=/m cat /m/a.c\n' | df mount.df
+	img build -t y -f mount.df .
+	assert_equal "$output" changed
+	put a.o "changed again"
+	img build -t y -f mount.df .
+	assert_equal "$status$output" 0
+	printf 'FROM tiny\nRUN --mount=type=bind,source=a.o,target=/m cat /m\n' | df mount.df
+	fails "mount.df:2:13: --mount: source 'a.o' .*: it is one of the files to be ignored" -f mount.df .
 	# By name it is not there, nor for a wildcard that finds nothing else.
 	printf 'FROM tiny\nCOPY a.o /\n' | df Dockerfile
 	fails "Dockerfile:2:1: source 'a.o' .*: it is one of the files to be ignored" .

@@ -267,7 +267,13 @@ untouched() {
 	assert_equal "$output" "$store"
 	works -s "$tmp/a//" gestalt -s "$tmp/b/" storage-path
 	assert_equal "$output" "$tmp/b"
+	via=(env -u CH_IMAGE_STORAGE)
+	works gestalt storage-path
+	assert_equal "$output" "/var/tmp/$(as_test id -un).ch"
+	via=(env "CH_IMAGE_STORAGE=$store")
 	works gestalt bucache
+	assert_equal "$output" ""
+	works gestalt bucache-dot
 	assert_equal "$output" ""
 	works gestalt -v bucache
 	assert_match "$output" '^libgit2 1\.[0-9.]+$'
