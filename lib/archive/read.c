@@ -26,7 +26,6 @@ enum { LEFT_OUT = 2 };
 /* What is beyond these is no archive of use. */
 enum {
 	DEVICES_MAX = 65536, /* each is remembered */
-	BEHIND_MAX = 64,     /* MiB; what fills up the last record of a tape has much less */
 };
 
 struct reader {
@@ -40,6 +39,10 @@ struct reader {
 	struct ch_archive_got got;
 	struct ch_err *err;
 };
+
+/* What comes, and is to be limited: MIB of it. */
+#define LIMIT(r, mib, what)                                                                        \
+	ch_stream_limit(&(r)->stream, (uint64_t)(mib) << 20, "more than " #mib " MiB " what)
 
 static void ch_auto_reader(struct reader *r)
 {
@@ -188,9 +191,10 @@ static void no_device(struct reader *r, const char *path)
 
 /* ---- entries ---------------------------------------------------------------------------- */
 
-static bool is_wanted_xattr(const char *name)
+static bool is_wanted_xattr(const struct reader *r, const char *name)
 {
-	return strncmp(name, "user.", 5) == 0 || strcmp(name, "security.capability") == 0;
+	return strncmp(name, "user.", 5) == 0 ||
+	       (!r->from->no_setid && strcmp(name, "security.capability") == 0);
 }
 
 /* ret: malloc'ed; what it points to is E's */
@@ -205,7 +209,7 @@ static int find_xattrs(struct reader *r, struct archive_entry *e, struct ch_entr
 	if (n > 0 && !all)
 		return ch_err_nomem(r->err);
 	while (archive_entry_xattr_next(e, &next.name, &next.value, &next.len) == ARCHIVE_OK)
-		if (all && have < (size_t)n && is_wanted_xattr(next.name))
+		if (all && have < (size_t)n && is_wanted_xattr(r, next.name))
 			all[have++] = next;
 	*ret = ch_take(all);
 	*ret_n = have;
@@ -289,6 +293,8 @@ static int describe(struct reader *r, struct archive_entry *e, struct ch_entry *
 	const char *name = hardlink_of(e);
 
 	entry->mode = type_of(e) | archive_entry_perm(e);
+	if (r->from->no_setid)
+		entry->mode &= ~(mode_t)(S_ISUID | S_ISGID);
 	entry->mtime.tv_sec = archive_entry_mtime(e);
 	entry->mtime.tv_nsec = archive_entry_mtime_nsec(e);
 	if (name) {
@@ -332,18 +338,30 @@ static int take_entry(struct reader *r, struct archive_entry *e)
 
 /* ---- the whole -------------------------------------------------------------------------- */
 
+/* The next member's headers: longer ones than any tool writes could take all memory. Contents of
+ * the last one must have been skipped. */
+static int next_header(struct reader *r, struct archive_entry **ret)
+{
+	int rc;
+
+	LIMIT(r, 4, "of headers are in front of a member");
+	rc = archive_read_next_header(r->tar, ret);
+	ch_stream_limit(&r->stream, 0, NULL);
+	return rc;
+}
+
 /* What is behind the end of the archive belongs to its hash; and who writes to a pipe would get
  * SIGPIPE. */
 static int drain(struct reader *r)
 {
-	uint64_t max = r->stream.bytes + ((uint64_t)BEHIND_MAX << 20);
 	const void *data;
 	ssize_t n;
 
-	while ((n = ch_stream_next(&r->stream, &data)) > 0)
-		if (r->stream.bytes > max)
-			return ch_err_set(r->err, -EFBIG, "more than %d MiB are behind its end",
-					  BEHIND_MAX);
+	/* What fills up the last record of a tape is much less. */
+	LIMIT(r, 64, "are behind its end");
+	do
+		n = ch_stream_next(&r->stream, &data);
+	while (n > 0);
 	return n < 0 ? damaged(r, "behind the last member") : 0;
 }
 
@@ -354,10 +372,12 @@ static int read_all(struct reader *r)
 
 	if (open_tar(r) < 0)
 		return r->err->code;
-	while ((rc = archive_read_next_header(r->tar, &e)) == ARCHIVE_OK || rc == ARCHIVE_WARN) {
+	while ((rc = next_header(r, &e)) == ARCHIVE_OK || rc == ARCHIVE_WARN) {
 		rc = take_entry(r, e);
 		if (rc != 0)
 			return rc;
+		/* An error is found again by what comes next. */
+		(void)archive_read_data_skip(r->tar);
 	}
 	if (rc != ARCHIVE_EOF)
 		return damaged(r, "not a tar archive, or damaged");
@@ -399,7 +419,7 @@ bool ch_archive_is_tar(int fd)
 	int rc = ARCHIVE_FATAL;
 
 	if (start >= 0 && open_tar(&r) == 0)
-		rc = archive_read_next_header(r.tar, &e);
+		rc = next_header(&r, &e);
 	if (start >= 0)
 		(void)lseek(fd, start, SEEK_SET);
 	return rc == ARCHIVE_OK || rc == ARCHIVE_WARN;

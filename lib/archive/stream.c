@@ -120,9 +120,23 @@ int ch_stream_open(const struct ch_archive *from, struct ch_stream *ret_stream, 
 	return 0;
 }
 
-ssize_t ch_stream_next(struct ch_stream *s, const void **ret_data)
+/* The first one of both limits */
+static int check_limits(struct ch_stream *s)
 {
 	uint64_t max = s->from->max;
+	struct ch_err err;
+
+	if (max && s->bytes > max)
+		ch_err_set(&err, -EFBIG, "it is larger than %" PRIu64 " bytes", max);
+	else if (s->until && s->bytes > s->until)
+		ch_err_set(&err, -EFBIG, "%s", s->complaint);
+	else
+		return 0;
+	return fail(s, &err);
+}
+
+ssize_t ch_stream_next(struct ch_stream *s, const void **ret_data)
+{
 	la_int64_t at;
 	size_t n = 0;
 	int rc;
@@ -137,15 +151,17 @@ ssize_t ch_stream_next(struct ch_stream *s, const void **ret_data)
 	if (rc != ARCHIVE_OK)
 		return fail_filter(s);
 	s->bytes += n;
-	if (max && s->bytes > max) {
-		struct ch_err err;
-
-		ch_err_set(&err, -EFBIG, "it is larger than %" PRIu64 " bytes", max);
-		return fail(s, &err);
-	}
+	if (check_limits(s) < 0)
+		return s->err.code;
 	if (s->from->diff_id)
 		ch_hash_more(&s->hash, *ret_data, n);
 	return (ssize_t)n;
+}
+
+void ch_stream_limit(struct ch_stream *s, uint64_t max, const char *complaint)
+{
+	s->until = max ? s->bytes + max : 0;
+	s->complaint = complaint;
 }
 
 void ch_stream_done(struct ch_stream *s)
