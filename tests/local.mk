@@ -116,6 +116,7 @@ fuzz_targets += \
 	%D%/fuzz/fuzz_cache \
 	%D%/fuzz/fuzz_challenge \
 	%D%/fuzz/fuzz_dockerfile \
+	%D%/fuzz/fuzz_flatten \
 	%D%/fuzz/fuzz_ignore \
 	%D%/fuzz/fuzz_layer \
 	%D%/fuzz/fuzz_mode \

@@ -36,6 +36,8 @@ struct ch_archive {
 	 * ("bin", "usr"), that stands for the root. */
 	bool strip_top;
 	bool skip_dev; /* leave out what is below "dev": containers have the host's */
+	bool no_setid; /* no file makes who executes it somebody else, or privileged:
+			  set-user-ID, set-group-ID and capabilities are taken away */
 	uint64_t max;  /* neither the archive, uncompressed, nor all contents may have more bytes;
 			  holes count; 0: no limit */
 	uint8_t *diff_id; /* not NULL: CH_SHA256_BYTES, the hash of the archive, uncompressed */
@@ -53,8 +55,8 @@ struct ch_archive_got {
  * sink has got till then is of no use, begin again without. Then and after an error, end is not
  * called.
  * Errors: -EINVAL no tar archive, or damaged, or not to be trusted; -EFBIG larger than max, or with
- * more than 64 MiB behind its end; -E2BIG with more than 65536 devices;
- * those of MORE and of the sink. Any thread may call it. */
+ * more than 64 MiB behind its end, or 4 MiB of headers for a member; -E2BIG with more than 65536
+ * devices; those of MORE and of the sink. Any thread may call it. */
 int ch_archive_read(const struct ch_archive *archive, struct ch_sink *sink,
 		    struct ch_archive_got *ret_got, struct ch_err *err);
 
