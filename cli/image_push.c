@@ -6,7 +6,9 @@
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "build/again.h"
 #include "image.h"
+#include "image_cache.h"
 #include "image_registry.h"
 #include "image_signals.h"
 #include "oci/ref.h"
@@ -27,6 +29,19 @@ static void warn(void *data, const char *line)
 	ch_log(CH_WARN, "%s", line);
 }
 
+/* As long as the descriptor is open, which is the caller's, its files stay. */
+static int read_stored(const struct ch_image_push *set, struct ch_store *store,
+		       const struct ch_ref *ref, struct ch_err *err)
+{
+	ch_auto(cache) struct ch_cache *cache = NULL;
+	struct ch_shelf shelf;
+
+	if (ch_image_cache(&set->common, store, &cache, err) < 0)
+		return err->code;
+	shelf = ch_image_shelf(&set->common, store, cache);
+	return ch_again_read(&shelf, ref, err);
+}
+
 /* The root directory of the image: the caller's. */
 static int open_image(const struct ch_image_push *set, struct ch_store *store,
 		      const struct ch_ref *ref, struct ch_err *err)
@@ -34,7 +49,7 @@ static int open_image(const struct ch_image_push *set, struct ch_store *store,
 	int fd;
 
 	if (!set->image)
-		return ch_store_read(store, ref, err);
+		return read_stored(set, store, ref, err);
 	fd = open(set->image, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return fd < 0 ? ch_err_sys(err, "image '%s'", set->image) : fd;
 }

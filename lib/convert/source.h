@@ -52,6 +52,10 @@ struct ch_source {
 	const char *config;
 	size_t config_len;
 
+	/* Of a SIF file: the member "config" of such a configuration, and the architecture. What
+	 * its files say goes before. NULL: it does not say. */
+	const char *settings, *arch;
+
 	uint64_t size; /* bytes that will be read, as the progress is told; 0: not known, and it
 			* is not told */
 };
