@@ -2,6 +2,7 @@
 if IMAGE
 noinst_LTLIBRARIES += libcharchive.la
 libcharchive_la_SOURCES = \
+	%D%/ahead.c %D%/ahead.h \
 	%D%/codec.c %D%/codec.h \
 	%D%/compress.c %D%/compress.h \
 	%D%/dirsink.c %D%/dirsink.h \

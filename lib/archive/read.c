@@ -13,6 +13,7 @@
 #include <archive.h>
 #include <archive_entry.h>
 
+#include "ahead.h"
 #include "archive/entry.h"
 #include "base/analyser.h"
 #include "base/auto.h"
@@ -34,6 +35,7 @@ struct reader {
 	struct ch_sink *sink;
 	struct archive *tar; /* owned */
 	struct ch_stream stream;
+	struct ch_ahead *ahead; /* owned; reads the stream; NULL: none */
 	struct ch_top top;
 	void *devices; /* of tsearch(3): paths of those left out, by which links may call them */
 	uint64_t sum;  /* of the sizes of files */
@@ -45,6 +47,7 @@ static void ch_auto_reader(struct reader *r)
 {
 	if (r->tar)
 		archive_read_free(r->tar);
+	ch_ahead_stop(r->ahead);
 	ch_stream_done(&r->stream);
 	ch_top_done(&r->top);
 	tdestroy(r->devices, free);
@@ -69,10 +72,15 @@ static void use_former(locale_t utf8, locale_t former)
 		freelocale(utf8);
 }
 
+static ssize_t next_bytes(struct reader *r, const void **ret_data)
+{
+	return r->ahead ? ch_ahead_next(r->ahead, ret_data) : ch_stream_next(&r->stream, ret_data);
+}
+
 static la_ssize_t more_bytes(struct archive *a, void *data, const void **ret_buf)
 {
 	struct reader *r = data;
-	ssize_t n = ch_stream_next(&r->stream, ret_buf);
+	ssize_t n = next_bytes(r, ret_buf);
 
 	if (n < 0) {
 		archive_set_error(a, -(int)n, "%s", r->stream.err.msg);
@@ -81,10 +89,12 @@ static la_ssize_t more_bytes(struct archive *a, void *data, const void **ret_buf
 	return n;
 }
 
-static int open_tar(struct reader *r)
+static int open_tar(struct reader *r, bool with_ahead)
 {
 	if (ch_stream_open(r->from, &r->stream, r->err) < 0)
 		return r->err->code;
+	if (with_ahead)
+		r->ahead = ch_ahead_start(&r->stream);
 	r->tar = archive_read_new();
 	if (!r->tar)
 		return ch_err_nomem(r->err);
@@ -336,12 +346,12 @@ static int take_entry(struct reader *r, struct archive_entry *e)
  * SIGPIPE. */
 static int drain(struct reader *r)
 {
-	uint64_t max = r->stream.bytes + ((uint64_t)BEHIND_MAX << 20);
+	uint64_t bytes = 0;
 	const void *data;
 	ssize_t n;
 
-	while ((n = ch_stream_next(&r->stream, &data)) > 0)
-		if (r->stream.bytes > max)
+	while ((n = next_bytes(r, &data)) > 0)
+		if ((bytes += (uint64_t)n) > (uint64_t)BEHIND_MAX << 20)
 			return ch_err_set(r->err, -EFBIG, "more than %d MiB are behind its end",
 					  BEHIND_MAX);
 	return n < 0 ? damaged(r, "behind the last member") : 0;
@@ -352,7 +362,7 @@ static int read_all(struct reader *r)
 	struct archive_entry *e;
 	int rc;
 
-	if (open_tar(r) < 0)
+	if (open_tar(r, true) < 0)
 		return r->err->code;
 	while ((rc = archive_read_next_header(r->tar, &e)) == ARCHIVE_OK || rc == ARCHIVE_WARN) {
 		rc = take_entry(r, e);
@@ -398,7 +408,7 @@ bool ch_archive_is_tar(int fd)
 	ch_auto(reader) struct reader r = { .from = &from, .err = &err };
 	int rc = ARCHIVE_FATAL;
 
-	if (start >= 0 && open_tar(&r) == 0)
+	if (start >= 0 && open_tar(&r, false) == 0)
 		rc = archive_read_next_header(r.tar, &e);
 	if (start >= 0)
 		(void)lseek(fd, start, SEEK_SET);
