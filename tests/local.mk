@@ -81,6 +81,7 @@ unit_tests_image = \
 	%D%/unit/test_progress \
 	%D%/unit/test_registry_auth \
 	%D%/unit/test_registry_url \
+	%D%/unit/test_relay \
 	%D%/unit/test_rsync \
 	%D%/unit/test_sif_env \
 	%D%/unit/test_store \

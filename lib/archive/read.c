@@ -94,7 +94,7 @@ static ssize_t next_bytes(struct reader *r, const void **ret_data)
 		r->why = r->stream.err;
 	else if (r->complaint && (uint64_t)n > r->left)
 		n = ch_err_set(&r->why, -EFBIG, "%s", r->complaint);
-	else
+	else if (r->complaint)
 		r->left -= (uint64_t)n;
 	r->failed = n < 0;
 	return n;

@@ -73,26 +73,58 @@ static int pick(const char *list, size_t len, bool (*keeps)(const char *xattr), 
 	return n;
 }
 
-int ch_xattrs_each(int dir, const char *name, bool (*keeps)(const char *xattr),
+/* A file: by PATH, whose last part is not followed; NULL: open as FD */
+struct file {
+	const char *path;
+	int fd;
+};
+
+static ssize_t list_names(const struct file *f, char *list, size_t size)
+{
+	return f->path ? llistxattr(f->path, list, size) : flistxattr(f->fd, list, size);
+}
+
+static ssize_t get_value(const struct file *f, const char *name, void *value, size_t size)
+{
+	return f->path ? lgetxattr(f->path, name, value, size)
+		       : fgetxattr(f->fd, name, value, size);
+}
+
+static int each_of(const struct file *f, bool (*keeps)(const char *xattr),
 		   int (*each)(void *data, const char *xattr, const void *value, size_t len),
 		   void *data)
 {
-	struct place place;
-	const char *path = path_of(dir, name, &place), *names[NAMES_MAX];
 	char list[TEXT_MAX];
+	const char *names[NAMES_MAX];
 
 	/* Without support for them, there are none. */
-	ssize_t len = llistxattr(path, list, sizeof(list));
+	ssize_t len = list_names(f, list, sizeof(list));
 	int n = len > 0 ? pick(list, (size_t)len, keeps, names) : 0, rc = n < 0 ? n : 0;
 
 	for (int i = 0; rc == 0 && i < n; i++) {
 		char value[TEXT_MAX];
 
-		len = lgetxattr(path, names[i], value, sizeof(value));
+		len = get_value(f, names[i], value, sizeof(value));
 		if (len >= 0)
 			rc = each(data, names[i], value, (size_t)len);
 	}
 	return rc;
+}
+
+int ch_xattrs_each(int dir, const char *name, bool (*keeps)(const char *xattr),
+		   int (*each)(void *data, const char *xattr, const void *value, size_t len),
+		   void *data)
+{
+	struct place place;
+
+	return each_of(&(struct file){ .path = path_of(dir, name, &place) }, keeps, each, data);
+}
+
+int ch_xattrs_each_open(int fd, bool (*keeps)(const char *xattr),
+			int (*each)(void *data, const char *xattr, const void *value, size_t len),
+			void *data)
+{
+	return each_of(&(struct file){ .fd = fd }, keeps, each, data);
 }
 
 /* ---- remove ---- */
