@@ -81,6 +81,7 @@ unit_tests_image = \
 	%D%/unit/test_progress \
 	%D%/unit/test_registry_auth \
 	%D%/unit/test_registry_url \
+	%D%/unit/test_relay \
 	%D%/unit/test_rsync \
 	%D%/unit/test_sif_env \
 	%D%/unit/test_store \
@@ -118,6 +119,7 @@ fuzz_targets += \
 	%D%/fuzz/fuzz_cache \
 	%D%/fuzz/fuzz_challenge \
 	%D%/fuzz/fuzz_dockerfile \
+	%D%/fuzz/fuzz_flatten \
 	%D%/fuzz/fuzz_ignore \
 	%D%/fuzz/fuzz_layer \
 	%D%/fuzz/fuzz_mode \

@@ -39,6 +39,8 @@ static int begin(struct ch_stage *stage, struct ch_pull *pull, const struct ch_r
 
 	ch_key_text(&key, MESSAGE);
 	ch_key_text(&key, ch_pull_key(pull));
+	if (stage->no_xattrs)
+		ch_key_text(&key, "no xattrs");
 	if (asprintf(&text, MESSAGE "%s", from->text) < 0) {
 		text = NULL;
 		return ch_err_nomem(err);
@@ -58,6 +60,9 @@ int ch_base_pull(struct ch_stage *stage, const struct ch_ref *from,
 
 	if (ch_pull_open(from, how, &pull, err) < 0)
 		return err->code;
+	/* What lacks layers is something else. */
+	stage->has_digests = how->last_layer == 0;
+	ch_pull_digests(pull, &stage->digests);
 	return begin(stage, pull, from, err);
 }
 

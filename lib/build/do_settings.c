@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/auto.h"
+#include "base/buf.h"
 
 /* ---- commands ------------------------------------------------------------------------------ */
 
@@ -184,12 +185,18 @@ int ch_do_volume(struct ch_step *step)
 	return add_words(step, &step->stage->meta.volumes);
 }
 
+/* With its here-documents, which are on the lines behind it, as in a Dockerfile. */
 int ch_do_onbuild(struct ch_step *step)
 {
+	ch_auto(buf) struct ch_buf text = CH_BUF_INIT(2 * CH_DF_MAX);
+	char *taken;
 	int rc = ch_step_begin(step);
 
 	if (rc != 0)
 		return rc < 0 ? rc : 0;
-	ch_words_add(&step->stage->meta.onbuild, step->instr->trigger->text);
+	ch_df_key(step->instr->trigger, &text);
+	if (ch_buf_take(&text, &taken) < 0)
+		return ch_step_nomem(step);
+	ch_words_give(&step->stage->meta.onbuild, taken);
 	return ch_step_end(step, false);
 }
