@@ -45,5 +45,6 @@ libchbuild_la_SOURCES = \
 	%D%/stage.c %D%/stage.h \
 	%D%/step.c %D%/step.h \
 	%D%/tag.c \
+	%D%/values.c %D%/values.h \
 	%D%/vars.c %D%/vars.h
 endif

@@ -223,6 +223,10 @@ commits:            5
 		assert doc["entrypoint"] == ["/bin/echo", "entry"] and doc["cmd"] == ["cmd"], doc
 	END
 	inside 'entry cmd' one
+	printf 'FROM tiny\nARG p=http\nEXPOSE 80 $p\n' | df Dockerfile
+	fails "Dockerfile:3:11: 'http' is no port" -t two .
+	printf 'FROM tiny\nSTOPSIGNAL SIGNONE\n' | df Dockerfile
+	fails 'Dockerfile:2:12: this is no signal' -t two .
 	# Another ENTRYPOINT: the base's CMD was not for it.
 	printf 'FROM one\nENTRYPOINT ["/bin/echo", "two"]\n' | df Dockerfile
 	img build -t two .
@@ -382,6 +386,7 @@ commits:            5
 		fails "Dockerfile:2:[0-9]+: $why" -t x .
 	done <<-'END'
 		--network=none|--network=none: containers have the network of the host
+		--network=other|--network=other: containers have the network of the host
 		--security=insecure|--security=insecure: nobody gets privileges
 		--device=vendor.com/x|--device=vendor.com/x: bind devices: ch-image build --bind
 	END
