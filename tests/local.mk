@@ -78,10 +78,13 @@ unit_tests_image = \
 	%D%/unit/test_ignore \
 	%D%/unit/test_layer \
 	%D%/unit/test_mode \
+	%D%/unit/test_place \
 	%D%/unit/test_progress \
 	%D%/unit/test_registry_auth \
 	%D%/unit/test_registry_url \
+	%D%/unit/test_relay \
 	%D%/unit/test_rsync \
+	%D%/unit/test_sif_env \
 	%D%/unit/test_store \
 	%D%/unit/test_tar \
 	%D%/unit/test_tree \
@@ -117,9 +120,11 @@ fuzz_targets += \
 	%D%/fuzz/fuzz_cache \
 	%D%/fuzz/fuzz_challenge \
 	%D%/fuzz/fuzz_dockerfile \
+	%D%/fuzz/fuzz_flatten \
 	%D%/fuzz/fuzz_ignore \
 	%D%/fuzz/fuzz_layer \
 	%D%/fuzz/fuzz_mode \
+	%D%/fuzz/fuzz_sif_env \
 	%D%/fuzz/fuzz_unpack_tar
 endif
 if SERVER

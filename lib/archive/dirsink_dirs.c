@@ -79,10 +79,13 @@ static int open_dir(int root, const char *path)
  * root, which may be long, need not be gone again. */
 static int open_next(int root, int at, const char *path, const char *leaf)
 {
-	int fd = -1;
+	int fd;
 
-	if (leaf[0] && strcmp(leaf, "..") != 0)
-		fd = openat(at, leaf, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (!leaf[0] || strcmp(leaf, "..") == 0)
+		return open_dir(root, path);
+	fd = openat(at, leaf, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 && errno == ENOENT)
+		return -ENOENT;
 	return fd < 0 ? open_dir(root, path) : fd;
 }
 
@@ -218,34 +221,62 @@ int ch_dirsink_note_dir(struct ch_dirsink *ds, const char *path, unsigned levels
 }
 CH_MOVES_END
 
-/* What has become something else meanwhile is left alone. */
-static int end_dir(int root, const char *path, const struct ch_dirsink_dir *d, struct ch_err *err)
+/* The directory that PATH is in, without its last LEVELS parts, and *ret_rest: these. */
+static int open_above(int root, char *path, unsigned levels, char **ret_rest)
+{
+	char *rest = path + strlen(path);
+
+	for (; levels > 0 && rest > path; levels--)
+		do
+			rest--;
+		while (rest > path && rest[-1] != '/');
+	*ret_rest = rest;
+	if (rest == path)
+		return open_dir(root, "");
+	rest[-1] = '\0';
+
+	int fd = open_dir(root, path);
+
+	rest[-1] = '/';
+	return fd;
+}
+
+static int set_attributes(int dir, const struct ch_dirsink_dir *d, struct ch_err *err)
 {
 	const struct timespec times[2] = { d->mtime, d->mtime };
-	ch_auto(fd) int fd = ch_open_in_root(root, path[0] ? path : ".",
-					     O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+	ch_auto(fd) int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	if (fd >= 0 && (fchmod(fd, (d->mode & 07777) | S_IRWXU) < 0 || futimens(fd, times) < 0))
-		return ch_err_sys(err, "member '%s': mode and time", path);
+		return ch_err_sys(err, "member '%s': mode and time", d->path);
+	return 0;
+}
+
+/* Step by step, since ways may be long. What has become something else meanwhile is left alone. */
+static int end_dir(int root, struct ch_dirsink_dir *d, struct ch_err *err)
+{
+	char *rest, *save;
+	ch_auto(fd) int at = open_above(root, d->path, d->levels, &rest);
+
+	if (at >= 0 && !rest[0])
+		return set_attributes(at, d, err);
+	for (char *name = strtok_r(rest, "/", &save); at >= 0 && name;
+	     name = strtok_r(NULL, "/", &save)) {
+		int next = openat(at, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+		ch_close(&at);
+		at = next;
+		if (at >= 0 && set_attributes(at, d, err) < 0)
+			return err->code;
+	}
 	return 0;
 }
 
 /* In their order: of several entries for one directory, the last counts. */
 int ch_dirsink_end_dirs(struct ch_dirsink *ds, struct ch_err *err)
 {
-	for (size_t i = 0; i < ds->n; i++) {
-		const struct ch_dirsink_dir *d = &ds->dirs[i];
-
-		for (unsigned level = 0; level < d->levels; level++) {
-			char *slash;
-
-			if (end_dir(ds->root, d->path, d, err) < 0)
-				return err->code;
-			slash = strrchr(d->path, '/');
-			if (slash)
-				*slash = '\0';
-		}
-	}
+	for (size_t i = 0; i < ds->n; i++)
+		if (end_dir(ds->root, &ds->dirs[i], err) < 0)
+			return err->code;
 	ch_dirsink_forget_dirs(ds);
 	return 0;
 }

@@ -39,10 +39,8 @@ static int white_out(struct ch_layers *l, const char *path, size_t len, const ch
 static int add_plain(struct ch_layers *l, const struct ch_entry *entry, struct ch_err *err)
 {
 	const char *slash = strrchr(entry->path, '/');
-	struct ch_entry plain = *entry;
 
-	plain.mode &= ~(mode_t)(S_ISUID | S_ISGID);
-	if (l->to.sink.add(&l->to.sink, &plain, err) < 0)
+	if (l->to.sink.add(&l->to.sink, entry, err) < 0)
 		return err->code;
 	if (!l->is_upper || !entry->path[0])
 		return 0;
@@ -110,7 +108,7 @@ int ch_layers_apply(struct ch_layers *layers, const struct ch_archive *layer,
 {
 	struct ch_archive archive = *layer;
 
-	archive.skip_dev = true;
+	archive.skip_dev = archive.no_setid = true;
 	return ch_archive_read(&archive, &layers->sink, ret_got, err);
 }
 

@@ -7,8 +7,9 @@
  *	ch_layers_end(&layers, err);
  *
  * Layers are tar archives (read.h) with whiteouts (whiteout.h). As in dirsink.h, nothing outside
- * the directory is touched. What is below "dev" is left out; set-user-ID and set-group-ID are
- * taken away: files are the user's, and who may execute one must not become him. */
+ * the directory is touched. What is below "dev" is left out; set-user-ID, set-group-ID and
+ * capabilities are taken away: files are the user's, and who may execute one must not become him.
+*/
 #ifndef CH_ARCHIVE_LAYER_H
 #define CH_ARCHIVE_LAYER_H
 
@@ -35,8 +36,8 @@ struct ch_layers {
 /* Begin in the empty directory that is open as ROOT, which is borrowed. */
 int ch_layers_init(struct ch_layers *ret_layers, int root, struct ch_err *err);
 
-/* Apply the next one, above those applied. Of LAYER, strip_top must be false; skip_dev is
- * implied. Errors: as ch_archive_read; the directory is of no use then. */
+/* Apply the next one, above those applied. Of LAYER, strip_top must be false; skip_dev and
+ * no_setid are implied. Errors: as ch_archive_read; the directory is of no use then. */
 int ch_layers_apply(struct ch_layers *layers, const struct ch_archive *layer,
 		    struct ch_archive_got *ret_got, struct ch_err *err);
 

@@ -38,8 +38,7 @@ static void add_filters(struct archive *a)
 	}
 }
 
-/* The first error counts: others follow from it. */
-static int fail(struct ch_stream *s, const struct ch_err *err)
+int ch_stream_fail(struct ch_stream *s, const struct ch_err *err)
 {
 	if (!s->failed)
 		s->err = *err;
@@ -71,7 +70,7 @@ static la_ssize_t more_input(struct archive *a, void *data, const void **ret_buf
 	*ret_buf = s->in;
 	s->at_end = n <= 0;
 	if (n < 0) {
-		archive_set_error(a, -fail(s, &err), "%s", err.msg);
+		archive_set_error(a, -ch_stream_fail(s, &err), "%s", err.msg);
 		return ARCHIVE_FATAL;
 	}
 	return n;
@@ -85,7 +84,7 @@ static int fail_filter(struct ch_stream *s)
 	struct ch_err err;
 
 	ch_err_set(&err, code, "read: %s", why ? why : "unknown error");
-	return fail(s, &err);
+	return ch_stream_fail(s, &err);
 }
 
 static void start(struct ch_stream *s)
@@ -141,7 +140,7 @@ ssize_t ch_stream_next(struct ch_stream *s, const void **ret_data)
 		struct ch_err err;
 
 		ch_err_set(&err, -EFBIG, "it is larger than %" PRIu64 " bytes", max);
-		return fail(s, &err);
+		return ch_stream_fail(s, &err);
 	}
 	if (s->from->diff_id)
 		ch_hash_more(&s->hash, *ret_data, n);

@@ -9,7 +9,7 @@
 #include "base/auto.h"
 #include "base/err.h"
 #include "build/step.h"
-#include "build/vars.h"
+#include "pull/pull.h"
 #include "store/store.h"
 
 #define HASHES_DIR  "hashes" /* of storage: contents of files of contexts */
@@ -86,6 +86,7 @@ static int name_stages(struct ch_job *job, unsigned last, struct ch_err *err)
 
 		job->stages[i] = CH_STAGE_INIT;
 		job->stages[i].shelf = &b->shelf;
+		job->stages[i].no_xattrs = b->no_xattrs;
 		if (i == last)
 			text = strdup(b->tag);
 		else if (asprintf(&text, "%s_stage%u", b->tag, i) < 0)
@@ -206,6 +207,9 @@ static int prepare(struct ch_job *job, unsigned *ret_last, struct ch_err *err)
 {
 	const struct ch_build *b = job->build;
 
+	if (ch_vars_platform(NULL, &job->host, err) < 0 ||
+	    ch_vars_platform(b->shelf.pull ? b->shelf.pull->arch : NULL, &job->target, err) < 0)
+		return err->code;
 	job->stages = calloc(b->df->nstages, sizeof(*job->stages));
 	job->used = calloc(b->args.n + 1, sizeof(*job->used));
 	if (!job->stages || !job->used)

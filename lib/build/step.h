@@ -17,6 +17,7 @@
 #include "build/key.h"
 #include "build/stage.h"
 #include "build/statcache.h"
+#include "build/vars.h"
 #include "dockerfile/dockerfile.h"
 #include "dockerfile/err.h"
 
@@ -27,6 +28,7 @@ struct ch_job {
 	struct ch_statcache hashes; /* of files of the context */
 	struct ch_words args;	    /* by ARG: visible from there to the end */
 	bool *used;		    /* which of build->args were */
+	struct ch_vars_platform host, target;
 	struct ch_stage *stages;
 	unsigned executed; /* instructions, so far */
 	bool has_told;	   /* that --chown is ignored */

@@ -24,6 +24,8 @@ int ch_stack_begin(struct ch_stack *ret_stack, char *config, size_t config_len, 
 
 	if (ch_oci_image_parse(config, config_len, &image, err) < 0)
 		return ch_err_in(err, "configuration");
+	if (ch_oci_image_check_os(&image, err) < 0)
+		return err->code;
 	if (image.n != n)
 		return ch_err_set(err, -EINVAL,
 				  "there are %zu layers, but the configuration has %zu", n,

@@ -73,6 +73,13 @@ int ch_oci_image_parse(const char *text, size_t len, struct ch_oci_image *ret, s
 	return 0;
 }
 
+int ch_oci_image_check_os(const struct ch_oci_image *image, struct ch_err *err)
+{
+	if (!image->os || strcmp(image->os, "linux") == 0)
+		return 0;
+	return ch_err_set(err, -ENOTSUP, "the image is for '%s', not for Linux", image->os);
+}
+
 void ch_oci_image_done(struct ch_oci_image *image)
 {
 	free(image->os);

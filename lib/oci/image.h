@@ -18,6 +18,9 @@ struct ch_oci_image {
 /* Parse LEN bytes. Errors: as ch_oci_manifest_parse. */
 int ch_oci_image_parse(const char *text, size_t len, struct ch_oci_image *ret, struct ch_err *err);
 
+/* Is it for Linux, as far as it says? Errors: -ENOTSUP */
+int ch_oci_image_check_os(const struct ch_oci_image *image, struct ch_err *err);
+
 void ch_oci_image_done(struct ch_oci_image *image);
 
 static inline void ch_auto_oci_image(struct ch_oci_image *image)

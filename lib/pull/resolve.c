@@ -190,8 +190,8 @@ static int check_config(struct ch_pull *pull, struct ch_err *err)
 		return ch_err_set(err, -EINVAL,
 				  "the manifest has %zu layers, but the configuration %zu",
 				  pull->manifest.n, image->n);
-	if (image->os && strcmp(image->os, "linux") != 0)
-		return ch_err_set(err, -ENOTSUP, "the image is for '%s', not for Linux", image->os);
+	if (ch_oci_image_check_os(image, err) < 0)
+		return err->code;
 	if (image->arch && !ch_oci_arch_matches(wanted, image->arch, image->variant))
 		return ch_err_set(err, -ENOENT,
 				  "the image is for architecture '%s%s%s', not for '%s'; to have "
@@ -240,6 +240,12 @@ int ch_pull_open(const struct ch_ref *ref, const struct ch_pull_options *options
 const char *ch_pull_key(const struct ch_pull *pull)
 {
 	return pull->key;
+}
+
+void ch_pull_digests(const struct ch_pull *pull, struct ch_oci_digests *ret)
+{
+	memcpy(ret->manifest, pull->digest, sizeof(ret->manifest));
+	snprintf(ret->config, sizeof(ret->config), "%s", pull->manifest.config.digest);
 }
 
 void ch_pull_close(struct ch_pull *pull)

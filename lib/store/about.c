@@ -138,7 +138,8 @@ const struct ch_about_point ch_about_points[CH_ABOUT_POINTS + 1] = {
 	{ 0 },
 };
 
-/* What is there by that name, a link that leads nowhere included, is left alone. */
+/* What is there by that name, a link that leads nowhere included, is left alone; and so is what
+ * such a link, or a file, would be the directory of. */
 static int make_point(int root, const struct ch_about_point *point, struct ch_err *err)
 {
 	const char *slash = strchr(point->path, '/'), *name = slash ? slash + 1 : point->path;
@@ -148,6 +149,8 @@ static int make_point(int root, const struct ch_about_point *point, struct ch_er
 	ch_auto(fd) int file = -1;
 	int rc;
 
+	if (slash && (at == -ENOENT || at == -ENOTDIR || at == -ELOOP))
+		return 0;
 	if (at < 0)
 		return ch_err_rc(err, at, "mount point '%s'", point->path);
 	if (S_ISDIR(point->mode))

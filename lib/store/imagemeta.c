@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "oci/meta.h"
 #include "sys/mnt.h"
+#include "sys/rmtree.h"
 
 #define META_DIR    "ch"
 #define META_FILE   "metadata.json"
@@ -53,14 +54,16 @@ int ch_store_read_meta(int root, struct ch_oci_meta *ret_meta, struct ch_err *er
 	return rc < 0 ? ch_err_in(err, "image: '%s'", path) : 0;
 }
 
-/* A directory of that name, not a link. */
+/* A directory of that name. What is none, a link for instance, is replaced. */
 static int open_meta_dir(int root)
 {
+	int dir;
+
+	if (unlinkat(root, META_DIR, 0) < 0 && errno != ENOENT && errno != EISDIR)
+		return -errno;
 	if (mkdirat(root, META_DIR, 0755) < 0 && errno != EEXIST)
 		return -errno;
-
-	int dir = openat(root, META_DIR, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-
+	dir = openat(root, META_DIR, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	return dir < 0 ? -errno : dir;
 }
 
@@ -68,9 +71,10 @@ static int open_meta_dir(int root)
 static int write_file(int dir, const char *name, const char *text)
 {
 	size_t len = strlen(text);
+	struct ch_err err;
 
-	if (unlinkat(dir, name, 0) < 0 && errno != ENOENT)
-		return -errno;
+	if (ch_rmtree(dir, name, &err) < 0)
+		return err.code;
 
 	ch_auto(fd) int fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
 				    0644);

@@ -295,6 +295,39 @@ commits:            5
 		$'./a/other 600\n./b/file 600\n./busybox 755'
 }
 
+@test "instructions: variables of the platform; what is made of nothing is for it" {
+	printf 'FROM tiny\nARG TARGETPLATFORM\nARG TARGETARCH TARGETVARIANT BUILDPLATFORM=mine TARGETOS\n%s\n' \
+		'RUN echo "$TARGETPLATFORM $TARGETARCH ${TARGETVARIANT-unset} $BUILDPLATFORM $TARGETOS"' | df Dockerfile
+	img build -t one .
+	assert_match "$output" '^linux/([^/ ]+) [^/ ]+  mine linux$'
+	img --arch arm/v7 build -t one .
+	img --arch arm/v7 build -t one .
+	assert_match "$stderr" '4\* RUN'
+	img --arch arm/v7 build --rebuild -t one .
+	assert_equal "$output" "linux/arm/v7 arm v7 mine linux"
+	# It is what one builds for that counts, not what a stage runs on.
+	df Dockerfile <<-'END'
+		FROM --platform=$BUILDPLATFORM tiny AS cross
+		RUN echo "for $TARGETARCH" >/a
+		ENV arch=$TARGETARCH
+		RUN echo $arch
+		FROM scratch
+		COPY --from=cross /a /
+	END
+	img --arch arm64/v8 build -t two .
+	assert_equal "$output" arm64
+	img list
+	assert_match "$output" 'two \(arm64\)'
+	img build -t two .
+	img list
+	assert_equal "$(grep -c 'arm64' <<<"$output")" 0
+	printf 'FROM --platform=linux/riscv64 scratch\nCOPY Dockerfile /\n' | df Dockerfile
+	img build -t two .
+	img list
+	assert_match "$output" 'two \(riscv64\)'
+	fails "'a b' is no architecture" --arch 'a b' -t two .
+}
+
 @test "instructions: here-documents and exec form" {
 	df Dockerfile <<-'END'
 		FROM tiny

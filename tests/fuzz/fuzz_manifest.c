@@ -7,7 +7,9 @@
 #include "base/auto.h"
 #include "base/err.h"
 #include "oci/image.h"
+#include "oci/image_meta.h"
 #include "oci/manifest.h"
+#include "oci/meta.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -31,10 +33,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	ch_auto(oci_manifest) struct ch_oci_manifest manifest = { 0 };
 	ch_auto(oci_image) struct ch_oci_image image = { 0 };
+	ch_auto(oci_meta) struct ch_oci_meta meta = { 0 };
 	const struct ch_oci_desc *chosen;
 	struct ch_err err;
 
 	(void)ch_oci_image_parse((const char *)data, size, &image, &err);
+	(void)ch_oci_image_meta((const char *)data, size, &meta, &err);
 	if (ch_oci_manifest_parse(NULL, (const char *)data, size, &manifest, &err) < 0)
 		return 0;
 	check_printed(&manifest);

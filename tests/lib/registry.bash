@@ -15,6 +15,8 @@
 #                    see token_server.py; sets $registry and $registry_log
 #   start_proxy UPSTREAM [--tls] [--drop N] [FAULT]...   faults in front of a registry: see
 #                    fault_proxy.py; sets $proxy to HOST:PORT, and $proxy_log
+#   start_layouts DIR   a registry whose images are the OCI layouts in DIR: see serve_layouts.py;
+#                    sets $registry
 #   start_files DIR  a server of files, by plain HTTP; sets $files to HOST:PORT, and $files_log
 #   make_ca          make certificates, once a file: $registry_ca is to be trusted (SSL_CERT_FILE)
 #   stop_servers     end all of them
@@ -158,6 +160,16 @@ start_proxy()
 	fi
 	launch_python fault_proxy.py "${options[@]}" -- "$upstream" "$@" || return
 	proxy=127.0.0.1:$port proxy_log=$log
+}
+
+start_layouts()
+{
+	local name=layouts$RANDOM port
+
+	servers_dir
+	launch "$name" python3 "$top/tests/lib/serve_layouts.py" "$1" "$servers/$name.port"
+	wait_port cat "$servers/$name.port" 2>/dev/null || return
+	registry=127.0.0.1:$port
 }
 
 start_files()
