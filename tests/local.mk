@@ -61,6 +61,7 @@ unit_tests_seccomp = %D%/unit/test_fakeroot
 # Those of ch-image.
 unit_tests_image = \
 	%D%/unit/test_build_force \
+	%D%/unit/test_build_values \
 	%D%/unit/test_cache \
 	%D%/unit/test_cache_files \
 	%D%/unit/test_cache_upkeep \
@@ -179,6 +180,7 @@ endif
 if IMAGE
 %C%_libtest_la_LIBADD += \
 	libchconvert.la \
+	libchbuild.la \
 	libchcopy.la \
 	libchcache.la \
 	libchstore.la \

@@ -407,24 +407,24 @@ static int execute(struct ch_step *step, struct words *w)
 static int check_flags(struct ch_step *step)
 {
 	static const struct {
-		const char *flag, *value, *why;
-	} refused[] = {
-		{ "network", "none", "containers have the network of the host" },
-		{ "security", "insecure", "nobody gets privileges that the user does not have" },
-		{ "device", NULL, "bind devices: ch-image build --bind" },
+		const char *flag, *usual, *other, *why; /* all but what is usual is refused */
+	} rules[] = {
+		{ "network", "default", "host", "containers have the network of the host" },
+		{ "security", "sandbox", "", "nobody gets privileges that the user does not have" },
+		{ "device", "", "", "bind devices: ch-image build --bind" },
 	};
 
-	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
-		const struct ch_df_flag *flag = ch_df_flag(step->instr, refused[i].flag);
+	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
+		const struct ch_df_flag *flag = ch_df_flag(step->instr, rules[i].flag);
 		ch_auto(str) char *value = NULL;
-		int rc = ch_step_flag(step, refused[i].flag, &value);
+		int rc = ch_step_flag(step, rules[i].flag, &value);
 
 		if (rc < 0)
 			return rc;
-		if (flag && (!refused[i].value || (value && strcmp(value, refused[i].value) == 0)))
+		if (value && strcmp(value, rules[i].usual) != 0 &&
+		    strcmp(value, rules[i].other) != 0)
 			return ch_df_fail(step->df, &flag->value, 0, step->err, -ENOTSUP,
-					  "--%s=%s: %s", refused[i].flag, value ? value : "",
-					  refused[i].why);
+					  "--%s=%s: %s", rules[i].flag, value, rules[i].why);
 	}
 	return 0;
 }

@@ -50,5 +50,6 @@ libchbuild_la_SOURCES = \
 	%D%/do_workdir.c \
 	%D%/step.c %D%/step.h \
 	%D%/tag.c \
+	%D%/values.c %D%/values.h \
 	%D%/vars.c %D%/vars.h
 endif

@@ -223,6 +223,10 @@ commits:            5
 		assert doc["entrypoint"] == ["/bin/echo", "entry"] and doc["cmd"] == ["cmd"], doc
 	END
 	inside 'entry cmd' one
+	printf 'FROM tiny\nARG p=http\nEXPOSE 80 $p\n' | df Dockerfile
+	fails "Dockerfile:3:11: 'http' is no port" -t two .
+	printf 'FROM tiny\nSTOPSIGNAL SIGNONE\n' | df Dockerfile
+	fails 'Dockerfile:2:12: this is no signal' -t two .
 	# Another ENTRYPOINT: the base's CMD was not for it.
 	printf 'FROM one\nENTRYPOINT ["/bin/echo", "two"]\n' | df Dockerfile
 	img build -t two .
@@ -415,6 +419,7 @@ commits:            5
 		fails "Dockerfile:2:[0-9]+: $why" -t x .
 	done <<-'END'
 		--network=none|--network=none: containers have the network of the host
+		--network=other|--network=other: containers have the network of the host
 		--security=insecure|--security=insecure: nobody gets privileges
 		--device=vendor.com/x|--device=vendor.com/x: bind devices: ch-image build --bind
 	END
@@ -552,6 +557,16 @@ would be grown in 3 instructions: one' --dry-run -t one .
 		for n in 1 2 3; do ch-image -q build --build-arg n=$n -t "image$n" . & pids+=($!); done
 		for pid in "${pids[@]}"; do wait $pid || exit 1; done'
 	for n in 1 2 3; do assert_equal "$(in_image "image$n" 'cat /n')" $n; done
+	# The same image: the last one's, in storage and in the cache.
+	as_test "${via[@]}" env -C "$ctx" ch-image -q build --build-arg n=4 -t image1 . &
+	await 10 test -e "$store/tmp/image1~0/n"
+	img build --build-arg n=2 -t image1 .
+	[[ $status == 0 && $stderr == *"waiting: image 'image1' is being made"* ]] || fail "$stderr"
+	wait
+	assert_equal "$(in_image image1 'cat /n')" 2
+	printf 'FROM image1\n' | df from.df
+	img build -n -t x -f from.df .
+	[[ $stderr == '1* FROM image1'* ]] || fail "$stderr"
 	# By a signal, at once and with nothing left; by SIGKILL, the next one clears up.
 	printf 'FROM tiny\nRUN echo begun >/b; sleep 100\n' | df Dockerfile
 	as_test "${via[@]}" env -C "$ctx" setsid ch-image -q build -t killed . &
