@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "archive/compress.h"
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/log.h"
@@ -199,7 +200,7 @@ static int find_packing(struct job *job, struct ch_err *err)
 	if (text && to == CH_FORMAT_SQUASH)
 		rc = ch_squash_compress_parse(text, &how->squash, err);
 	else if (text && (to == CH_FORMAT_TAR || has_tag(to)))
-		rc = ch_packing_parse(text, &how->pack, err);
+		rc = ch_compress_parse(text, &how->pack, err);
 	else if (text)
 		return ch_err_set(err, -EINVAL, "--compress: format %s is not compressed",
 				  ch_format_name(to));

@@ -9,7 +9,7 @@
 #include "base/buf.h"
 #include "base/words.h"
 
-/* What Apptainer begins with (its default, and POSIX shells'). */
+/* Where nothing has set it yet. It is none that "-" knows: what is behind that then counts. */
 #define PATH_DEFAULT "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 enum { VALUE_MAX = 128 * 1024, DEPTH_MAX = 8 };
@@ -39,9 +39,17 @@ static const char *value_of(const struct script *s, const char *name, size_t n)
 	ch_auto(str) char *copy = strndup(name, n);
 	const char *value = copy ? ch_words_get(&s->new, copy) : NULL;
 
-	if (copy && !value)
-		value = ch_words_get(s->env, copy);
-	return value || !copy || strcmp(copy, "PATH") != 0 ? value : PATH_DEFAULT;
+	return value || !copy ? value : ch_words_get(s->env, copy);
+}
+
+/* What stands for it */
+static const char *expand(const struct script *s, const char *name, size_t n)
+{
+	const char *value = value_of(s, name, n);
+
+	if (!value && n == strlen("PATH") && strncmp(name, "PATH", n) == 0)
+		return PATH_DEFAULT;
+	return value ? value : "";
 }
 
 static bool read_value(struct script *s, const char *ends, struct ch_buf *out);
@@ -51,23 +59,23 @@ static bool read_braces(struct script *s, struct ch_buf *out)
 {
 	ch_auto(buf) struct ch_buf other = CH_BUF_INIT(VALUE_MAX);
 	size_t n = name_length(s->at);
-	const char *value = value_of(s, s->at, n);
-	bool is_colon = s->at[n] == ':';
+	const char *name = s->at, *value = value_of(s, name, n);
+	bool is_colon = name[n] == ':';
 
 	if (n == 0 || s->depth == DEPTH_MAX)
 		return false;
 	s->at += n + is_colon;
-	if (*s->at == '-') {
+	if (!is_colon && *s->at == '}') {
 		s->at++;
-		s->depth++;
-		if (!read_value(s, "}", &other))
-			return false;
-		s->depth--;
-	} else if (is_colon) {
-		return false;
+		ch_buf_adds(out, expand(s, name, n));
+		return true;
 	}
-	if (*s->at++ != '}')
+	if (*s->at++ != '-')
 		return false;
+	s->depth++;
+	if (!read_value(s, "}", &other) || *s->at++ != '}')
+		return false;
+	s->depth--;
 	if (is_colon && value && !*value)
 		value = NULL;
 	ch_buf_adds(out, value ? value : other.data ? other.data : "");
@@ -77,7 +85,7 @@ static bool read_braces(struct script *s, struct ch_buf *out)
 /* From "$" on */
 static bool read_variable(struct script *s, struct ch_buf *out)
 {
-	const char *name = ++s->at, *value;
+	const char *name = ++s->at;
 	size_t n = name_length(name);
 
 	if (*name == '{') {
@@ -86,8 +94,7 @@ static bool read_variable(struct script *s, struct ch_buf *out)
 	}
 	if (n == 0)
 		return false;
-	value = value_of(s, name, n);
-	ch_buf_adds(out, value ? value : "");
+	ch_buf_adds(out, expand(s, name, n));
 	s->at += n;
 	return true;
 }

@@ -47,6 +47,7 @@ static void assignments_are_understood(void **state)
 		{ "export PATH=\"/opt/bin:$PATH\"",
 		  "PATH=/opt/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin|" },
 		{ "PATH=/a\nPATH=$PATH:/b", "PATH=/a:/b|" },
+		{ "export PATH=\"${PATH:-\"/a\"}\"", "PATH=/a|" },
 		{ "B='two\nlines'", "B=two\nlines|" },
 		{ "B=x; B=${B}y", "B=xy|" },
 	};
