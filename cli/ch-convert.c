@@ -4,6 +4,7 @@
  * Messages go to standard error. Interrupted, it leaves nothing behind, and ends by the signal
  * then; a second one ends it at once. */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -11,14 +12,19 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "archive/compress.h"
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "build/again.h"
+#include "build/stage.h"
+#include "cache/cache.h"
 #include "convert/convert.h"
 #include "convert/packing.h"
 #include "convert_options.h"
 #include "oci/manifest.h"
+#include "oci/ref.h"
 #include "opt/optdoc.h"
 #include "rt/version.h"
 #include "store/store.h"
@@ -194,7 +200,7 @@ static int find_packing(struct job *job, struct ch_err *err)
 	if (text && to == CH_FORMAT_SQUASH)
 		rc = ch_squash_compress_parse(text, &how->squash, err);
 	else if (text && (to == CH_FORMAT_TAR || has_tag(to)))
-		rc = ch_packing_parse(text, &how->pack, err);
+		rc = ch_compress_parse(text, &how->pack, err);
 	else if (text)
 		return ch_err_set(err, -EINVAL, "--compress: format %s is not compressed",
 				  ch_format_name(to));
@@ -238,6 +244,37 @@ static int understand(struct job *job, struct ch_err *err)
 	return 0;
 }
 
+static void tell(const char *line, void *data)
+{
+	(void)data;
+	ch_log(CH_INFO, "%s", line);
+}
+
+static void warn(const char *line, void *data)
+{
+	(void)data;
+	ch_log(CH_WARN, "%s", line);
+}
+
+/* An image that may be damaged, since the machine stopped, is made again first, if it can be. */
+static int check_image(const struct job *job, struct ch_err *err)
+{
+	ch_auto(fd) int dir = open(job->storage, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	ch_auto(cache) struct ch_cache *cache = NULL;
+	ch_auto(ref) struct ch_ref ref = { 0 };
+	struct ch_shelf shelf = { .store = job->store, .tell = tell, .warn = warn };
+
+	if (dir < 0)
+		return ch_err_sys(err, "storage '%s'", job->storage);
+	if (ch_ref_parse(job->in_path, &ref, err) < 0 || ch_cache_open(dir, NULL, &cache, err) < 0)
+		return err->code;
+	shelf.cache = cache;
+
+	ch_auto(fd) int root = ch_again_read(&shelf, &ref, err);
+
+	return root < 0 ? root : 0;
+}
+
 static int open_storage(struct job *job, struct ch_err *err)
 {
 	const struct ch_store_options options = {
@@ -252,7 +289,7 @@ static int open_storage(struct job *job, struct ch_err *err)
 	if (ch_store_open(&options, &job->store, err) < 0)
 		return err->code;
 	c->source.store = c->target.store = job->store;
-	return 0;
+	return c->from == CH_FORMAT_CH_IMAGE ? check_image(job, err) : 0;
 }
 
 /* ---- doing it ----------------------------------------------------------------------------- */
@@ -294,6 +331,12 @@ static int convert(struct job *job, struct ch_err *err)
 	if (got.links > 0)
 		ch_log(CH_WARN, "%llu hard links left out: what they lead to is left out",
 		       (unsigned long long)got.links);
+	if (got.unread > 0)
+		ch_log(CH_WARN,
+		       "%u scripts in /.singularity.d/env do more than to set variables: what of "
+		       "the "
+		       "environment they set then is not kept",
+		       got.unread);
 	ch_log(CH_INFO, "done");
 	return 0;
 }

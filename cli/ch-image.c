@@ -30,8 +30,8 @@ static const struct ch_image_verb verbs[] = {
 	  NULL },
 	{ "delete", "GLOB...", "delete images from storage", 1, -1, NULL,
 	  sizeof(struct ch_image_common), ch_image_delete, NULL },
-	{ "gestalt", "SELECTOR", "say what this ch-image can do, and where", 1, 1, NULL,
-	  sizeof(struct ch_image_common), ch_image_gestalt, NULL },
+	{ "gestalt", "[SELECTOR]", "say what this ch-image can do, and where", 0, 1,
+	  ch_image_gestalt_options, sizeof(struct ch_image_gestalt), ch_image_gestalt, NULL },
 	{ "import", "PATH IMAGE", "copy a directory or tar archive into storage", 2, 2, NULL,
 	  sizeof(struct ch_image_common), ch_image_import, NULL },
 	{ "list", "[IMAGE]", "list images, or say more about one", 0, 1, ch_image_list_options,
@@ -83,6 +83,22 @@ static bool is_interrupted(void *data)
 	return ch_watch_is_interrupted();
 }
 
+struct ch_waiter ch_image_waiter(void)
+{
+	return (struct ch_waiter){ .note = note, .stop = is_interrupted };
+}
+
+static struct ch_store_options storage_options(const struct ch_image_common *common,
+					       const char *path)
+{
+	return (struct ch_store_options){
+		.path = path,
+		.no_lock = common->no_lock,
+		.note = note,
+		.stop = is_interrupted,
+	};
+}
+
 int ch_image_storage(const struct ch_image_common *common, struct ch_store **ret_store,
 		     struct ch_err *err)
 {
@@ -91,12 +107,7 @@ int ch_image_storage(const struct ch_image_common *common, struct ch_store **ret
 	if (ch_store_path(common->storage, &path, err) < 0)
 		return err->code;
 
-	struct ch_store_options options = {
-		.path = path,
-		.no_lock = common->no_lock,
-		.note = note,
-		.stop = is_interrupted,
-	};
+	const struct ch_store_options options = storage_options(common, path);
 
 	return ch_store_open(&options, ret_store, err);
 }
@@ -112,12 +123,7 @@ int ch_image_reset(void *settings, int argc, char **argv, struct ch_err *err)
 		return err->code;
 	ch_log(CH_INFO, "deleting everything in storage '%s'", path);
 
-	struct ch_store_options options = {
-		.path = path,
-		.no_lock = common->no_lock,
-		.note = note,
-		.stop = is_interrupted,
-	};
+	const struct ch_store_options options = storage_options(common, path);
 
 	return ch_store_reset(&options, err);
 }

@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "image_options.h"
+#include "sys/waitlock.h"
 
 struct ch_err;
 struct ch_ref;
@@ -27,6 +28,9 @@ struct ch_image_verb {
 	int (*run)(void *settings, int argc, char **argv, struct ch_err *err);
 	void (*done)(void *settings); /* release them; NULL: nothing is owned */
 };
+
+/* Whoever waits for others says so, and is ended by signals that are held back. */
+struct ch_waiter ch_image_waiter(void);
 
 /* Open the storage that the options mean; what it has to say is printed. */
 int ch_image_storage(const struct ch_image_common *common, struct ch_store **ret_store,

@@ -178,6 +178,7 @@ static int run(const struct ch_image_build *set, const struct ch_image_source *s
 		.interactive = set->interactive,
 		.n_secrets = set->n_secrets,
 		.dry_run = set->dry_run,
+		.no_xattrs = ch_image_drops_xattrs(&set->common),
 		.keeper = ch_start_keeper(KEEPER),
 		.start_s = (int)start_s,
 		.shelf = ch_image_shelf(&set->common, store, cache),

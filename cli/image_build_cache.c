@@ -15,9 +15,13 @@
 #include "base/log.h"
 #include "image.h"
 #include "image_cache.h"
+#include "pull/blobs.h"
 #include "store/store.h"
 
 #define DOT_FILE "build-cache.dot"
+
+/* Downloads that nobody has used for so long are of no use, for who collects garbage. */
+enum { UNUSED_DAYS = 30 };
 
 /* ---- upkeep ---------------------------------------------------------------------------------- */
 
@@ -31,6 +35,21 @@ static int collect(struct ch_cache *cache, struct ch_err *err)
 		return rc;
 	ch_log(CH_INFO, "%" PRIu64 " states removed; %" PRIu64 " MiB of %" PRIu64 " MiB are left",
 	       gained.states, gained.after >> 20, gained.before >> 20);
+	return 0;
+}
+
+static int drop_downloads(struct ch_store *store, struct ch_err *err)
+{
+	ch_auto(blobs) struct ch_blobs blobs = CH_BLOBS_INIT;
+	struct ch_blobs_sum gone, left;
+
+	if (ch_blobs_open(store, NULL, &blobs, err) < 0 ||
+	    ch_blobs_tidy(&blobs, UNUSED_DAYS, &gone, &left, err) < 0)
+		return err->code;
+	if (gone.files > 0)
+		ch_log(CH_INFO,
+		       "%" PRIu64 " downloads removed; %" PRIu64 " MiB of %" PRIu64 " MiB are left",
+		       gone.files, left.bytes >> 20, (gone.bytes + left.bytes) >> 20);
 	return 0;
 }
 
@@ -157,6 +176,18 @@ static int print_summary(struct ch_cache *cache, bool verbose, struct ch_err *er
 	return 0;
 }
 
+static int print_downloads(struct ch_store *store, struct ch_err *err)
+{
+	ch_auto(blobs) struct ch_blobs blobs = CH_BLOBS_INIT;
+	struct ch_blobs_sum sum;
+
+	if (ch_blobs_open(store, NULL, &blobs, err) < 0 || ch_blobs_count(&blobs, &sum, err) < 0)
+		return err->code;
+	if (sum.files > 0)
+		printf("downloads:     %6" PRIu64 " MiB\n", mib(sum.bytes));
+	return 0;
+}
+
 /* ---- all ------------------------------------------------------------------------------------ */
 
 static int reset(struct ch_store *store, struct ch_err *err)
@@ -168,9 +199,28 @@ static int reset(struct ch_store *store, struct ch_err *err)
 	return ch_cache_reset(dir, err);
 }
 
+/* What options ask for, in this order. */
+static int operate(const struct ch_image_build_cache *s, struct ch_store *store,
+		   struct ch_cache *cache, struct ch_err *err)
+{
+	int rc = s->gc || s->reset ? ch_store_drop_spare(store, err) : 0;
+
+	if (rc == 0 && s->gc)
+		rc = collect(cache, err);
+	if (rc == 0 && s->gc)
+		rc = drop_downloads(store, err);
+	if (rc == 0 && s->verify)
+		rc = verify(cache, err);
+	if (rc == 0 && s->tree)
+		rc = print_tree(cache, s->common.verbose > 0, err);
+	if (rc == 0 && s->is_dot)
+		rc = write_dot(cache, s->dot, err);
+	return rc;
+}
+
 int ch_image_build_cache(void *settings, int argc, char **argv, struct ch_err *err)
 {
-	struct ch_image_build_cache *s = settings;
+	const struct ch_image_build_cache *s = settings;
 	ch_auto(store) struct ch_store *store = NULL;
 	ch_auto(cache) struct ch_cache *cache = NULL;
 	int rc = ch_image_storage(&s->common, &store, err);
@@ -183,15 +233,9 @@ int ch_image_build_cache(void *settings, int argc, char **argv, struct ch_err *e
 		rc = reset(store, err);
 	if (rc == 0)
 		rc = ch_image_cache(&s->common, store, &cache, err);
-	if (rc == 0 && (s->gc || s->reset))
-		rc = ch_store_drop_spare(store, err);
-	if (rc == 0 && s->gc)
-		rc = collect(cache, err);
-	if (rc == 0 && s->verify)
-		rc = verify(cache, err);
-	if (rc == 0 && s->tree)
-		rc = print_tree(cache, s->common.verbose > 0, err);
-	if (rc == 0 && s->is_dot)
-		rc = write_dot(cache, s->dot, err);
-	return rc < 0 ? rc : print_summary(cache, s->common.verbose > 0, err);
+	if (rc == 0)
+		rc = operate(s, store, cache, err);
+	if (rc == 0)
+		rc = print_summary(cache, s->common.verbose > 0, err);
+	return rc < 0 ? rc : print_downloads(store, err);
 }

@@ -166,6 +166,8 @@ static int set_secret(void *target, const char *value, struct ch_err *err)
 	/* As Docker has it: a secret without a source is the variable of its name. */
 	if (rc == 0 && !secret.path && !secret.env)
 		rc = ch_text_copy(secret.id, &secret.env, err);
+	if (rc == 0 && secret.env && !getenv(secret.env))
+		rc = ch_err_set(err, -EINVAL, "no variable '%s' is in the environment", secret.env);
 	grown = rc < 0 ? NULL : reallocarray(s->secrets, s->n_secrets + 1, sizeof(*grown));
 	if (rc == 0 && !grown)
 		rc = ch_err_nomem(err);

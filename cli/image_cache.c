@@ -6,13 +6,21 @@
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "image.h"
 #include "store/store.h"
+
+/* The cache is tidied up at the end of builds: mostly, that is quick. */
+enum { PATIENCE_MS = 1000 };
 
 int ch_image_cache(const struct ch_image_common *common, struct ch_store *store,
 		   struct ch_cache **ret_cache, struct ch_err *err)
 {
-	const struct ch_cache_options options = { .large = (uint64_t)common->cache_large << 20 };
+	struct ch_cache_options options = {
+		.large = (uint64_t)common->cache_large << 20,
+		.waiter = ch_image_waiter(),
+	};
 
+	options.waiter.patience_ms = PATIENCE_MS;
 	*ret_cache = NULL;
 	if (common->cache == CH_IMAGE_CACHE_OFF)
 		return 0;

@@ -34,8 +34,8 @@ const struct ch_opt ch_image_build_cache_options[] = {
 	  set_dot },
 	{ "gc", 0, CH_OPT_RUN, CH_OPT_FLAG, NULL, "remove states that no image needs",
 	  "Collect garbage: remove all that no image needs, deleted images too, and put the rest "
-	  "into "
-	  "one file. Nobody else may use the cache meanwhile.",
+	  "into one file. Nobody else may use the cache meanwhile. Downloads of pull that were not "
+	  "used for 30 days are removed, too.",
 	  set_gc },
 	{ "reset", 0, CH_OPT_RUN, CH_OPT_FLAG, NULL, "remove everything from the cache",
 	  "Remove the build cache with all that is in it. Images stay.", set_reset },

@@ -66,15 +66,14 @@ static int fill(int from, const char *path, int to, struct ch_err *err)
 	return rc < 0 ? rc : ch_about_mount_points(to, err);
 }
 
-static int import(struct ch_store *store, int from, const char *path, const struct ch_ref *ref,
+/* Nothing is in DRAFT so far. */
+static int import(struct ch_draft *draft, int from, const char *path, bool no_xattrs,
 		  struct ch_err *err)
 {
-	ch_auto(draft) struct ch_draft draft = CH_DRAFT_INIT;
-
-	if (ch_draft_new(store, ref, CH_DRAFT_EMPTY, &draft, err) < 0 ||
-	    fill(from, path, draft.root, err) < 0)
+	if (fill(from, path, draft->root, err) < 0 ||
+	    (no_xattrs && ch_tree_strip(draft->root, err) < 0))
 		return err->code;
-	return ch_draft_commit(&draft, err);
+	return ch_draft_commit(draft, err);
 }
 
 int ch_image_import(void *settings, int argc, char **argv, struct ch_err *err)
@@ -82,6 +81,7 @@ int ch_image_import(void *settings, int argc, char **argv, struct ch_err *err)
 	const char *path = argv[0];
 	ch_auto(ref) struct ch_ref ref = { 0 };
 	ch_auto(store) struct ch_store *store = NULL;
+	ch_auto(draft) struct ch_draft draft = CH_DRAFT_INIT;
 
 	(void)argc;
 	if (ch_ref_parse(argv[1], &ref, err) < 0)
@@ -95,7 +95,8 @@ int ch_image_import(void *settings, int argc, char **argv, struct ch_err *err)
 		return err->code;
 	ch_log(CH_INFO, "importing:    %s", path);
 	ch_log(CH_INFO, "destination:  %s", ref.text);
-	if (import(store, from, path, &ref, err) < 0)
+	if (ch_draft_new(store, &ref, CH_DRAFT_EMPTY, &draft, err) < 0 ||
+	    import(&draft, from, path, ch_image_drops_xattrs(settings), err) < 0)
 		return ch_err_in(err, "import");
 	ch_log(CH_INFO, "done");
 	return 0;

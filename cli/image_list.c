@@ -10,17 +10,31 @@
 #include "image.h"
 #include "image_remote.h"
 #include "json/write.h"
+#include "oci/manifest.h"
 #include "oci/ref.h"
 #include "store/about.h"
+#include "store/noted.h"
 #include "store/store.h"
 
-enum { JSON_MAX = 16 * 1024 * 1024 };
+enum { JSON_MAX = 16 * 1024 * 1024, DIGITS = 12 /* of a digest, for people */ };
+
+/* An image to be printed */
+struct shown {
+	const struct ch_ref *ref;
+	struct ch_about about; /* owned */
+	bool has_digests;
+	struct ch_oci_digests digests;
+};
+
+static void ch_auto_shown(struct shown *shown)
+{
+	ch_about_done(&shown->about);
+}
 
 struct list {
 	struct ch_store *store;	 /* owned */
 	struct ch_json_out json; /* the document, if it is to be one */
-	/* Print the image of REF. */
-	void (*print)(struct list *list, const struct ch_ref *ref, const struct ch_about *about);
+	void (*print)(struct list *list, const struct shown *image);
 	bool needs_size;
 };
 
@@ -52,39 +66,45 @@ static const char *time_text(time_t when, char out[32])
 	return out;
 }
 
-static void print_short(struct list *list, const struct ch_ref *ref, const struct ch_about *about)
+static void print_short(struct list *list, const struct shown *image)
 {
 	(void)list;
-	if (about->arch)
-		printf("%s (%s)\n", ref->text, about->arch);
+	if (image->about.arch)
+		printf("%s (%s)\n", image->ref->text, image->about.arch);
 	else
-		printf("%s\n", ref->text);
+		printf("%s\n", image->ref->text);
 }
 
-static void print_long(struct list *list, const struct ch_ref *ref, const struct ch_about *about)
+static void print_long(struct list *list, const struct shown *image)
 {
+	const struct ch_about *about = &image->about;
 	char size[32], changed[32];
 
 	(void)list;
-	printf("%-31s %-9s %11s  %s\n", ref->text, about->arch ? about->arch : "-",
-	       size_text(about->size, size), time_text(about->changed, changed));
+	printf("%-31s %-9s %11s  %s  %.*s\n", image->ref->text, about->arch ? about->arch : "-",
+	       size_text(about->size, size), time_text(about->changed, changed), DIGITS,
+	       image->has_digests ? CH_OCI_HEX(image->digests.manifest) : "-");
 }
 
-static void print_json(struct list *list, const struct ch_ref *ref, const struct ch_about *about)
+static void print_json(struct list *list, const struct shown *image)
 {
+	const struct ch_oci_digests *digests = &image->digests;
 	struct ch_json_out *out = &list->json;
 
 	ch_json_open(out, NULL, '{');
-	ch_json_put_text(out, "name", ref->text);
-	ch_json_put_text(out, "architecture", about->arch);
-	ch_json_put_number(out, "changed", about->changed);
+	ch_json_put_text(out, "name", image->ref->text);
+	ch_json_put_text(out, "architecture", image->about.arch);
+	ch_json_put_number(out, "changed", image->about.changed);
+	ch_json_put_text(out, "digest", image->has_digests ? digests->manifest : NULL);
+	ch_json_put_text(out, "config_digest", image->has_digests ? digests->config : NULL);
 	if (list->needs_size)
-		ch_json_put_number(out, "size", (long long)about->size);
+		ch_json_put_number(out, "size", (long long)image->about.size);
 	ch_json_close(out, '}');
 }
 
-static void print_details(struct list *list, const struct ch_ref *ref, const struct ch_about *about)
+static void print_details(struct list *list, const struct shown *image)
 {
+	const struct ch_about *about = &image->about;
 	char size[32], changed[32];
 
 	printf("details of image:    %s\n"
@@ -93,15 +113,20 @@ static void print_details(struct list *list, const struct ch_ref *ref, const str
 	       "size:                %s\n"
 	       "last change:         %s\n"
 	       "directory:           %s/img/%s\n",
-	       ref->text, about->arch ? about->arch : "not known", size_text(about->size, size),
-	       time_text(about->changed, changed), ch_store_where(list->store), ref->file);
+	       image->ref->text, about->arch ? about->arch : "not known",
+	       size_text(about->size, size), time_text(about->changed, changed),
+	       ch_store_where(list->store), image->ref->file);
+	if (image->has_digests)
+		printf("digest:              %s\n"
+		       "config digest:       %s\n",
+		       image->digests.manifest, image->digests.config);
 }
 
 /* Print the image NAME. Errors: -ENOENT there is none. */
 static int show(struct list *list, const char *name, struct ch_err *err)
 {
 	ch_auto(ref) struct ch_ref ref = { 0 };
-	ch_auto(about) struct ch_about about = { 0 };
+	ch_auto(shown) struct shown image = { .ref = &ref };
 
 	if (ch_ref_parse(name, &ref, err) < 0)
 		return err->code;
@@ -110,10 +135,11 @@ static int show(struct list *list, const char *name, struct ch_err *err)
 
 	if (root < 0)
 		return root;
-	if (ch_about_read(root, &about, err) < 0 ||
-	    (list->needs_size && ch_about_size(root, &about, err) < 0))
+	if (ch_about_read(root, &image.about, err) < 0 ||
+	    (list->needs_size && ch_about_size(root, &image.about, err) < 0))
 		return ch_err_in(err, "image '%s'", name);
-	list->print(list, &ref, &about);
+	image.has_digests = ch_noted_digests(list->store, &ref, root, &image.digests);
+	list->print(list, &image);
 	return 0;
 }
 

@@ -75,6 +75,31 @@ static int set_color(void *target, const char *value, struct ch_err *err)
 	return ch_color_parse(value, &s->color, err);
 }
 
+static int check_xattrs(const struct ch_image_common *s, struct ch_err *err)
+{
+	if (s->xattrs && s->no_xattrs)
+		return ch_err_set(err, -EINVAL, "--xattrs and --no-xattrs exclude each other");
+	return 0;
+}
+
+static int set_no_xattrs(void *target, const char *value, struct ch_err *err)
+{
+	struct ch_image_common *s = target;
+
+	(void)value;
+	s->no_xattrs = true;
+	return check_xattrs(s, err);
+}
+
+static int set_xattrs(void *target, const char *value, struct ch_err *err)
+{
+	struct ch_image_common *s = target;
+
+	(void)value;
+	s->xattrs = true;
+	return check_xattrs(s, err);
+}
+
 static int set_storage(void *target, const char *value, struct ch_err *err)
 {
 	struct ch_image_common *s = target;
@@ -177,6 +202,11 @@ const struct ch_opt ch_image_options[] = {
 	  "killed "
 	  "ones have left is not removed.",
 	  set_no_lock },
+	{ "no-xattrs", 0, CH_OPT_RUN, CH_OPT_FLAG, NULL, "drop extended attributes of files",
+	  "Images that are imported, pulled, built or pushed have no extended attributes, ACLs and "
+	  "capabilities included; base images of builds stay as they are. In the build cache, what "
+	  "is built or pulled so is apart from what is not: neither is taken for the other.",
+	  set_no_xattrs },
 	{ "quiet", 'q', CH_OPT_RUN, CH_OPT_FLAG, NULL, "print less; may be repeated",
 	  "Print no messages but warnings and errors; given twice, nothing but errors. Behind the "
 	  "sub-command, -q and -v are counted anew.",
@@ -200,6 +230,11 @@ const struct ch_opt ch_image_options[] = {
 	  "Print more messages; may be repeated.", set_verbose },
 	{ "version", 'V', CH_OPT_RUN, CH_OPT_FLAG, NULL, "print the version and exit",
 	  "Print the version on standard output and exit.", set_version },
+	{ "xattrs", 0, CH_OPT_RUN, CH_OPT_FLAG, NULL, "keep extended attributes (default)",
+	  "Keep the extended attributes user.* and security.capability, and ACLs, as far as the "
+	  "file "
+	  "system and the user's rights allow. This is the default, unless $CH_XATTRS is no.",
+	  set_xattrs },
 	{ 0 },
 };
 
@@ -241,6 +276,23 @@ int ch_image_defaults(struct ch_image_common *common, struct ch_err *err)
 	return 0;
 }
 
+bool ch_image_drops_xattrs(const struct ch_image_common *common)
+{
+	const char *env = getenv("CH_XATTRS");
+
+	return common->no_xattrs || (!common->xattrs && env && strcmp(env, "no") == 0);
+}
+
+/* ---- gestalt ------------------------------------------------------------------------------- */
+
+FLAG(ch_image_gestalt, fail)
+
+const struct ch_opt ch_image_gestalt_options[] = {
+	{ "fail", 0, CH_OPT_RUN, CH_OPT_FLAG, NULL, "of logging: end with an error",
+	  "With the selector logging, end with an error, and exit status 1.", set_fail },
+	{ 0 },
+};
+
 /* ---- list --------------------------------------------------------------------------------------
  */
 
@@ -250,12 +302,17 @@ FLAG(ch_image_list, undeletable)
 
 const struct ch_opt ch_image_list_options[] = {
 	{ "json", 0, CH_OPT_RUN, CH_OPT_FLAG, NULL, "print one JSON document",
-	  "Print a JSON document: an array with an object for each image, with its name, "
-	  "architecture (null: it does not say), time of the last change (seconds since 1970), and "
-	  "with --long its size in bytes.",
+	  "Print a JSON document: an array with an object for each image. Its members: name; "
+	  "architecture (null: it does not say); changed, the time of the last change (seconds "
+	  "since 1970); digest and config_digest, those of the manifest and the configuration that "
+	  "its registry has, where it was pulled from or pushed to last (null: neither, or it was "
+	  "brought back by undelete); with --long, also size, in bytes on the disk. With "
+	  "--undeletable, name alone.",
 	  set_json },
 	{ "long", 'l', CH_OPT_RUN, CH_OPT_FLAG, NULL, "print size and age, too",
-	  "Print, in columns, name, architecture, size on the disk, and time of the last change.",
+	  "Print, in columns, name, architecture, size on the disk, time of the last change, and "
+	  "of "
+	  "images that were pulled or pushed, the first digits of their manifest's digest.",
 	  set_is_long },
 	{ "undeletable", 'u', CH_OPT_RUN, CH_OPT_FLAG, NULL, "list what undelete can bring back",
 	  "Print, instead, the names of images that are not in storage, but in the build cache: "

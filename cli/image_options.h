@@ -26,12 +26,23 @@ struct ch_image_common {
 	bool debug, help, version, dependencies;
 	const char *arch; /* NULL: not given */
 	bool auth, tls_no_verify, always_download;
+	bool xattrs, no_xattrs; /* as given: see ch_image_drops_xattrs */
 };
 
 extern const struct ch_opt ch_image_options[];
 
 /* The environment's part: what the command line says, comes later. */
 int ch_image_defaults(struct ch_image_common *common, struct ch_err *err);
+
+/* Are images to have no extended attributes? The command line beats $CH_XATTRS. */
+bool ch_image_drops_xattrs(const struct ch_image_common *common);
+
+struct ch_image_gestalt {
+	struct ch_image_common common;
+	bool fail;
+};
+
+extern const struct ch_opt ch_image_gestalt_options[];
 
 struct ch_image_list {
 	struct ch_image_common common;

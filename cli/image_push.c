@@ -6,12 +6,15 @@
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "build/again.h"
 #include "image.h"
+#include "image_cache.h"
 #include "image_registry.h"
 #include "image_signals.h"
 #include "oci/ref.h"
 #include "pull/watch.h"
 #include "push/push.h"
+#include "store/noted.h"
 #include "store/store.h"
 
 static void note(void *data, const char *line)
@@ -26,6 +29,19 @@ static void warn(void *data, const char *line)
 	ch_log(CH_WARN, "%s", line);
 }
 
+/* As long as the descriptor is open, which is the caller's, its files stay. */
+static int read_stored(const struct ch_image_push *set, struct ch_store *store,
+		       const struct ch_ref *ref, struct ch_err *err)
+{
+	ch_auto(cache) struct ch_cache *cache = NULL;
+	struct ch_shelf shelf;
+
+	if (ch_image_cache(&set->common, store, &cache, err) < 0)
+		return err->code;
+	shelf = ch_image_shelf(&set->common, store, cache);
+	return ch_again_read(&shelf, ref, err);
+}
+
 /* The root directory of the image: the caller's. */
 static int open_image(const struct ch_image_push *set, struct ch_store *store,
 		      const struct ch_ref *ref, struct ch_err *err)
@@ -33,7 +49,7 @@ static int open_image(const struct ch_image_push *set, struct ch_store *store,
 	int fd;
 
 	if (!set->image)
-		return ch_store_read(store, ref, err);
+		return read_stored(set, store, ref, err);
 	fd = open(set->image, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return fd < 0 ? ch_err_sys(err, "image '%s'", set->image) : fd;
 }
@@ -48,6 +64,18 @@ static void tell(const struct ch_image_push *set, const struct ch_ref *from,
 		ch_log(CH_INFO, "image path:      %s", set->image);
 }
 
+/* For ch-image list. */
+static int note_digests(struct ch_store *store, const struct ch_ref *ref, int image,
+			const struct ch_oci_digests *digests, struct ch_err *err)
+{
+	int lock = ch_store_lock(store, ref, err);
+	int rc = lock < 0 ? lock : ch_noted_put_digests(store, ref, image, digests, err);
+
+	if (lock >= 0)
+		ch_store_unlock(store, ref, lock);
+	return rc;
+}
+
 static int push(const struct ch_image_push *set, const struct ch_compress_how *compress,
 		const struct ch_ref *from, const struct ch_ref *to, struct ch_err *err)
 {
@@ -55,7 +83,7 @@ static int push(const struct ch_image_push *set, const struct ch_compress_how *c
 	ch_auto(watch) struct ch_watch watch = { 0 };
 	ch_auto(registry) struct ch_registry *registry = NULL;
 	ch_auto(store) struct ch_store *store = NULL;
-	char digest[CH_OCI_DIGEST_SIZE];
+	struct ch_oci_digests digests;
 
 	options.flags |= CH_REGISTRY_PUSH;
 	options.cancel = &watch.cancel;
@@ -75,17 +103,20 @@ static int push(const struct ch_image_push *set, const struct ch_compress_how *c
 		.ref = set->image ? NULL : from,
 		.registry = registry,
 		.compress = *compress,
+		.no_xattrs = ch_image_drops_xattrs(&set->common),
 		.cancel = &watch.cancel,
 		.note = note,
 		.warn = warn,
 	};
 
 	tell(set, from, to);
-	if (ch_push(&push, digest, err) < 0) {
+	if (ch_push(&push, &digests, err) < 0) {
 		ch_watch_explain(err);
 		return ch_err_in(err, "push to '%s'", ch_registry_name(registry));
 	}
-	ch_log(CH_INFO, "digest:          %s", digest);
+	ch_log(CH_INFO, "digest:          %s", digests.manifest);
+	if (push.ref && note_digests(store, push.ref, image, &digests, err) < 0)
+		return err->code;
 	ch_log(CH_INFO, "done");
 	return 0;
 }

@@ -48,7 +48,7 @@ ch_image_SOURCES = \
 	%D%/image_undeletable.c \
 	%D%/image_undelete.c
 ch_image_CPPFLAGS = $(AM_CPPFLAGS) -DKEEPER='"$(libexecdir)/ch-keeper"'
-ch_image_LDADD = libchbuild.la libchbuildrun.la libchcopy.la libchdockerfile.la libchpull.la libchpush.la \
+ch_image_LDADD = libchbuild.la libchstage.la libchbuildrun.la libchcopy.la libchdockerfile.la libchpull.la libchpush.la \
 	libchregistry.la libchcache.la libchfakeroot.la libcharchive.la libchstore.la libchtree.la libchoci.la libchjson.la \
 	libchjsonout.la libchrt.la
 
@@ -56,8 +56,8 @@ bin_PROGRAMS += ch-convert
 ch_convert_SOURCES = \
 	%D%/ch-convert.c \
 	%D%/convert_options.c %D%/convert_options.h
-ch_convert_LDADD = libchconvert.la libchstore.la libchtree.la libchoci.la \
-	libchjson.la libchjsonout.la libchrt.la
+ch_convert_LDADD = libchconvert.la libchstage.la libchcache.la libchstore.la libchtree.la \
+	libchoci.la libchjson.la libchjsonout.la libchrt.la
 endif
 
 # What the programs can say of the others

@@ -89,6 +89,7 @@ static const struct {
 	{ "image", ch_image_options, CH_OPT_RUN },
 	{ "image-build", ch_image_build_options, CH_OPT_RUN },
 	{ "image-build-cache", ch_image_build_cache_options, CH_OPT_RUN },
+	{ "image-gestalt", ch_image_gestalt_options, CH_OPT_RUN },
 	{ "image-list", ch_image_list_options, CH_OPT_RUN },
 	{ "image-modify", ch_image_modify_options, CH_OPT_RUN },
 	{ "image-pull", ch_image_pull_table, CH_OPT_RUN },

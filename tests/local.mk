@@ -61,6 +61,7 @@ unit_tests_seccomp = %D%/unit/test_fakeroot
 # Those of ch-image.
 unit_tests_image = \
 	%D%/unit/test_build_force \
+	%D%/unit/test_build_values \
 	%D%/unit/test_cache \
 	%D%/unit/test_cache_files \
 	%D%/unit/test_cache_upkeep \
@@ -77,10 +78,13 @@ unit_tests_image = \
 	%D%/unit/test_ignore \
 	%D%/unit/test_layer \
 	%D%/unit/test_mode \
+	%D%/unit/test_place \
 	%D%/unit/test_progress \
 	%D%/unit/test_registry_auth \
 	%D%/unit/test_registry_url \
+	%D%/unit/test_relay \
 	%D%/unit/test_rsync \
+	%D%/unit/test_sif_env \
 	%D%/unit/test_store \
 	%D%/unit/test_tar \
 	%D%/unit/test_tree \
@@ -120,6 +124,7 @@ fuzz_targets += \
 	%D%/fuzz/fuzz_ignore \
 	%D%/fuzz/fuzz_layer \
 	%D%/fuzz/fuzz_mode \
+	%D%/fuzz/fuzz_sif_env \
 	%D%/fuzz/fuzz_unpack_tar
 endif
 if SERVER
@@ -175,6 +180,7 @@ endif
 if IMAGE
 %C%_libtest_la_LIBADD += \
 	libchconvert.la \
+	libchbuild.la \
 	libchcopy.la \
 	libchcache.la \
 	libchstore.la \

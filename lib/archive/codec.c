@@ -120,8 +120,3 @@ int ch_compress_usual(enum ch_compress_kind kind)
 {
 	return codecs[kind].usual;
 }
-
-int ch_compress_max(enum ch_compress_kind kind)
-{
-	return codecs[kind].max;
-}

@@ -12,10 +12,14 @@
 
 #include "base/auto.h"
 #include "base/err.h"
+#include "base/zeros.h"
 #include "dirsink_dirs.h"
 #include "sys/mnt.h"
 #include "sys/rmtree.h"
 #include "sys/write.h"
+
+/* File systems have holes of whole blocks, mostly of this size. */
+enum { HOLE = 4096 };
 
 /* ---- where entries go ------------------------------------------------------------------- */
 
@@ -137,15 +141,39 @@ static int note_file(struct ch_dirsink *ds, const struct ch_entry *e, int fd, st
 	return ch_err_nomem(err);
 }
 
+/* How many of LEN bytes, which come at OFF, are zeros, or are not, in whole blocks? */
+static size_t run_length(uint64_t off, const char *data, size_t len, bool are_zeros)
+{
+	size_t n = 0;
+
+	while (n < len) {
+		size_t part = HOLE - (off + n) % HOLE;
+
+		if (part > len - n)
+			part = len - n;
+		if (ch_is_zeros(data + n, part) != are_zeros)
+			break;
+		n += part;
+	}
+	return n;
+}
+
 static int write_data(struct ch_sink *sink, uint64_t off, const void *data, size_t len,
 		      struct ch_err *err)
 {
 	struct ch_dirsink_file *file = &((struct ch_dirsink *)sink)->file;
-	int rc = ch_pwrite_all(file->fd, data, len, (off_t)off);
+	const char *from = data;
 
-	if (rc < 0)
-		return ch_err_rc(err, rc, "member '%s': write", file->path);
-	file->at = off + len;
+	for (size_t at = run_length(off, from, len, true); at < len;) {
+		size_t n = run_length(off + at, from + at, len - at, false);
+		int rc = ch_pwrite_all(file->fd, from + at, n, (off_t)(off + at));
+
+		if (rc < 0)
+			return ch_err_rc(err, rc, "member '%s': write", file->path);
+		at += n;
+		file->at = off + at;
+		at += run_length(off + at, from + at, len - at, true);
+	}
 	return 0;
 }
 

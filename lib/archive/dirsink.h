@@ -9,7 +9,8 @@
  *
  * Owners are the user; directories get at least rwx, files rw for the user; other bits of the
  * mode, set-user-ID included, are kept, and so are times, holes, and extended attributes as
- * far as the file system can. */
+ * far as the file system can. Blocks of zeros become holes, too: most archives have no others,
+ * and what they were made of may be larger than the disk. */
 #ifndef CH_ARCHIVE_DIRSINK_H
 #define CH_ARCHIVE_DIRSINK_H
 

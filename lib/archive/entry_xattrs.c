@@ -57,9 +57,9 @@ static int add(void *data, const char *name, const void *value, size_t len)
 }
 CH_MOVES_END
 
-int ch_entry_xattrs_read(int dir, const char *name, struct ch_entry_xattrs *ret_xattrs)
+int ch_entry_xattrs_read(int fd, struct ch_entry_xattrs *ret_xattrs)
 {
-	return ch_xattrs_each(dir, name, ch_xattr_is_of_file, add, ret_xattrs);
+	return ch_xattrs_each_open(fd, ch_xattr_is_of_file, add, ret_xattrs);
 }
 
 void ch_entry_xattrs_done(struct ch_entry_xattrs *xattrs)

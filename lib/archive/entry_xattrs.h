@@ -10,11 +10,11 @@ struct ch_entry_xattrs {
 	size_t n, cap;
 };
 
-/* Read those of NAME, an entry of the directory DIR which is not followed, that belong to the file:
- * user.* and security.capability, in the order of their names. Capabilities that hold in a user
- * namespace only are those of all, for who takes the file elsewhere has another one.
+/* Read those of the file that is open as FD (O_PATH is not enough) that belong to it: user.* and
+ * security.capability, in the order of their names. Capabilities that hold in a user namespace
+ * only are those of all, for who takes the file elsewhere has another one.
  * ret_xattrs: empty. Returns 0 or a negative errno: -ENOMEM; -E2BIG too many. */
-int ch_entry_xattrs_read(int dir, const char *name, struct ch_entry_xattrs *ret_xattrs);
+int ch_entry_xattrs_read(int fd, struct ch_entry_xattrs *ret_xattrs);
 
 void ch_entry_xattrs_done(struct ch_entry_xattrs *xattrs);
 

@@ -2,6 +2,7 @@
 if IMAGE
 noinst_LTLIBRARIES += libcharchive.la
 libcharchive_la_SOURCES = \
+	%D%/ahead.c %D%/ahead.h \
 	%D%/codec.c %D%/codec.h \
 	%D%/compress.c %D%/compress.h \
 	%D%/dirsink.c %D%/dirsink.h \
@@ -13,6 +14,7 @@ libcharchive_la_SOURCES = \
 	%D%/output.c %D%/output.h \
 	%D%/own.c %D%/own.h \
 	%D%/read.c %D%/read.h \
+	%D%/relay.c %D%/relay.h \
 	%D%/stream.c %D%/stream.h \
 	%D%/tar.c %D%/tar.h \
 	%D%/unpack.c %D%/unpack.h \

@@ -13,6 +13,7 @@
 #include <archive.h>
 #include <archive_entry.h>
 
+#include "ahead.h"
 #include "archive/entry.h"
 #include "base/analyser.h"
 #include "base/auto.h"
@@ -33,6 +34,11 @@ struct reader {
 	struct ch_sink *sink;
 	struct archive *tar; /* owned */
 	struct ch_stream stream;
+	struct ch_ahead *ahead; /* owned; reads the stream; NULL: none */
+	bool failed;		/* the stream has; then WHY says why */
+	struct ch_err why;
+	const char *complaint; /* constant; if more than LEFT bytes come; NULL: they may */
+	uint64_t left;
 	struct ch_top top;
 	void *devices; /* of tsearch(3): paths of those left out, by which links may call them */
 	uint64_t sum;  /* of the sizes of files */
@@ -40,14 +46,11 @@ struct reader {
 	struct ch_err *err;
 };
 
-/* What comes, and is to be limited: MIB of it. */
-#define LIMIT(r, mib, what)                                                                        \
-	ch_stream_limit(&(r)->stream, (uint64_t)(mib) << 20, "more than " #mib " MiB " what)
-
 static void ch_auto_reader(struct reader *r)
 {
 	if (r->tar)
 		archive_read_free(r->tar);
+	ch_ahead_stop(r->ahead);
 	ch_stream_done(&r->stream);
 	ch_top_done(&r->top);
 	tdestroy(r->devices, free);
@@ -72,22 +75,49 @@ static void use_former(locale_t utf8, locale_t former)
 		freelocale(utf8);
 }
 
+/* From here on, until the next limit, more are an error. */
+#define LIMIT(r, mib, what) limit((r), (uint64_t)(mib) << 20, "more than " #mib " MiB " what)
+
+static void limit(struct reader *r, uint64_t max, const char *complaint)
+{
+	r->left = max;
+	r->complaint = complaint;
+}
+
+/* As ch_stream_next. Errors are kept for who hears of them from libarchive. */
+static ssize_t next_bytes(struct reader *r, const void **ret_data)
+{
+	ssize_t n = r->ahead ? ch_ahead_next(r->ahead, ret_data)
+			     : ch_stream_next(&r->stream, ret_data);
+
+	if (n < 0)
+		r->why = r->stream.err;
+	else if (r->complaint && (uint64_t)n > r->left)
+		n = ch_err_set(&r->why, -EFBIG, "%s", r->complaint);
+	else if (r->complaint)
+		r->left -= (uint64_t)n;
+	r->failed = n < 0;
+	return n;
+}
+
 static la_ssize_t more_bytes(struct archive *a, void *data, const void **ret_buf)
 {
 	struct reader *r = data;
-	ssize_t n = ch_stream_next(&r->stream, ret_buf);
+	ssize_t n = next_bytes(r, ret_buf);
 
 	if (n < 0) {
-		archive_set_error(a, -(int)n, "%s", r->stream.err.msg);
+		archive_set_error(a, -(int)n, "%s", r->why.msg);
 		return ARCHIVE_FATAL;
 	}
 	return n;
 }
 
-static int open_tar(struct reader *r)
+static int open_tar(struct reader *r, bool with_ahead)
 {
 	if (ch_stream_open(r->from, &r->stream, r->err) < 0)
 		return r->err->code;
+	if (with_ahead)
+		r->ahead = ch_ahead_start(&r->stream);
 	r->tar = archive_read_new();
 	if (!r->tar)
 		return ch_err_nomem(r->err);
@@ -103,8 +133,8 @@ static int damaged(struct reader *r, const char *what)
 	int code = archive_errno(r->tar);
 
 	/* What the stream says is the cause of all else, and has its own words. */
-	if (r->stream.failed) {
-		*r->err = r->stream.err;
+	if (r->failed) {
+		*r->err = r->why;
 		return r->err->code == -EINVAL ? ch_err_in(r->err, "%s", what) : r->err->code;
 	}
 	/* Positive numbers are the system's, others libarchive's own. */
@@ -346,7 +376,7 @@ static int next_header(struct reader *r, struct archive_entry **ret)
 
 	LIMIT(r, 4, "of headers are in front of a member");
 	rc = archive_read_next_header(r->tar, ret);
-	ch_stream_limit(&r->stream, 0, NULL);
+	limit(r, 0, NULL);
 	return rc;
 }
 
@@ -360,7 +390,7 @@ static int drain(struct reader *r)
 	/* What fills up the last record of a tape is much less. */
 	LIMIT(r, 64, "are behind its end");
 	do
-		n = ch_stream_next(&r->stream, &data);
+		n = next_bytes(r, &data);
 	while (n > 0);
 	return n < 0 ? damaged(r, "behind the last member") : 0;
 }
@@ -370,7 +400,7 @@ static int read_all(struct reader *r)
 	struct archive_entry *e;
 	int rc;
 
-	if (open_tar(r) < 0)
+	if (open_tar(r, true) < 0)
 		return r->err->code;
 	while ((rc = next_header(r, &e)) == ARCHIVE_OK || rc == ARCHIVE_WARN) {
 		rc = take_entry(r, e);
@@ -418,7 +448,7 @@ bool ch_archive_is_tar(int fd)
 	ch_auto(reader) struct reader r = { .from = &from, .err = &err };
 	int rc = ARCHIVE_FATAL;
 
-	if (start >= 0 && open_tar(&r) == 0)
+	if (start >= 0 && open_tar(&r, false) == 0)
 		rc = next_header(&r, &e);
 	if (start >= 0)
 		(void)lseek(fd, start, SEEK_SET);

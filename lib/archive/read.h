@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* read.h - read tar archives, of whatever compression, as entries for a sink
  *
- * The one door to libarchive. Archives are foreign data: names are made plain ("./" and "/" in
- * front, "//" and "." are taken out), those with ".." are refused. Contents go by as they come:
- * memory does not grow with them.
+ * The one door to libarchive. A thread of its own undoes the compression. Archives are foreign
+ * data: names are made plain ("./" and "/" in front, "//" and "." are taken out), those with ".."
+ * are refused. Contents go by as they come: memory does not grow with them.
  *
  * Compression is told by content: gzip, zstd, xz, bzip2, lz4, lzma, compress; also several
  * streams one after the other. Unknown types of members are regular files. Devices and sockets
@@ -26,8 +26,9 @@ struct ch_archive {
 
 	int fd; /* open; read from its position to the end; only if MORE is NULL */
 	/* Up to SIZE bytes to BUF; waits until there is one at least. Returns their number, 0 at
-	 * the end, or a negative errno, which becomes the result of all. It is only called by
-	 * the thread that reads, and no more once it has returned 0 or an error. */
+	 * the end, or a negative errno, which becomes the result of all. It is called by another
+	 * thread than the one that reads, ahead of what the sink gets; no more once it has
+	 * returned 0 or an error, or ch_archive_read has returned. */
 	ssize_t (*more)(void *data, void *buf, size_t size, struct ch_err *err);
 	void *data;
 

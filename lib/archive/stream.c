@@ -38,8 +38,7 @@ static void add_filters(struct archive *a)
 	}
 }
 
-/* The first error counts: others follow from it. */
-static int fail(struct ch_stream *s, const struct ch_err *err)
+int ch_stream_fail(struct ch_stream *s, const struct ch_err *err)
 {
 	if (!s->failed)
 		s->err = *err;
@@ -71,7 +70,7 @@ static la_ssize_t more_input(struct archive *a, void *data, const void **ret_buf
 	*ret_buf = s->in;
 	s->at_end = n <= 0;
 	if (n < 0) {
-		archive_set_error(a, -fail(s, &err), "%s", err.msg);
+		archive_set_error(a, -ch_stream_fail(s, &err), "%s", err.msg);
 		return ARCHIVE_FATAL;
 	}
 	return n;
@@ -85,7 +84,7 @@ static int fail_filter(struct ch_stream *s)
 	struct ch_err err;
 
 	ch_err_set(&err, code, "read: %s", why ? why : "unknown error");
-	return fail(s, &err);
+	return ch_stream_fail(s, &err);
 }
 
 static void start(struct ch_stream *s)
@@ -120,23 +119,9 @@ int ch_stream_open(const struct ch_archive *from, struct ch_stream *ret_stream, 
 	return 0;
 }
 
-/* The first one of both limits */
-static int check_limits(struct ch_stream *s)
-{
-	uint64_t max = s->from->max;
-	struct ch_err err;
-
-	if (max && s->bytes > max)
-		ch_err_set(&err, -EFBIG, "it is larger than %" PRIu64 " bytes", max);
-	else if (s->until && s->bytes > s->until)
-		ch_err_set(&err, -EFBIG, "%s", s->complaint);
-	else
-		return 0;
-	return fail(s, &err);
-}
-
 ssize_t ch_stream_next(struct ch_stream *s, const void **ret_data)
 {
+	uint64_t max = s->from->max;
 	la_int64_t at;
 	size_t n = 0;
 	int rc;
@@ -151,17 +136,15 @@ ssize_t ch_stream_next(struct ch_stream *s, const void **ret_data)
 	if (rc != ARCHIVE_OK)
 		return fail_filter(s);
 	s->bytes += n;
-	if (check_limits(s) < 0)
-		return s->err.code;
+	if (max && s->bytes > max) {
+		struct ch_err err;
+
+		ch_err_set(&err, -EFBIG, "it is larger than %" PRIu64 " bytes", max);
+		return ch_stream_fail(s, &err);
+	}
 	if (s->from->diff_id)
 		ch_hash_more(&s->hash, *ret_data, n);
 	return (ssize_t)n;
-}
-
-void ch_stream_limit(struct ch_stream *s, uint64_t max, const char *complaint)
-{
-	s->until = max ? s->bytes + max : 0;
-	s->complaint = complaint;
 }
 
 void ch_stream_done(struct ch_stream *s)

@@ -18,13 +18,11 @@ struct ch_stream {
 	const struct ch_archive *from; /* borrowed */
 	struct archive *filter;	       /* owned; undoes the compression */
 	struct ch_hash hash;
-	uint64_t bytes;	       /* that came out */
-	uint64_t until;	       /* so many may be; 0: as many as FROM says */
-	const char *complaint; /* borrowed; that there are more */
-	char *in;	       /* owned; what goes in */
-	bool at_end;	       /* of what goes in */
-	bool failed;	       /* then ERR says why */
-	struct ch_err err;     /* kept here, since libarchive calls us back */
+	uint64_t bytes;	   /* that came out */
+	char *in;	   /* owned; what goes in */
+	bool at_end;	   /* of what goes in */
+	bool failed;	   /* then ERR says why */
+	struct ch_err err; /* kept here, since libarchive calls us back */
 };
 
 int ch_stream_open(const struct ch_archive *from, struct ch_stream *ret_stream, struct ch_err *err);
@@ -33,9 +31,9 @@ int ch_stream_open(const struct ch_archive *from, struct ch_stream *ret_stream, 
  * negative errno: then STREAM's err is set. */
 ssize_t ch_stream_next(struct ch_stream *stream, const void **ret_data);
 
-/* From here on, more than MAX bytes are an error (-EFBIG): COMPLAINT, a constant. MAX 0: not any
- * longer. */
-void ch_stream_limit(struct ch_stream *stream, uint64_t max, const char *complaint);
+/* ERR is the stream's from now on, unless it has one: others follow from the first. Returns the
+ * code of that. */
+int ch_stream_fail(struct ch_stream *stream, const struct ch_err *err);
 
 void ch_stream_done(struct ch_stream *stream);
 

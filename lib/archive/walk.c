@@ -80,10 +80,9 @@ static int check_cancel(const struct walk *w, struct ch_err *err)
 	return is_cancelled ? ch_err_set(err, -ECANCELED, "interrupted") : 0;
 }
 
-static int get_xattrs(const struct walk *w, int dir, const char *name, struct ch_entry_xattrs *ret,
-		      struct ch_err *err)
+static int get_xattrs(const struct walk *w, int fd, struct ch_entry_xattrs *ret, struct ch_err *err)
 {
-	int rc = w->how->no_xattrs ? 0 : ch_entry_xattrs_read(dir, name, ret);
+	int rc = w->how->no_xattrs ? 0 : ch_entry_xattrs_read(fd, ret);
 
 	return rc < 0 ? ch_err_rc(err, rc, "read extended attributes of '/%s'", w->path) : 0;
 }
@@ -217,7 +216,7 @@ static int open_file(const struct walk *w, int dir, const char *name,
 	}
 	if (fd < 0)
 		return ch_err_sys(err, "open '/%s'", w->path);
-	if (get_xattrs(w, dir, name, ret_xattrs, err) < 0)
+	if (get_xattrs(w, fd, ret_xattrs, err) < 0)
 		return err->code;
 	return ch_take_fd(&fd);
 }
@@ -283,7 +282,7 @@ static int add_dir(struct walk *w, int dir, const char *name, const struct stat 
 
 	if (fd < 0)
 		return ch_err_sys(err, "open directory '/%s'", w->path);
-	if (get_xattrs(w, dir, name, &x, err) < 0)
+	if (get_xattrs(w, fd, &x, err) < 0)
 		return err->code;
 	if (!w->sink)
 		hash_xattrs(w, &x);

@@ -11,7 +11,8 @@ libchbase_la_SOURCES = \
 	%D%/log.c %D%/log.h \
 	%D%/path.c %D%/path.h \
 	%D%/text.c %D%/text.h \
-	%D%/words.c %D%/words.h
+	%D%/words.c %D%/words.h \
+	%D%/zeros.h
 
 # For programs that work for a while.
 if IMAGE

@@ -8,7 +8,7 @@
 
 #include "base/auto.h"
 #include "base/err.h"
-#include "build/placed.h"
+#include "build/again.h"
 #include "build/stage.h"
 #include "pull/pull.h"
 #include "store/imagemeta.h"
@@ -39,6 +39,8 @@ static int begin(struct ch_stage *stage, struct ch_pull *pull, const struct ch_r
 
 	ch_key_text(&key, MESSAGE);
 	ch_key_text(&key, ch_pull_key(pull));
+	if (stage->no_xattrs)
+		ch_key_text(&key, "no xattrs");
 	if (asprintf(&text, MESSAGE "%s", from->text) < 0) {
 		text = NULL;
 		return ch_err_nomem(err);
@@ -58,6 +60,9 @@ int ch_base_pull(struct ch_stage *stage, const struct ch_ref *from,
 
 	if (ch_pull_open(from, how, &pull, err) < 0)
 		return err->code;
+	/* What lacks layers is something else. */
+	stage->has_digests = how->last_layer == 0;
+	ch_pull_digests(pull, &stage->digests);
 	return begin(stage, pull, from, err);
 }
 
@@ -97,36 +102,17 @@ int ch_base_fetch(const struct ch_shelf *shelf, const struct ch_ref *ref, const 
 static int find_cached(const struct ch_shelf *shelf, const struct ch_ref *ref, bool files,
 		       struct ch_err *err)
 {
-	ch_auto(stage) struct ch_stage stage = CH_STAGE_INIT;
 	struct ch_oid commit;
-	int rc = shelf->cache ? ch_cache_branch_get(shelf->cache, ref->text, &commit, err) : 0;
 
-	if (rc <= 0 || !files)
-		return rc;
-	stage.shelf = shelf;
-	rc = ch_ref_parse(ref->text, &stage.ref, err);
-	if (rc == 0)
-		rc = ch_stage_from_commit(&stage, &commit, err);
-	if (rc == 0)
-		rc = ch_stage_finish(&stage, err);
-	return rc < 0 ? rc : 1;
-}
-
-/* Is it the cache's, and may not be on the disk as a whole? Then it is made again. */
-static bool is_in_doubt(const struct ch_shelf *shelf, const struct ch_ref *ref)
-{
-	struct ch_oid commit;
-	struct ch_err ignored;
-
-	return shelf->cache &&
-	       ch_cache_branch_get(shelf->cache, ref->text, &commit, &ignored) == 1 &&
-	       ch_placed_at(shelf->store, ref, &commit) == CH_NOTED_IN_DOUBT;
+	if (files)
+		return ch_again_make(shelf, ref, err);
+	return shelf->cache ? ch_cache_branch_get(shelf->cache, ref->text, &commit, err) : 0;
 }
 
 int ch_base_have(const struct ch_shelf *shelf, const struct ch_ref *ref, bool files,
 		 struct ch_err *err)
 {
-	bool is_there = ch_store_has(shelf->store, ref) && !is_in_doubt(shelf, ref);
+	bool is_there = ch_store_has(shelf->store, ref) && !ch_again_is_due(shelf, ref);
 	int rc = is_there ? 1 : find_cached(shelf, ref, files, err);
 
 	if (rc != 0 || !shelf->pull)

@@ -9,7 +9,7 @@
 #include "base/auto.h"
 #include "base/err.h"
 #include "build/step.h"
-#include "build/vars.h"
+#include "pull/pull.h"
 #include "store/store.h"
 
 #define HASHES_DIR  "hashes" /* of storage: contents of files of contexts */
@@ -25,14 +25,15 @@ static int fail(struct ch_df_err *ret, const struct ch_err *err)
 
 /* ---- which stages ------------------------------------------------------------------------- */
 
-/* A stage that NAME may mean. Names with variables may mean any. */
+/* A stage that NAME may mean. Names with variables, and quotes, may mean any. */
 static void want(const struct ch_dockerfile *df, const char *name, unsigned before, bool *wanted)
 {
+	const char special[] = { '$', '"', '\'', df->escape, '\0' };
 	int number = ch_df_stage(df, name, before);
 
 	if (number >= 0)
 		wanted[number] = true;
-	for (unsigned i = 0; i < before && strchr(name, '$'); i++)
+	for (unsigned i = 0; i < before && strpbrk(name, special); i++)
 		wanted[i] = true;
 }
 
@@ -85,6 +86,7 @@ static int name_stages(struct ch_job *job, unsigned last, struct ch_err *err)
 
 		job->stages[i] = CH_STAGE_INIT;
 		job->stages[i].shelf = &b->shelf;
+		job->stages[i].no_xattrs = b->no_xattrs;
 		if (i == last)
 			text = strdup(b->tag);
 		else if (asprintf(&text, "%s_stage%u", b->tag, i) < 0)
@@ -123,6 +125,16 @@ static int finish(struct ch_job *job, unsigned last, const bool *wanted, struct 
 	return rc;
 }
 
+/* Has DF an ARG called NAME, in whatever stage? It need not have been executed. */
+static bool has_arg(const struct ch_dockerfile *df, const char *name)
+{
+	for (const struct ch_df_instr *i = df->instrs; i < df->instrs + df->n; i++)
+		for (size_t p = 0; i->kind == CH_DF_ARG && p < i->npairs; p++)
+			if (strcmp(i->pairs[p].name.text, name) == 0)
+				return true;
+	return false;
+}
+
 static int check_args(const struct ch_job *job, struct ch_err *err)
 {
 	const struct ch_words *args = &job->build->args;
@@ -132,7 +144,7 @@ static int check_args(const struct ch_job *job, struct ch_err *err)
 
 		if (!name)
 			return ch_err_nomem(err);
-		if (!job->used[i] && !ch_vars_is_passed(name))
+		if (!job->used[i] && !ch_vars_is_passed(name) && !has_arg(job->build->df, name))
 			return ch_err_set(err, -EINVAL, "--build-arg: '%s' has no ARG '%s'",
 					  job->build->file, name);
 	}
@@ -195,6 +207,9 @@ static int prepare(struct ch_job *job, unsigned *ret_last, struct ch_err *err)
 {
 	const struct ch_build *b = job->build;
 
+	if (ch_vars_platform(NULL, &job->host, err) < 0 ||
+	    ch_vars_platform(b->shelf.pull ? b->shelf.pull->arch : NULL, &job->target, err) < 0)
+		return err->code;
 	job->stages = calloc(b->df->nstages, sizeof(*job->stages));
 	job->used = calloc(b->args.n + 1, sizeof(*job->used));
 	if (!job->stages || !job->used)

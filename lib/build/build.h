@@ -37,6 +37,7 @@ struct ch_build {
 	bool interactive;   /* the last instruction is a RUN whose command has our
 			       terminal; it is never found in the cache */
 	bool dry_run;	    /* say what would be executed, and do not */
+	bool no_xattrs;	    /* files are to have no extended attributes */
 	const char *keeper; /* program */
 	int start_s;	    /* how long a container may take to start, seconds */
 	struct ch_shelf shelf;

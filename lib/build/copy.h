@@ -39,6 +39,7 @@ struct ch_copy_source {
 	const char *text;		    /* a here-document; else NULL */
 	size_t len;			    /* of text */
 	const struct ch_download *download; /* what was at the URL; else NULL */
+	bool is_literal;		    /* path is no pattern */
 };
 
 /* What an instruction says. All is borrowed; a plan needs the context, the texts of

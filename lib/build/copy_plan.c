@@ -301,7 +301,7 @@ static int add_source(struct ch_copy_plan *plan, const struct ch_copy_request *r
 		return ch_err_set(err, -ENOENT, "there is no context directory");
 	if (req->parents && count_left_out(source->path, &left_out, err) < 0)
 		return err->code;
-	if (!ch_glob_is_magic(source->path)) {
+	if (source->is_literal || !ch_glob_is_magic(source->path)) {
 		(*matches)++;
 		return add_path(plan, req, source->path, left_out, err);
 	}

@@ -20,7 +20,8 @@ static const char *given(struct ch_job *job, const char *name)
 	return NULL;
 }
 
-/* The command line beats the default; without both, it stays unset, or what it was. */
+/* The command line beats the default; without both, it is what there is for the platform, or stays
+ * unset, or what it was. */
 static int set(struct ch_step *step, const struct ch_df_pair *pair)
 {
 	ch_auto(str) char *name = NULL;
@@ -36,6 +37,8 @@ static int set(struct ch_step *step, const struct ch_df_pair *pair)
 		rc = ch_step_expand(step, &pair->value, &value);
 		text = value;
 	}
+	if (!text)
+		text = ch_vars_of_platform(step, name);
 	if (rc < 0 || !text)
 		return rc;
 	if (!ch_vars_is_passed(name))

@@ -81,11 +81,23 @@ static int expand_paths(struct ch_step *step, struct words *w)
 	return rc;
 }
 
+/* Once a build is enough. */
+static void tell_chown(struct ch_step *step)
+{
+	const struct ch_shelf *shelf = &step->job->build->shelf;
+
+	if (step->job->has_told || !ch_df_flag(step->instr, "chown"))
+		return;
+	step->job->has_told = true;
+	shelf->tell("--chown is ignored: all files belong to whoever builds", shelf->data);
+}
+
 static int expand_flags(struct ch_step *step, struct words *w)
 {
 	struct ch_err err;
 	int rc = ch_step_flag(step, "chmod", &w->chmod);
 
+	tell_chown(step);
 	if (rc == 0)
 		rc = ch_step_flag(step, "from", &w->from);
 	if (rc == 0)
@@ -151,21 +163,43 @@ static int expand(struct ch_step *step, struct words *w)
 	return rc < 0 ? rc : list_sources(step, w);
 }
 
-/* The hash of the files is a part of the key, but for downloads with a checksum: they are known by
- * that, and the step has begun. */
+/* The hash of what PLAN copies becomes a part of the key. */
+static int add_hash(struct ch_step *step, const struct ch_copy_plan *plan, struct ch_err *err)
+{
+	uint8_t hash[CH_SHA256_BYTES];
+
+	if (!step->job->build->shelf.cache)
+		return 0;
+	if (ch_copy_hash(plan, &step->job->hashes, hash, err) < 0)
+		return err->code;
+	ch_key_add(&step->key, hash, sizeof(hash));
+	return 0;
+}
+
+int ch_step_see(struct ch_step *step, const char *path, struct ch_err *err)
+{
+	const struct ch_copy_source source = { .path = path, .is_literal = true };
+	const struct ch_copy_request request = {
+		.context = &step->job->context,
+		.sources = &source,
+		.n_sources = 1,
+		.dest = "/",
+	};
+	ch_auto(copy_plan) struct ch_copy_plan plan = { 0 };
+	int rc = ch_copy_plan(&request, &plan, err);
+
+	return rc < 0 ? rc : add_hash(step, &plan, err);
+}
+
+/* Downloads with a checksum are known by that: the step has begun. */
 int ch_step_copy(struct ch_step *step, const struct ch_copy_plan *plan)
 {
-	bool has_begun = step->has_begun;
-	uint8_t hash[CH_SHA256_BYTES];
 	struct ch_err err;
 	int rc = 0;
 
-	if (!has_begun && step->job->build->shelf.cache) {
-		if (ch_copy_hash(plan, &step->job->hashes, hash, &err) < 0)
-			return ch_step_fail(step, &err);
-		ch_key_add(&step->key, hash, sizeof(hash));
-	}
-	if (!has_begun)
+	if (!step->has_begun && add_hash(step, plan, &err) < 0)
+		return ch_step_fail(step, &err);
+	if (!step->has_begun)
 		rc = ch_step_begin(step);
 	if (rc == 0)
 		rc = ch_step_ready(step);

@@ -11,15 +11,15 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "build/base.h"
-#include "build/vars.h"
 #include "oci/manifest.h"
 #include "pull/pull.h"
+
+#define OS "linux/"
 
 /* --platform=[linux/]ARCH[/VARIANT]. ret_arch: malloc'ed, or NULL: it is not said. What is for
  * other machines needs an emulator that is registered with the kernel. */
 static int find_platform(struct ch_step *step, char **ret_arch)
 {
-	static const char os[] = "linux/";
 	const struct ch_df_flag *flag = ch_df_flag(step->instr, "platform");
 	ch_auto(str) char *text = NULL;
 	int rc = ch_step_flag(step, "platform", &text);
@@ -28,7 +28,7 @@ static int find_platform(struct ch_step *step, char **ret_arch)
 
 	if (rc < 0 || !text || !*text)
 		return rc;
-	arch = strncmp(text, os, sizeof(os) - 1) == 0 ? text + sizeof(os) - 1 : text;
+	arch = strncmp(text, OS, strlen(OS)) == 0 ? text + strlen(OS) : text;
 	if (ch_oci_arch_parse(arch, &arch, &err) < 0)
 		return ch_df_fail(step->df, &flag->value, 0, step->err, err.code, "platform: %s",
 				  err.msg);
@@ -130,20 +130,54 @@ static int from_image(struct ch_step *step, const char *name, const char *arch)
 	return rc < 0 ? ch_step_fail(step, &err) : ch_step_show(step, rc == 2 ? '*' : '.');
 }
 
+/* With a stage, or with nothing (NULL). */
+static int from_known(struct ch_step *step, struct ch_stage *base)
+{
+	bool has_cache = step->job->build->shelf.cache;
+	struct ch_err err;
+	int rc = base ? ch_stage_from_stage(step->stage, base, &err)
+		      : ch_stage_from_scratch(step->stage, &err);
+
+	return rc < 0 ? ch_step_fail(step, &err) : ch_step_show(step, has_cache ? '*' : '.');
+}
+
+static int decide(struct ch_step *step, const char *text, bool files)
+{
+	struct ch_err err;
+	int rc = ch_stage_decide(step->stage, text, files, step->job->build->dry_run, &err);
+
+	return rc < 0 ? ch_step_fail(step, &err) : 0;
+}
+
+/* What is made of nothing is for ARCH: without that, for what one builds for. */
+static int from_scratch(struct ch_step *step, const char *arch)
+{
+	struct ch_vars_platform platform = step->job->target;
+	struct ch_err err;
+
+	if (arch && ch_vars_platform(arch, &platform, &err) < 0)
+		return ch_step_fail(step, &err);
+
+	int rc = from_known(step, NULL);
+
+	if (rc < 0 || strcmp(platform.text, step->job->host.text) == 0)
+		return rc;
+	step->stage->meta.arch = strdup(platform.text + strlen(OS));
+	return step->stage->meta.arch ? decide(step, platform.text, false) : ch_step_nomem(step);
+}
+
 static int begin(struct ch_step *step, const char *name, const char *arch)
 {
 	int number = ch_df_stage(step->df, name, step->instr->stage);
-	bool has_cache = step->job->build->shelf.cache;
-	struct ch_err err;
+	bool is_scratch = strcmp(name, "scratch") == 0;
 	int rc;
 
-	if (number < 0 && strcmp(name, "scratch") != 0)
-		return from_image(step, name, arch);
 	if (number >= 0)
-		rc = ch_stage_from_stage(step->stage, &step->job->stages[number], &err);
-	else
-		rc = ch_stage_from_scratch(step->stage, &err);
-	return rc < 0 ? ch_step_fail(step, &err) : ch_step_show(step, has_cache ? '*' : '.');
+		return from_known(step, &step->job->stages[number]);
+	rc = is_scratch ? from_scratch(step, arch) : from_image(step, name, arch);
+	if (rc == 0 && step->stage->no_xattrs)
+		rc = decide(step, "NO XATTRS", !is_scratch);
+	return rc;
 }
 
 /* They run as if they stood behind FROM. */
@@ -159,6 +193,10 @@ static int run_triggers(struct ch_step *from, const struct ch_words *lines)
 	if (ch_buf_bad(&text))
 		return ch_step_nomem(from);
 	rc = ch_dockerfile_parse(text.data, text.len, &df, from->err);
+	/* Images of others say this: it could be more than one line. */
+	if (rc == 0 && df.nstages > 1)
+		rc = ch_df_fail_instr(&df, &df.instrs[0], from->err, -EINVAL,
+				      "FROM cannot be behind ONBUILD");
 	for (size_t i = 1; i < df.n && rc == 0; i++)
 		rc = ch_do(from->job, from->stage, &df, &df.instrs[i], from->number, from->err);
 	/* Places in that text tell nobody anything. */
@@ -184,7 +222,7 @@ static int set_defaults(struct ch_step *step)
 	struct ch_oci_meta *meta = &step->stage->meta;
 
 	if (!meta->arch)
-		meta->arch = strdup(ch_vars_arch());
+		meta->arch = strdup(step->job->host.text + strlen(OS));
 	if (!meta->cwd)
 		meta->cwd = strdup("/");
 	return meta->arch && meta->cwd ? 0 : ch_step_nomem(step);

@@ -194,6 +194,29 @@ static int read_mount(struct ch_step *step, const struct ch_df_mount *from, stru
 	return rc < 0 ? rc : set_defaults(step, m);
 }
 
+/* The files that a mount shows decide what the command does: they are a part of the key. */
+static int key_mount(struct ch_step *step, const struct ch_df_mount *from, struct ch_run_mount *m,
+		     struct ch_step_source *ret_source)
+{
+	struct ch_err err;
+
+	if (m->kind == CH_RUN_MOUNT_CACHE && (m->from || m->source))
+		return ch_df_fail(step->df, &from->flag, 0, step->err, -ENOTSUP,
+				  "--mount: caches begin empty: '%s' is not possible",
+				  m->from ? "from" : "source");
+	if (m->kind != CH_RUN_MOUNT_BIND)
+		return 0;
+	if (m->from)
+		return ch_step_source(step, m->from, ret_source);
+	if (!step->job->build->context)
+		return ch_df_fail(step->df, &from->flag, 0, step->err, -ENOENT,
+				  "there is no context to mount: it is '-'");
+	if (ch_step_see(step, m->source, &err) < 0)
+		return ch_df_fail(step->df, &from->flag, 0, step->err, err.code, "--mount: %s",
+				  err.msg);
+	return 0;
+}
+
 static int read_mounts(struct ch_step *step, struct words *w)
 {
 	size_t n = step->instr->nmounts;
@@ -210,8 +233,9 @@ static int read_mounts(struct ch_step *step, struct words *w)
 		w->roots[i] = -1;
 	for (size_t i = 0; i < n && rc == 0; i++) {
 		rc = read_mount(step, &step->instr->mounts[i], &w->mounts[i]);
-		if (rc == 0 && w->mounts[i].kind == CH_RUN_MOUNT_BIND && w->mounts[i].from)
-			rc = ch_step_source(step, w->mounts[i].from, &w->sources[i]);
+		if (rc == 0)
+			rc = key_mount(step, &step->instr->mounts[i], &w->mounts[i],
+				       &w->sources[i]);
 	}
 	return rc;
 }
@@ -237,10 +261,7 @@ static int find_bind(struct ch_step *step, struct words *w, size_t i)
 
 	if (!m->from) {
 		m->root = step->job->build->context;
-		if (m->root)
-			return 0;
-		return ch_df_fail(step->df, &step->instr->mounts[i].flag, 0, step->err, -ENOENT,
-				  "there is no context to mount: it is '-'");
+		return 0;
 	}
 	w->roots[i] = ch_step_source_open(step, &w->sources[i]);
 	return w->roots[i] < 0 ? w->roots[i] : path_of(step, w->roots[i], w, &m->root);
@@ -386,24 +407,24 @@ static int execute(struct ch_step *step, struct words *w)
 static int check_flags(struct ch_step *step)
 {
 	static const struct {
-		const char *flag, *value, *why;
-	} refused[] = {
-		{ "network", "none", "containers have the network of the host" },
-		{ "security", "insecure", "nobody gets privileges that the user does not have" },
-		{ "device", NULL, "bind devices: ch-image build --bind" },
+		const char *flag, *usual, *other, *why; /* all but what is usual is refused */
+	} rules[] = {
+		{ "network", "default", "host", "containers have the network of the host" },
+		{ "security", "sandbox", "", "nobody gets privileges that the user does not have" },
+		{ "device", "", "", "bind devices: ch-image build --bind" },
 	};
 
-	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
-		const struct ch_df_flag *flag = ch_df_flag(step->instr, refused[i].flag);
+	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
+		const struct ch_df_flag *flag = ch_df_flag(step->instr, rules[i].flag);
 		ch_auto(str) char *value = NULL;
-		int rc = ch_step_flag(step, refused[i].flag, &value);
+		int rc = ch_step_flag(step, rules[i].flag, &value);
 
 		if (rc < 0)
 			return rc;
-		if (flag && (!refused[i].value || (value && strcmp(value, refused[i].value) == 0)))
+		if (value && strcmp(value, rules[i].usual) != 0 &&
+		    strcmp(value, rules[i].other) != 0)
 			return ch_df_fail(step->df, &flag->value, 0, step->err, -ENOTSUP,
-					  "--%s=%s: %s", refused[i].flag, value ? value : "",
-					  refused[i].why);
+					  "--%s=%s: %s", rules[i].flag, value, rules[i].why);
 	}
 	return 0;
 }

@@ -2,10 +2,14 @@
 /* Instructions that change nothing but what the image says about itself. */
 #include "build/step.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/auto.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "build/values.h"
 
 /* ---- commands ------------------------------------------------------------------------------ */
 
@@ -106,43 +110,48 @@ int ch_do_healthcheck(struct ch_step *step)
 
 /* ---- texts ----------------------------------------------------------------------------------- */
 
-/* As ch_step_begin. ret_text: what is behind the keyword; malloc'ed, or NULL. */
-static int begin_text(struct ch_step *step, char **ret_text)
+/* TEXT, which is expanded, goes to PLACE. */
+static int set_text(struct ch_step *step, char **text, char **place)
 {
-	int rc = ch_step_expand(step, &step->instr->rest, ret_text);
-
-	return rc < 0 ? rc : ch_step_begin(step);
-}
-
-static int set_text(struct ch_step *step, char **place)
-{
-	ch_auto(str) char *text = NULL;
-	int rc = begin_text(step, &text);
+	int rc = ch_step_begin(step);
 
 	if (rc != 0)
 		return rc < 0 ? rc : 0;
 	free(*place);
-	*place = ch_take(text);
+	*place = ch_take(*text);
 	return ch_step_end(step, false);
 }
 
 int ch_do_stopsignal(struct ch_step *step)
 {
-	return set_text(step, &step->stage->meta.stopsignal);
+	ch_auto(str) char *text = NULL;
+	int rc = ch_step_expand(step, &step->instr->rest, &text);
+
+	if (rc < 0)
+		return rc;
+	if (!ch_signal_is(text))
+		return ch_df_fail(step->df, &step->instr->rest, 0, step->err, -EINVAL,
+				  "this is no signal: it is a number, or a name such as SIGTERM");
+	return set_text(step, &text, &step->stage->meta.stopsignal);
 }
 
 /* For those who run the image elsewhere: inside, everybody is who started it. */
 int ch_do_user(struct ch_step *step)
 {
-	return set_text(step, &step->stage->meta.user);
+	ch_auto(str) char *text = NULL;
+	int rc = ch_step_expand(step, &step->instr->rest, &text);
+
+	return rc < 0 ? rc : set_text(step, &text, &step->stage->meta.user);
 }
 
 /* Deprecated by Docker, which recommends this label. */
 int ch_do_maintainer(struct ch_step *step)
 {
 	ch_auto(str) char *text = NULL;
-	int rc = begin_text(step, &text);
+	int rc = ch_step_expand(step, &step->instr->rest, &text);
 
+	if (rc == 0)
+		rc = ch_step_begin(step);
 	if (rc != 0)
 		return rc < 0 ? rc : 0;
 	ch_words_set(&step->stage->meta.labels, "maintainer", text ? text : "");
@@ -159,37 +168,53 @@ static bool has(const struct ch_words *list, const char *text)
 	return false;
 }
 
-static int add_words(struct ch_step *step, struct ch_words *list)
-{
-	ch_auto(words) struct ch_words words = { 0 };
-	int rc = ch_step_words(step, &words);
-
-	if (rc == 0)
-		rc = ch_step_begin(step);
-	if (rc != 0)
-		return rc < 0 ? rc : 0;
-	for (size_t i = 0; i < words.n; i++)
-		if (!has(list, words.v[i]))
-			ch_words_add(list, words.v[i]);
-	return ch_step_end(step, false);
-}
-
-int ch_do_expose(struct ch_step *step)
-{
-	return add_words(step, &step->stage->meta.ports);
-}
-
-int ch_do_volume(struct ch_step *step)
-{
-	return add_words(step, &step->stage->meta.volumes);
-}
-
-int ch_do_onbuild(struct ch_step *step)
+/* The words are expanded. */
+static int add_words(struct ch_step *step, const struct ch_words *words, struct ch_words *list)
 {
 	int rc = ch_step_begin(step);
 
 	if (rc != 0)
 		return rc < 0 ? rc : 0;
-	ch_words_add(&step->stage->meta.onbuild, step->instr->trigger->text);
+	for (size_t i = 0; i < words->n; i++)
+		if (!has(list, words->v[i]))
+			ch_words_add(list, words->v[i]);
+	return ch_step_end(step, false);
+}
+
+int ch_do_expose(struct ch_step *step)
+{
+	ch_auto(words) struct ch_words words = { 0 };
+	ch_auto(words) struct ch_words ports = { 0 };
+	struct ch_err err;
+	int rc = ch_step_words(step, &words);
+
+	for (size_t i = 0; i < words.n && rc == 0; i++)
+		if (ch_ports_add(words.v[i], &ports, &err) < 0)
+			rc = ch_df_fail(step->df, &step->instr->words[i], 0, step->err, err.code,
+					"%s", err.msg);
+	return rc < 0 ? rc : add_words(step, &ports, &step->stage->meta.ports);
+}
+
+int ch_do_volume(struct ch_step *step)
+{
+	ch_auto(words) struct ch_words words = { 0 };
+	int rc = ch_step_words(step, &words);
+
+	return rc < 0 ? rc : add_words(step, &words, &step->stage->meta.volumes);
+}
+
+/* With its here-documents, which are on the lines behind it, as in a Dockerfile. */
+int ch_do_onbuild(struct ch_step *step)
+{
+	ch_auto(buf) struct ch_buf text = CH_BUF_INIT(2 * CH_DF_MAX);
+	char *taken;
+	int rc = ch_step_begin(step);
+
+	if (rc != 0)
+		return rc < 0 ? rc : 0;
+	ch_df_key(step->instr->trigger, &text);
+	if (ch_buf_take(&text, &taken) < 0)
+		return ch_step_nomem(step);
+	ch_words_give(&step->stage->meta.onbuild, taken);
 	return ch_step_end(step, false);
 }

@@ -27,6 +27,14 @@ libchcopy_la_SOURCES = \
 	%D%/statcache.c %D%/statcache.h
 libchcopy_la_CFLAGS = $(AM_CFLAGS) -pthread
 
+# Images as states of the cache
+noinst_LTLIBRARIES += libchstage.la
+libchstage_la_SOURCES = \
+	%D%/again.c %D%/again.h \
+	%D%/key.c %D%/key.h \
+	%D%/placed.c %D%/placed.h \
+	%D%/stage.c %D%/stage.h
+
 # Builds
 noinst_LTLIBRARIES += libchbuild.la
 libchbuild_la_SOURCES = \
@@ -40,10 +48,8 @@ libchbuild_la_SOURCES = \
 	%D%/do_run.c \
 	%D%/do_settings.c \
 	%D%/do_workdir.c \
-	%D%/key.c %D%/key.h \
-	%D%/placed.c %D%/placed.h \
-	%D%/stage.c %D%/stage.h \
 	%D%/step.c %D%/step.h \
 	%D%/tag.c \
+	%D%/values.c %D%/values.h \
 	%D%/vars.c %D%/vars.h
 endif

@@ -72,7 +72,8 @@ static int lock(const struct ch_run *run, const struct ch_run_mount *m, int fd, 
 		run->tell(line, run->data);
 	}
 
-	int rc = ch_waitlock(fd, how, run->stop, run->data);
+	const struct ch_waiter waiter = { .stop = run->stop, .data = run->data };
+	int rc = ch_waitlock(fd, how, &waiter, "");
 
 	return rc < 0 ? ch_err_rc(err, rc, "lock it") : 0;
 }

@@ -118,13 +118,14 @@ static int plan_tmpfs(const struct ch_run_mount *m, char *target, struct ch_run_
 	return add_op(plan, op, err);
 }
 
-/* Is M, a secret or an agent, there? Returns 1; 0: it may be left out; or an error. */
+/* Is M, a secret or an agent, there? HINT: how it would be. Returns 1; 0: it may be left out; or an
+ * error. */
 static int is_there(const struct ch_run_mount *m, const void *what, const char *kind,
-		    struct ch_err *err)
+		    const char *hint, struct ch_err *err)
 {
 	if (!what && m->required)
-		return ch_err_set(err, -ENOENT, "required %s '%s' is not given; see option --%s",
-				  kind, m->id, kind);
+		return ch_err_set(err, -ENOENT, "required %s '%s' is not given; see %s", kind,
+				  m->id, hint);
 	return what != NULL;
 }
 
@@ -146,7 +147,7 @@ static int plan_secret(const struct ch_run *run, const struct ch_run_mount *m,
 		.kind = CH_RUN_OP_FILE, .data = m->data, .len = m->len, .mode = m->mode
 	};
 	char path[PATH_MAX];
-	int rc = is_there(m, m->data, "secret", err);
+	int rc = is_there(m, m->data, "secret", "option --secret", err);
 
 	if (rc <= 0)
 		return rc;
@@ -165,7 +166,7 @@ static int plan_ssh(const struct ch_run *run, const struct ch_run_mount *m, size
 {
 	ch_auto(str) char *target = NULL;
 	char path[64];
-	int rc = is_there(m, m->socket, "ssh", err);
+	int rc = is_there(m, m->socket, "ssh", "SSH_AUTH_SOCK", err);
 
 	if (rc <= 0)
 		return rc;

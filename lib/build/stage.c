@@ -343,6 +343,8 @@ int ch_stage_keep(struct ch_stage *stage, const char *text, bool files, struct c
 {
 	struct ch_placed placed = CH_PLACED_INIT;
 
+	if (files && stage->no_xattrs && ch_tree_strip(stage->draft.root, err) < 0)
+		return err->code;
 	if (!stage->shelf->cache)
 		return 0;
 	if (!files)
@@ -356,6 +358,21 @@ int ch_stage_keep(struct ch_stage *stage, const char *text, bool files, struct c
 		rc = commit(stage, text, &placed.image, &stage->next, err);
 	ch_placed_done(&placed);
 	return rc;
+}
+
+int ch_stage_decide(struct ch_stage *stage, const char *text, bool files, bool dry_run,
+		    struct ch_err *err)
+{
+	ch_auto(key) struct ch_key key = CH_KEY_INIT;
+	int rc;
+
+	ch_key_text(&key, text);
+	rc = ch_stage_find_base(stage, &key, err);
+	if (rc != 0 || dry_run)
+		return rc < 0 ? rc : 0;
+	if (files)
+		rc = ch_stage_ready(stage, err);
+	return rc < 0 ? rc : ch_stage_keep(stage, text, files, err);
 }
 
 /* ---- end ---------------------------------------------------------------------------------------
@@ -389,7 +406,21 @@ static int place(struct ch_stage *stage, struct ch_err *err)
 	if (rc == 0 && shelf->cache)
 		rc = ch_placed_note(shelf->store, &stage->ref, draft->root, &stage->commit,
 				    &draft->can_be_lost, err);
+	if (rc == 0 && stage->has_digests)
+		rc = ch_noted_put_digests(shelf->store, &stage->ref, draft->root, &stage->digests,
+					  err);
 	return rc == 0 ? ch_draft_commit(draft, err) : rc;
+}
+
+static int finish_placed(struct ch_stage *stage, struct ch_err *err)
+{
+	const struct ch_shelf *shelf = stage->shelf;
+
+	if (ch_cache_branch_set(shelf->cache, stage->ref.text, &stage->commit, err) < 0)
+		return err->code;
+	return stage->has_digests ? ch_placed_digests(shelf->store, &stage->ref, &stage->commit,
+						      &stage->digests, err)
+				  : 0;
 }
 
 int ch_stage_finish(struct ch_stage *stage, struct ch_err *err)
@@ -399,12 +430,12 @@ int ch_stage_finish(struct ch_stage *stage, struct ch_err *err)
 
 	if (stage->is_finished)
 		return 0;
-	if (shelf->cache)
+	if (shelf->cache && is_placed(stage))
+		return finish_placed(stage, err);
+	/* From here on nobody else makes this image: branch and files are of the same build. */
+	rc = ch_stage_ready(stage, err);
+	if (rc == 0 && shelf->cache)
 		rc = ch_cache_branch_set(shelf->cache, stage->ref.text, &stage->commit, err);
-	if (rc == 0 && shelf->cache && is_placed(stage))
-		return 0;
-	if (rc == 0)
-		rc = ch_stage_ready(stage, err);
 	if (rc == 0)
 		rc = place(stage, err);
 	stage->is_finished = rc == 0;

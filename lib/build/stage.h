@@ -17,6 +17,7 @@
 
 #include "build/key.h"
 #include "cache/cache.h"
+#include "oci/manifest.h"
 #include "oci/meta.h"
 #include "oci/ref.h"
 #include "store/draft.h"
@@ -43,6 +44,10 @@ struct ch_stage {
 	const struct ch_shelf *shelf; /* borrowed */
 	struct ch_ref ref;	      /* the image it becomes */
 	struct ch_oci_meta meta;      /* as of now; for instructions to change */
+	bool no_xattrs;		      /* its files are to have no extended attributes; for the
+					 caller to say, at first */
+	bool has_digests;	      /* it is what a registry has */
+	struct ch_oci_digests digests;
 
 	/* private */
 	bool has_commit;
@@ -73,6 +78,11 @@ int ch_stage_from_stage(struct ch_stage *stage, struct ch_stage *base, struct ch
 
 /* Begin with, and be, what COMMIT of the cache is. */
 int ch_stage_from_commit(struct ch_stage *stage, const struct ch_oid *commit, struct ch_err *err);
+
+/* The caller has decided something about STAGE that no instruction says, but TEXT: what follows
+ * is in states of its own. FILES: are they other ones? DRY_RUN: only look for the state. */
+int ch_stage_decide(struct ch_stage *stage, const char *text, bool files, bool dry_run,
+		    struct ch_err *err);
 
 /* Forget with what STAGE was begun, to begin with something else. */
 void ch_stage_forget(struct ch_stage *stage);

@@ -57,9 +57,15 @@ static const char *get(const char *name, void *data)
 static void unset(const char *name, struct ch_df_pos pos, void *data)
 {
 	const struct ch_step *step = data;
+	const struct ch_build *b = step->job->build;
 
-	say(step->job->build->shelf.warn, step, "%s:%u:%u: variable '%s' is not set",
-	    step->job->build->file, pos.line, pos.column, name);
+	/* Places in what the base image says tell nobody anything. */
+	if (step->df != b->df)
+		say(b->shelf.warn, step, "ONBUILD of the base image: variable '%s' is not set",
+		    name);
+	else
+		say(b->shelf.warn, step, "%s:%u:%u: variable '%s' is not set", b->file, pos.line,
+		    pos.column, name);
 }
 
 int ch_step_expand(struct ch_step *step, const struct ch_df_word *word, char **ret_text)
@@ -201,11 +207,25 @@ static void add_commit(struct ch_key *key, const struct ch_oid *commit)
 	ch_key_add(key, commit->bytes, sizeof(commit->bytes));
 }
 
+/* The image REF becomes a part of the key; in a dry run it need not be there. */
+static int add_image(struct ch_step *step, const struct ch_ref *ref, struct ch_err *err)
+{
+	const struct ch_build *b = step->job->build;
+	ch_auto(stage) struct ch_stage image = CH_STAGE_INIT;
+	int rc = b->dry_run ? 0 : ch_base_have(&b->shelf, ref, false, err);
+
+	if (rc < 0 || !b->shelf.cache)
+		return rc;
+	image.shelf = &b->shelf;
+	rc = ch_stage_from_image(&image, ref, err);
+	if (rc >= 0)
+		add_commit(&step->key, &image.commit);
+	return rc == -ENOENT && b->dry_run ? 0 : rc;
+}
+
 int ch_step_source(struct ch_step *step, const char *from, struct ch_step_source *ret_source)
 {
-	struct ch_cache *cache = step->job->build->shelf.cache;
 	int number = ch_df_stage(step->job->build->df, from, step->instr->stage);
-	struct ch_oid commit;
 	struct ch_err err;
 
 	*ret_source = (struct ch_step_source){ 0 };
@@ -217,12 +237,8 @@ int ch_step_source(struct ch_step *step, const char *from, struct ch_step_source
 
 	int rc = ch_ref_parse(from, &ret_source->ref, &err);
 
-	if (rc == 0 && !step->job->build->dry_run)
-		rc = ch_base_have(&step->job->build->shelf, &ret_source->ref, false, &err);
-	if (rc == 0 && cache)
-		rc = ch_cache_branch_get(cache, ret_source->ref.text, &commit, &err);
-	if (rc > 0)
-		add_commit(&step->key, &commit);
+	if (rc == 0)
+		rc = add_image(step, &ret_source->ref, &err);
 	return rc < 0 ? ch_step_fail(step, &err) : 0;
 }
 

@@ -17,6 +17,7 @@
 #include "build/key.h"
 #include "build/stage.h"
 #include "build/statcache.h"
+#include "build/vars.h"
 #include "dockerfile/dockerfile.h"
 #include "dockerfile/err.h"
 
@@ -27,8 +28,10 @@ struct ch_job {
 	struct ch_statcache hashes; /* of files of the context */
 	struct ch_words args;	    /* by ARG: visible from there to the end */
 	bool *used;		    /* which of build->args were */
+	struct ch_vars_platform host, target;
 	struct ch_stage *stages;
 	unsigned executed; /* instructions, so far */
+	bool has_told;	   /* that --chown is ignored */
 };
 
 struct ch_step {
@@ -98,6 +101,10 @@ static inline void ch_auto_step_source(struct ch_step_source *source)
 {
 	ch_ref_done(&source->ref);
 }
+
+/* A command is to see what is at PATH of the context, by a mount: its contents become a part of the
+ * key. */
+int ch_step_see(struct ch_step *step, const char *path, struct ch_err *err);
 
 /* For notes of copies: LINE is a warning. SHELF: struct ch_shelf. */
 void ch_step_warn(void *shelf, const char *line);

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/utsname.h>
 
+#include "base/err.h"
 #include "build/step.h"
 
 /* Taken from the host as they are, if they are set there. */
@@ -32,53 +32,65 @@ bool ch_vars_is_passed(const char *name)
 	return false;
 }
 
-const char *ch_vars_arch(void)
+/* The usual variants are left out. */
+static bool is_usual(const struct ch_vars_platform *p)
 {
-	static const struct {
-		const char *machine, *arch;
-	} names[] = {
-		{ "x86_64", "amd64" }, { "aarch64", "arm64" },	 { "armv7l", "arm/v7" },
-		{ "i686", "386" },     { "ppc64le", "ppc64le" }, { "riscv64", "riscv64" },
-		{ "s390x", "s390x" },
+	return (strcmp(p->arch, "arm64") == 0 && strcmp(p->variant, "v8") == 0) ||
+	       (strcmp(p->arch, "amd64") == 0 && strcmp(p->variant, "v1") == 0);
+}
+
+int ch_vars_platform(const char *arch, struct ch_vars_platform *ret_platform, struct ch_err *err)
+{
+	struct ch_vars_platform p = { 0 };
+	bool is_any = arch && strcmp(arch, CH_OCI_ARCH_YOLO) == 0;
+	size_t len;
+
+	if (ch_oci_arch_parse(is_any ? NULL : arch, &arch, err) < 0)
+		return err->code;
+	len = strcspn(arch, "/");
+	snprintf(p.arch, sizeof(p.arch), "%.*s", (int)len, arch);
+	snprintf(p.variant, sizeof(p.variant), "%s", arch[len] ? arch + len + 1 : "");
+	if (is_usual(&p))
+		p.variant[0] = '\0';
+	snprintf(p.text, sizeof(p.text), "linux/%s%s%s", p.arch, p.variant[0] ? "/" : "",
+		 p.variant);
+	*ret_platform = p;
+	return 0;
+}
+
+const char *ch_vars_of_platform(const struct ch_step *step, const char *name)
+{
+	const struct {
+		const char *prefix;
+		const struct ch_vars_platform *platform;
+	} kinds[] = {
+		{ "TARGET", &step->job->target },
+		{ "BUILD", &step->job->host },
 	};
-	struct utsname host;
 
-	if (uname(&host) < 0)
-		return "unknown";
-	for (size_t i = 0; i < COUNT(names); i++)
-		if (strcmp(names[i].machine, host.machine) == 0)
-			return names[i].arch;
-	return "unknown";
-}
+	for (size_t i = 0; i < COUNT(kinds); i++) {
+		size_t len = strlen(kinds[i].prefix);
 
-static const char *host_platform(void)
-{
-	static char text[32];
-
-	snprintf(text, sizeof(text), "linux/%s", ch_vars_arch());
-	return text;
-}
-
-/* BuildKit's variables of the platform; we build for this machine only. */
-static const char *platform(const char *name)
-{
-	static const char *const prefixes[] = { "TARGET", "BUILD" };
-
-	for (size_t i = 0; i < COUNT(prefixes); i++) {
-		size_t len = strlen(prefixes[i]);
-
-		if (strncmp(name, prefixes[i], len) != 0)
+		if (strncmp(name, kinds[i].prefix, len) != 0)
 			continue;
 		if (strcmp(name + len, "OS") == 0)
 			return "linux";
 		if (strcmp(name + len, "VARIANT") == 0)
-			return "";
+			return kinds[i].platform->variant;
 		if (strcmp(name + len, "ARCH") == 0)
-			return ch_vars_arch();
+			return kinds[i].platform->arch;
 		if (strcmp(name + len, "PLATFORM") == 0)
-			return host_platform();
+			return kinds[i].platform->text;
 	}
 	return NULL;
+}
+
+/* What the host says of NAME, which is its business, unless the command line does. */
+static const char *passed_value(const struct ch_step *step, const char *name)
+{
+	const char *value = ch_words_get(&step->job->build->args, name);
+
+	return value ? value : getenv(name);
 }
 
 const char *ch_vars_get(const struct ch_step *step, const char *name)
@@ -88,11 +100,11 @@ const char *ch_vars_get(const struct ch_step *step, const char *name)
 	if (!value)
 		value = ch_words_get(&step->job->args, name);
 	if (!value && ch_vars_is_passed(name))
-		value = getenv(name);
+		value = passed_value(step, name);
 	for (size_t i = 0; !value && i < COUNT(defaults); i++)
 		if (strcmp(defaults[i].name, name) == 0)
 			value = defaults[i].value;
-	return value ? value : platform(name);
+	return value ? value : ch_vars_of_platform(step, name);
 }
 
 void ch_vars_environment(const struct ch_step *step, struct ch_words *ret)
@@ -101,9 +113,12 @@ void ch_vars_environment(const struct ch_step *step, struct ch_words *ret)
 
 	for (size_t i = 0; i < COUNT(defaults); i++)
 		ch_words_set(ret, defaults[i].name, defaults[i].value);
-	for (size_t i = 0; i < COUNT(passed); i++)
-		if (getenv(passed[i]))
-			ch_words_set(ret, passed[i], getenv(passed[i]));
+	for (size_t i = 0; i < COUNT(passed); i++) {
+		const char *value = passed_value(step, passed[i]);
+
+		if (value)
+			ch_words_set(ret, passed[i], value);
+	}
 	for (size_t i = 0; i < COUNT(lists); i++)
 		ch_words_put(ret, lists[i]);
 }

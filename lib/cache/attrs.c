@@ -15,24 +15,6 @@
 #include "sys/mnt.h"
 #include "sys/xattrs.h"
 
-struct place {
-	char path[CH_FD_PATH_MAX + NAME_MAX + 2];
-};
-
-static const char *path_of(int dir, const char *name, struct place *place)
-{
-	char at[CH_FD_PATH_MAX];
-
-	snprintf(place->path, sizeof(place->path), "%s/%s", ch_fd_path(dir, at), name);
-	return place->path;
-}
-
-/* Is this one part of an image? */
-static bool is_kept(const char *name)
-{
-	return ch_xattr_is_of_file(name) || ch_xattr_is_acl(name);
-}
-
 /* ---- read ---- */
 
 static int add(void *to, const char *name, const void *value, size_t len)
@@ -45,7 +27,7 @@ int ch_attrs_get(int dir, const char *name, struct ch_arena *arena, struct ch_no
 		 struct ch_err *err)
 {
 	ch_auto(buf) struct ch_buf all = CH_BUF_INIT(CH_XATTRS_MAX);
-	int rc = ch_xattrs_each(dir, name, is_kept, add, &all);
+	int rc = ch_xattrs_each(dir, name, ch_xattr_is_of_image, add, &all);
 
 	if (rc < 0 || ch_buf_bad(&all))
 		return ch_err_set(err, -E2BIG, "too many extended attributes");
@@ -56,7 +38,7 @@ int ch_attrs_get(int dir, const char *name, struct ch_arena *arena, struct ch_no
 	return node->xattrs ? 0 : ch_err_nomem(err);
 }
 
-/* ---- set, and remove ---- */
+/* ---- set ---- */
 
 /* Capabilities need privileges; some file systems have none at all. */
 static bool is_refusal(int code)
@@ -69,17 +51,16 @@ int ch_attrs_set(int dir, const char *name, const struct ch_node *node, uint64_t
 {
 	struct ch_pieces from = { .p = node->xattrs };
 	struct ch_xattr xattr;
-	struct place place;
-	const char *path;
+	char at[CH_FD_PATH_MAX], path[CH_FD_PATH_MAX + NAME_MAX + 2];
 
 	*ret_refused = 0;
 	if (!node->xattrs)
 		return 0;
 	from.end = node->xattrs + node->xattrs_len;
-	path = path_of(dir, name, &place);
+	snprintf(path, sizeof(path), "%s/%s", ch_fd_path(dir, at), name);
 	while (ch_xattr_next(&from, &xattr) == 1) {
 		/* A repository may have been made by anybody. */
-		if (!is_kept(xattr.name) ||
+		if (!ch_xattr_is_of_image(xattr.name) ||
 		    lsetxattr(path, xattr.name, xattr.value, xattr.len, 0) == 0)
 			continue;
 		if (!is_refusal(errno))
@@ -87,16 +68,4 @@ int ch_attrs_set(int dir, const char *name, const struct ch_node *node, uint64_t
 		++*ret_refused;
 	}
 	return 0;
-}
-
-void ch_attrs_remove(int dir, const char *name)
-{
-	struct place place;
-	const char *path = path_of(dir, name, &place);
-	char list[65536];
-	ssize_t len = llistxattr(path, list, sizeof(list));
-
-	for (const char *p = list; p < list + len; p += strlen(p) + 1)
-		if (is_kept(p))
-			(void)lremovexattr(path, p);
 }

@@ -21,7 +21,4 @@ int ch_attrs_get(int dir, const char *name, struct ch_arena *arena, struct ch_no
 int ch_attrs_set(int dir, const char *name, const struct ch_node *node, uint64_t *ret_refused,
 		 struct ch_err *err);
 
-/* Remove those that are part of an image. */
-void ch_attrs_remove(int dir, const char *name);
-
 #endif

@@ -24,6 +24,7 @@
 #include <stdint.h>
 
 #include "cache/oid.h"
+#include "sys/waitlock.h"
 
 struct ch_err;
 struct ch_cache;
@@ -36,6 +37,8 @@ struct ch_progress;
 struct ch_cache_options {
 	uint64_t large;	  /* files from this size on are kept beside the repository; 0: none */
 	unsigned threads; /* for work on files; 0: as many as there are processors for us */
+	/* On whose behalf we wait for a process that has the cache for itself; -EINTR by that. */
+	struct ch_waiter waiter;
 };
 
 /* Open the cache of the storage directory STORAGE (a descriptor; a copy is kept).

@@ -9,6 +9,7 @@
 #include "cache/attrs.h"
 #include "cache/checkout.h"
 #include "cache/walk.h"
+#include "sys/xattrs.h"
 
 /* ---- hard links ---- */
 
@@ -80,7 +81,7 @@ static int settle(struct ch_checkout *c, int fd, struct ch_node *dir, struct ch_
 
 	if (dir->dirty) {
 		ch_checkout_times(dir, times);
-		ch_attrs_remove(fd, ".");
+		(void)ch_xattrs_remove(fd, ".");
 		rc = ch_attrs_set(fd, ".", dir, &refused, err);
 		atomic_fetch_add(&c->xattrs, refused);
 		if (rc == 0 && (fchmod(fd, dir->mode & 07777) < 0 || futimens(fd, times) < 0))

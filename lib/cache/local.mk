@@ -38,7 +38,7 @@ libchcache_la_SOURCES = \
 	%D%/walk.c %D%/walk.h \
 	%D%/write.c %D%/write.h \
 	%D%/write_file.c
-libchcache_la_CPPFLAGS = $(AM_CPPFLAGS) $(GIT2_CFLAGS) $(CRYPTO_CFLAGS)
+libchcache_la_CPPFLAGS = $(AM_CPPFLAGS) $(GIT2_CFLAGS) $(CRYPTO_CFLAGS) $(PACK_CFLAGS)
 libchcache_la_CFLAGS = $(AM_CFLAGS) -pthread
-libchcache_la_LIBADD = libchhash.la libchprogress.la $(GIT2_LIBS) $(CRYPTO_LIBS) -lpthread
+libchcache_la_LIBADD = libchhash.la libchprogress.la $(GIT2_LIBS) $(CRYPTO_LIBS) $(PACK_LIBS) -lpthread
 endif

@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include <libdeflate.h>
 #include <zlib.h>
 
 #include "base/auto.h"
@@ -18,6 +19,7 @@
 #define TRAILERS   (2 * CH_OID_BYTES)
 #define PACK_HEAD  12
 #define CHUNK	   (64 << 10) /* unpacked at a time */
+#define ONCE_MAX   (1 << 20)  /* unpacked as a whole, which is faster */
 
 /* ---- open ---- */
 
@@ -311,7 +313,7 @@ static int copy_stored(const struct ch_entry *entry, ch_pack_sink *sink, void *t
 		       struct ch_err *err)
 {
 	const uint8_t *p = entry->data + 2, *end = entry->data + entry->len;
-	uLong sum = adler32(0, NULL, 0);
+	uint32_t sum = 1;
 	bool is_last = false;
 
 	while (!is_last) {
@@ -320,17 +322,34 @@ static int copy_stored(const struct ch_entry *entry, ch_pack_sink *sink, void *t
 
 		if (rc < 0)
 			return rc;
-		sum = adler32(sum, p + BLOCK_HEAD, (uInt)len);
+		sum = libdeflate_adler32(sum, p + BLOCK_HEAD, (size_t)len);
 		p += BLOCK_HEAD + len;
 	}
 	return ch_be32(p) == sum ? 0 : damaged(err);
 }
 
-int ch_pack_unpack(const struct ch_entry *entry, ch_pack_sink *sink, void *to, struct ch_err *err)
+static int unpack_once(const struct ch_entry *entry, ch_pack_sink *sink, void *to,
+		       struct ch_err *err)
 {
-	if (is_stored(entry))
-		return copy_stored(entry, sink, to, err);
+	struct libdeflate_decompressor *inflater = libdeflate_alloc_decompressor();
+	ch_auto(mem) uint8_t *room = malloc(entry->size + 1);
+	enum libdeflate_result rc;
 
+	if (!inflater || !room) {
+		libdeflate_free_decompressor(inflater);
+		return ch_err_nomem(err);
+	}
+	/* What is behind its end is another object's. */
+	rc = libdeflate_zlib_decompress(inflater, entry->data, entry->len, room, entry->size, NULL);
+	libdeflate_free_decompressor(inflater);
+	if (rc != LIBDEFLATE_SUCCESS)
+		return damaged(err);
+	return entry->size > 0 ? sink(room, entry->size, to, err) : 0;
+}
+
+static int unpack_in_chunks(const struct ch_entry *entry, ch_pack_sink *sink, void *to,
+			    struct ch_err *err)
+{
 	ch_auto(mem) uint8_t *room = malloc(CHUNK);
 	z_stream z = { .next_in = (z_const Bytef *)(uintptr_t)entry->data };
 
@@ -341,4 +360,12 @@ int ch_pack_unpack(const struct ch_entry *entry, ch_pack_sink *sink, void *to, s
 
 	inflateEnd(&z);
 	return rc;
+}
+
+int ch_pack_unpack(const struct ch_entry *entry, ch_pack_sink *sink, void *to, struct ch_err *err)
+{
+	if (is_stored(entry))
+		return copy_stored(entry, sink, to, err);
+	return entry->size <= ONCE_MAX ? unpack_once(entry, sink, to, err)
+				       : unpack_in_chunks(entry, sink, to, err);
 }

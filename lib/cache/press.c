@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <zlib.h>
+#include <libdeflate.h>
 
 #include "base/be.h"
 #include "base/err.h"
@@ -13,9 +13,7 @@
 
 void ch_press_done(struct ch_press *press)
 {
-	if (press->state)
-		deflateEnd(press->state);
-	free(press->state);
+	libdeflate_free_compressor(press->deflate);
 	free(press->room);
 	*press = (struct ch_press){ 0 };
 }
@@ -25,21 +23,6 @@ bool ch_press_is_text(const uint8_t *data, size_t len)
 	return len >= 256 && !memchr(data, '\0', len < 4096 ? len : 4096) &&
 	       /* gzip, xz, zstd, bzip2, and pictures may lack a NUL there. */
 	       data[0] < 0x80 && memcmp(data, "BZh", 3) != 0;
-}
-
-static z_stream *deflater(struct ch_press *press)
-{
-	z_stream *z = press->state;
-
-	if (z)
-		return deflateReset(z) == Z_OK ? z : NULL;
-	z = calloc(1, sizeof(*z));
-	if (z && deflateInit(z, 1) != Z_OK) {
-		free(z);
-		return NULL;
-	}
-	press->state = z;
-	return z;
 }
 
 size_t ch_press_header(enum ch_kind kind, uint64_t size, uint8_t ret[CH_PRESS_HEADER_MAX])
@@ -81,38 +64,41 @@ static size_t store(const uint8_t *data, size_t len, uint8_t *to)
 		p += 5 + n;
 		done += n;
 	} while (done < len);
-	ch_put_be32(p, (uint32_t)adler32(adler32(0, NULL, 0), data, (uInt)len));
+	ch_put_be32(p, libdeflate_adler32(1, data, len));
 	return (size_t)(p + 4 - to);
+}
+
+/* Is there room for all that can become of LEN bytes? */
+static bool provide(struct ch_press *press, size_t len)
+{
+	/* The compressor, too, stores at worst: in blocks that may be smaller. */
+	size_t blocks = len / STORED_MAX + 1,
+	       most = CH_PRESS_HEADER_MAX + libdeflate_zlib_compress_bound(press->deflate, len) +
+		      5 * blocks + 6;
+
+	if (most > press->cap) {
+		free(press->room);
+		press->room = malloc(most);
+		press->cap = press->room ? most : 0;
+	}
+	return press->room;
 }
 
 int ch_press_object(struct ch_press *press, enum ch_kind kind, const void *data, size_t len,
 		    size_t *ret_len, struct ch_err *err)
 {
-	/* Enough for both: zlib's bound is for what does not shrink. */
-	size_t most = CH_PRESS_HEADER_MAX + compressBound(len) + 5 * (len / STORED_MAX + 1) + 6;
-	z_stream *z = ch_press_is_text(data, len) ? deflater(press) : NULL;
+	size_t head, n = 0;
 
-	if (most > press->cap) {
-		free(press->room);
-		press->cap = 0;
-		press->room = malloc(most);
-		if (!press->room)
-			return ch_err_nomem(err);
-		press->cap = most;
-	}
-
-	size_t head = ch_press_header(kind, len, press->room);
-
-	if (z) {
-		z->next_in = (z_const Bytef *)(uintptr_t)data;
-		z->avail_in = (uInt)len;
-		z->next_out = press->room + head;
-		z->avail_out = (uInt)(press->cap - head);
-		if (deflate(z, Z_FINISH) == Z_STREAM_END) {
-			*ret_len = head + z->total_out;
-			return 0;
-		}
-	}
-	*ret_len = head + store(data, len, press->room + head);
+	if (!press->deflate)
+		press->deflate = libdeflate_alloc_compressor(1);
+	if (!press->deflate || !provide(press, len))
+		return ch_err_nomem(err);
+	head = ch_press_header(kind, len, press->room);
+	if (ch_press_is_text(data, len))
+		n = libdeflate_zlib_compress(press->deflate, data, len, press->room + head,
+					     press->cap - head);
+	if (n == 0)
+		n = store(data, len, press->room + head);
+	*ret_len = head + n;
 	return 0;
 }

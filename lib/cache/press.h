@@ -13,10 +13,11 @@
 #include "cache/pack.h"
 
 struct ch_err;
+struct libdeflate_compressor;
 
 /* One thread's compressor. Zero is empty; release it with ch_press_done. */
 struct ch_press {
-	void *state; /* of zlib */
+	struct libdeflate_compressor *deflate;
 	uint8_t *room;
 	size_t cap;
 };

@@ -195,8 +195,11 @@ static int lock(struct ch_cache *cache, struct ch_err *err)
 	ch_auto(fd) int fd = openat(cache->dir, CH_REPO_OURS "/refs.lock",
 				    O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666);
 
-	if (fd < 0 || flock(fd, LOCK_EX) < 0)
+	if (fd < 0)
 		return ch_err_sys(err, "lock the branches");
+	if (ch_repo_flock(cache, fd, LOCK_EX, "somebody changes branches of the build cache", err) <
+	    0)
+		return err->code;
 	return ch_take_fd(&fd);
 }
 

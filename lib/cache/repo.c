@@ -14,6 +14,7 @@
 #include "cache/git.h"
 #include "cache/temp.h"
 #include "cache/write.h"
+#include "sys/waitlock.h"
 #include "sys/write.h"
 
 #define FORMAT	 "1\n"
@@ -206,8 +207,10 @@ static int open_locked(struct ch_cache *cache, struct ch_err *err)
 	if (rc < 0)
 		return rc;
 	cache->lock = openat(cache->dir, CH_REPO_OURS "/lock", O_RDWR | O_NOFOLLOW | O_CLOEXEC);
-	if (cache->lock < 0 || flock(cache->lock, LOCK_SH) < 0)
+	if (cache->lock < 0)
 		return ch_err_sys(err, "lock");
+	if (ch_repo_share(cache, err) < 0)
+		return err->code;
 	/* It may have been removed while we waited. */
 	if (fstat(cache->dir, &ours) == 0 &&
 	    fstatat(cache->storage, CH_CACHE_DIR, &now, AT_SYMLINK_NOFOLLOW) == 0 &&
@@ -306,11 +309,20 @@ int ch_repo_alone(struct ch_cache *cache, struct ch_err *err)
 	return 0;
 }
 
+int ch_repo_flock(const struct ch_cache *cache, int fd, int how, const char *why,
+		  struct ch_err *err)
+{
+	int rc = ch_waitlock(fd, how, &cache->options.waiter, why);
+
+	if (rc == -EINTR)
+		return ch_err_set(err, rc, "interrupted");
+	return rc < 0 ? ch_err_rc(err, rc, "lock") : 0;
+}
+
 int ch_repo_share(struct ch_cache *cache, struct ch_err *err)
 {
-	if (flock(cache->lock, LOCK_SH) < 0)
-		return ch_err_sys(err, "lock");
-	return 0;
+	return ch_repo_flock(cache, cache->lock, LOCK_SH, "somebody tidies the build cache up",
+			     err);
 }
 
 int ch_repo_renew(struct ch_cache *cache, struct ch_err *err)

@@ -44,6 +44,10 @@ int ch_repo_need_commit(struct ch_cache *cache, const struct ch_oid *commit, str
 /* Remove what killed processes have left, once. Needs its objects. */
 void ch_repo_clean(struct ch_cache *cache);
 
+/* Lock FD by HOW (LOCK_SH, LOCK_EX); waits as the options of CACHE say. WHY: of waitlock.h. */
+int ch_repo_flock(const struct ch_cache *cache, int fd, int how, const char *why,
+		  struct ch_err *err);
+
 /* Have the repository for ourselves. -EBUSY: another process uses it. Undone by ch_repo_share,
  * during which it may change. */
 int ch_repo_alone(struct ch_cache *cache, struct ch_err *err);

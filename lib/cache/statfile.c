@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#include <zlib.h>
+#include <libdeflate.h>
 
 #include "base/auto.h"
 #include "base/buf.h"
@@ -139,7 +139,7 @@ int ch_statfile_parse(const uint8_t *data, size_t len,
 
 static uint32_t sum_of(const void *data, size_t len)
 {
-	return (uint32_t)crc32_z(crc32_z(0, NULL, 0), data, len);
+	return libdeflate_crc32(0, data, len);
 }
 
 static bool has_right_sum(const uint8_t *data, size_t len)

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include <zlib.h>
+#include <libdeflate.h>
 
 #include "base/auto.h"
 #include "base/be.h"
@@ -119,7 +119,7 @@ int ch_writer_add(struct ch_writer *w, struct ch_press *press, const struct ch_o
 	if (rc < 0)
 		return rc;
 
-	uint32_t crc = (uint32_t)crc32_z(crc32_z(0, NULL, 0), press->room, packed);
+	uint32_t crc = libdeflate_crc32(0, press->room, packed);
 
 	return ch_writer_copy(w, oid, press->room, packed, crc, err);
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <libdeflate.h>
 #include <zlib.h>
 
 #include "base/auto.h"
@@ -24,7 +25,7 @@ struct stream {
 
 static int emit(struct stream *s, const void *data, size_t len, struct ch_err *err)
 {
-	s->crc = (uint32_t)crc32_z(s->crc, data, len);
+	s->crc = libdeflate_crc32(s->crc, data, len);
 	return ch_writer_append(s->w, data, len, err);
 }
 

@@ -133,23 +133,32 @@ ssize_t ch_piece_read(const struct ch_piece *piece, uint64_t at, void *buf, size
 	return n < 0 ? ch_err_sys(err, "read") : n;
 }
 
-int ch_bundle_text(const struct ch_bundle *bundle, const char *name, size_t max, char **ret_text,
-		   size_t *ret_len, struct ch_err *err)
+int ch_piece_text(const struct ch_piece *piece, size_t max, char **ret_text, size_t *ret_len,
+		  struct ch_err *err)
 {
-	ch_auto(piece) struct ch_piece piece = CH_PIECE_INIT;
 	ch_auto(buf) struct ch_buf buf = CH_BUF_INIT(max + 1);
 	char part[16384];
 	ssize_t n = 0;
 
-	if (ch_bundle_find(bundle, name, &piece, err) < 0)
-		return err->code;
-	if (piece.size > max)
-		return ch_err_set(err, -EFBIG, "'%s' is longer than %zu bytes", name, max);
+	if (piece->size > max)
+		return ch_err_set(err, -EFBIG, "longer than %zu bytes", max);
 	while (!ch_buf_bad(&buf) &&
-	       (n = ch_piece_read(&piece, buf.len, part, sizeof(part), err)) > 0)
+	       (n = ch_piece_read(piece, buf.len, part, sizeof(part), err)) > 0)
 		ch_buf_add(&buf, part, (size_t)n);
 	if (n < 0)
-		return ch_err_in(err, "'%s'", name);
+		return err->code;
 	*ret_len = buf.len;
 	return ch_buf_take(&buf, ret_text) < 0 ? ch_err_nomem(err) : 0;
+}
+
+int ch_bundle_text(const struct ch_bundle *bundle, const char *name, size_t max, char **ret_text,
+		   size_t *ret_len, struct ch_err *err)
+{
+	ch_auto(piece) struct ch_piece piece = CH_PIECE_INIT;
+
+	if (ch_bundle_find(bundle, name, &piece, err) < 0)
+		return err->code;
+	if (ch_piece_text(&piece, max, ret_text, ret_len, err) < 0)
+		return ch_err_in(err, "'%s'", name);
+	return 0;
 }

@@ -55,6 +55,11 @@ int ch_bundle_find(const struct ch_bundle *bundle, const char *name, struct ch_p
 ssize_t ch_piece_read(const struct ch_piece *piece, uint64_t at, void *buf, size_t size,
 		      struct ch_err *err);
 
+/* All of it, if it has at most MAX bytes. ret_text: malloc'ed; a NUL is behind it. Errors: -EFBIG.
+ */
+int ch_piece_text(const struct ch_piece *piece, size_t max, char **ret_text, size_t *ret_len,
+		  struct ch_err *err);
+
 /* The whole file NAME, of at most MAX bytes. ret_text: malloc'ed; a NUL is behind it.
  * Errors: as above; -EFBIG. */
 int ch_bundle_text(const struct ch_bundle *bundle, const char *name, size_t max, char **ret_text,

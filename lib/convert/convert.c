@@ -47,7 +47,8 @@ static int take_config(struct ch_filter *filter, const struct ch_source *source,
 
 /* It has files only: ours, or one that another tool has left. What cannot be understood, it has
  * not said. */
-static int take_files(const struct ch_filter *filter, struct ch_oci_meta *ret, struct ch_err *err)
+static int take_files(struct ch_filter *filter, const struct ch_source *source,
+		      struct ch_oci_meta *ret, unsigned *ret_unread, struct ch_err *err)
 {
 	const char *ours = filter->texts[CH_FILTER_METADATA];
 	const char *pulled = filter->texts[CH_FILTER_CONFIG];
@@ -57,7 +58,10 @@ static int take_files(const struct ch_filter *filter, struct ch_oci_meta *ret, s
 		rc = ch_oci_meta_parse(ours, filter->lens[CH_FILTER_METADATA], ret, err);
 	else if (pulled)
 		rc = ch_oci_image_meta(pulled, filter->lens[CH_FILTER_CONFIG], ret, err);
-	return rc == -ENOMEM ? rc : 0;
+	if (ours || pulled)
+		return rc == -ENOMEM ? rc : 0;
+	rc = ch_sif_meta(source, filter->texts + CH_FILTER_SIF, ret, ret_unread, err);
+	return rc > 0 && !filter->has_place ? put_meta(filter, ret, err) : rc < 0 ? rc : 0;
 }
 
 /* ---- the whole ---------------------------------------------------------------------------- */
@@ -76,6 +80,7 @@ static int try(struct ch_convert *c, struct ch_source *source, struct ch_target 
 	ch_auto(filter) struct ch_filter filter = { 0 };
 	ch_auto(oci_meta) struct ch_oci_meta meta = { 0 };
 	struct ch_sink *sink;
+	unsigned unread = 0;
 	int rc;
 
 	if (ch_target_begin(target, &sink, err) < 0)
@@ -88,14 +93,14 @@ static int try(struct ch_convert *c, struct ch_source *source, struct ch_target 
 	if (rc != 0)
 		return rc;
 	rc = source->config ? take_config(&filter, source, &meta, err)
-			    : take_files(&filter, &meta, err);
+			    : take_files(&filter, source, &meta, &unread, err);
 	if (rc < 0 || ch_filter_end(&filter, err) < 0)
 		return err->code;
 	/* A program that takes the image may write to the terminal itself. */
 	ch_progress_done(ch_take(c->source.progress));
 	if (ch_target_commit(target, &meta, err) < 0)
 		return err->code;
-	*ret = (struct ch_converted){ source->devices + filter.devices, filter.links };
+	*ret = (struct ch_converted){ source->devices + filter.devices, filter.links, unread };
 	return 0;
 }
 

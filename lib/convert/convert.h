@@ -24,6 +24,7 @@ struct ch_convert {
 struct ch_converted {
 	uint64_t devices; /* device files and sockets that were left out */
 	uint64_t links;	  /* hard links that were left out, to what is left out */
+	unsigned unread;  /* scripts of a SIF file that set more of the environment than was kept */
 };
 
 /* Could OUT be made, as far as can be told before? Nothing is. */

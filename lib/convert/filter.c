@@ -13,10 +13,12 @@
 
 enum { ENTRY_COST = 512 };
 
-static const char *const text_files[CH_FILTER_TEXTS] = {
-	[CH_FILTER_METADATA] = CH_FILTER_METADATA_PATH,
-	[CH_FILTER_CONFIG] = CH_FILTER_CONFIG_PATH,
-};
+static const char *text_file(int i)
+{
+	if (i >= CH_FILTER_SIF)
+		return ch_sif_files[i - CH_FILTER_SIF];
+	return i == CH_FILTER_METADATA ? CH_FILTER_METADATA_PATH : CH_FILTER_CONFIG_PATH;
+}
 
 static struct ch_filter *filter_of(struct ch_sink *sink)
 {
@@ -45,13 +47,30 @@ static int check(struct ch_filter *f, const struct ch_entry *e, struct ch_err *e
 	return 0;
 }
 
+/* ---- where metadata goes -------------------------------------------------------------------- */
+
+/* Is PATH the one of DIR, or below it? */
+static bool is_in(const char *path, const char *dir)
+{
+	size_t n = strlen(dir);
+
+	return strncmp(path, dir, n) == 0 && (!path[n] || path[n] == '/');
+}
+
+/* Is PATH where something is put, or a file where the directory for that has to be? */
+static bool is_for_meta(const char *path, bool is_dir)
+{
+	return (strcmp(path, "ch") == 0 && !is_dir) || is_in(path, CH_FILTER_METADATA_PATH) ||
+	       is_in(path, CH_FILTER_CONFIG_PATH) || is_in(path, CH_FILTER_ENVIRONMENT_PATH);
+}
+
 /* ---- what is noted ------------------------------------------------------------------------ */
 
 static void note_text(struct ch_filter *f, const struct ch_entry *e)
 {
 	f->text = -1;
 	for (int i = 0; i < CH_FILTER_TEXTS; i++) {
-		if (strcmp(e->path, text_files[i]) != 0)
+		if (strcmp(e->path, text_file(i)) != 0)
 			continue;
 		free(f->texts[i]);
 		f->texts[i] = NULL;
@@ -73,25 +92,12 @@ static void note(struct ch_filter *f, const struct ch_entry *e)
 			f->points[i] = type;
 	if (!e->path[0])
 		f->has_root = true;
+	if (is_for_meta(e->path, !e->link && S_ISDIR(e->mode)))
+		f->has_place = true;
 	note_text(f, e);
 }
 
 /* ---- what is left out ---------------------------------------------------------------------- */
-
-/* Is PATH the one of DIR, or below it? */
-static bool is_in(const char *path, const char *dir)
-{
-	size_t n = strlen(dir);
-
-	return strncmp(path, dir, n) == 0 && (!path[n] || path[n] == '/');
-}
-
-/* Is PATH where something is put, or a file where the directory for that has to be? */
-static bool is_for_meta(const char *path, bool is_dir)
-{
-	return (strcmp(path, "ch") == 0 && !is_dir) || is_in(path, CH_FILTER_METADATA_PATH) ||
-	       is_in(path, CH_FILTER_CONFIG_PATH) || is_in(path, CH_FILTER_ENVIRONMENT_PATH);
-}
 
 static bool is_left(const struct ch_filter *f, const char *path, bool is_dir)
 {

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "archive/entry.h"
+#include "convert/sif_meta.h"
 #include "store/about.h"
 
 struct ch_err;
@@ -33,7 +34,8 @@ struct ch_filter_how {
 enum ch_filter_text {
 	CH_FILTER_METADATA,
 	CH_FILTER_CONFIG,
-	CH_FILTER_TEXTS,
+	CH_FILTER_SIF, /* the first of those of sif_meta.h */
+	CH_FILTER_TEXTS = CH_FILTER_SIF + CH_SIF_TEXTS,
 };
 
 #define CH_FILTER_METADATA_PATH	   "ch/metadata.json"
@@ -45,6 +47,7 @@ struct ch_filter {
 
 	uint64_t devices; /* left out */
 	uint64_t links;	  /* left out: hard links to what was */
+	bool has_place;	  /* something is where such files are, or where their directory is to be */
 	/* What was in these files, each ending in NUL, too; NULL: they were not there, or were
 	 * longer than 1 MiB */
 	char *texts[CH_FILTER_TEXTS]; /* owned */

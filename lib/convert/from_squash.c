@@ -16,16 +16,23 @@
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/zeros.h"
+#include "convert/bundle.h"
 #include "convert/source.h"
 #include "fs/data.h"
 #include "fs/dir.h"
 #include "fs/inode.h"
 #include "fs/squash.h"
 #include "fs/xattr.h"
+#include "oci/meta.h"
 #include "rt/image.h"
+#include "rt/sif.h"
 #include "sys/twins.h"
 
 enum { DEPTH_MAX = 512, XATTRS_MAX = 256 };
+
+/* What Apptainer calls the settings of an OCI image in a SIF file */
+#define SETTINGS "oci-config.json"
 
 struct from_squash {
 	struct ch_source source;
@@ -34,6 +41,7 @@ struct from_squash {
 	struct ch_squash image;
 	struct ch_data *data;	  /* owned */
 	struct ch_reader *reader; /* owned */
+	char *settings;		  /* owned; of a SIF file */
 };
 
 /* One run through it */
@@ -135,11 +143,6 @@ static int read_xattrs(struct walk *w, const struct ch_inode *inode, struct ch_e
 
 /* ---- contents ----------------------------------------------------------------------------- */
 
-static bool is_zero(const char *data, size_t len)
-{
-	return data[0] == 0 && memcmp(data, data + 1, len - 1) == 0;
-}
-
 /* Holes are blocks of zeros of files that have some. */
 static int send_parts(struct walk *w, const struct ch_inode *inode, uint64_t off,
 		      const struct iovec *parts, unsigned n)
@@ -148,7 +151,7 @@ static int send_parts(struct walk *w, const struct ch_inode *inode, uint64_t off
 		const char *data = parts[i].iov_base;
 		size_t len = parts[i].iov_len;
 
-		if (len > 0 && !(inode->sparse > 0 && is_zero(data, len)) &&
+		if (len > 0 && !(inode->sparse > 0 && ch_is_zeros(data, len)) &&
 		    w->sink->data(w->sink, off, data, len, w->err) < 0)
 			return w->err->code;
 		off += len;
@@ -320,7 +323,27 @@ static void free_squash(struct ch_source *source)
 	ch_data_free(f->data);
 	ch_squash_done(&f->image);
 	ch_image_done(&f->file);
+	free(f->settings);
 	free(f);
+}
+
+/* What a SIF file says besides its image */
+static int read_sif(struct from_squash *f, struct ch_err *err)
+{
+	struct ch_sif at;
+	size_t len;
+	int rc = ch_sif_find_json(f->file.fd, SETTINGS, &at, err);
+
+	f->source.arch = ch_sif_arch(f->file.fd);
+	if (rc <= 0)
+		return rc;
+
+	const struct ch_piece piece = { .fd = f->file.fd, .off = at.offset, .size = at.size };
+
+	if (ch_piece_text(&piece, CH_OCI_META_MAX, &f->settings, &len, err) < 0)
+		return ch_err_in(err, "'" SETTINGS "'");
+	f->source.settings = f->settings;
+	return 0;
 }
 
 static int open_image(struct from_squash *f, const char *path, struct ch_err *err)
@@ -329,6 +352,8 @@ static int open_image(struct from_squash *f, const char *path, struct ch_err *er
 		return err->code;
 	if (f->file.kind != CH_IMAGE_SQUASH)
 		return ch_err_set(err, -EINVAL, "'%s' is a directory", path);
+	if (f->file.is_sif && read_sif(f, err) < 0)
+		return ch_err_in(err, "image '%s'", path);
 	if (ch_squash_open(f->file.fd, f->file.offset, f->file.size, &f->image, err) < 0)
 		return ch_err_in(err, "image '%s'", path);
 	if (ch_data_new(&f->image, 1, -1, &f->data, err) < 0)

@@ -51,7 +51,7 @@ static int open_bundle(struct from_stack *f, struct ch_err *err)
 
 	if (rc != -EINVAL)
 		return rc;
-	temp = ch_temp_unpack(f->fd, f->how, err);
+	temp = ch_convert_unpack(f->fd, f->how, err);
 	if (temp < 0)
 		return temp;
 	ch_close(&f->fd);
@@ -124,7 +124,7 @@ int ch_source_docker_archive(const struct ch_source_how *how, struct ch_source *
 static int of_engine(const char *program, const struct ch_source_how *how,
 		     struct ch_source **ret_source, struct ch_err *err)
 {
-	int fd = ch_temp_open(how->temp, err);
+	int fd = ch_convert_temp(how->temp, err);
 
 	if (fd < 0)
 		return fd;

@@ -20,6 +20,8 @@ libchconvert_la_SOURCES = \
 	%D%/paths.c %D%/paths.h \
 	%D%/place.c %D%/place.h \
 	%D%/sif_copy.c %D%/sif_copy.h \
+	%D%/sif_env.c %D%/sif_env.h \
+	%D%/sif_meta.c %D%/sif_meta.h \
 	%D%/source.c %D%/source.h \
 	%D%/stack.c %D%/stack.h \
 	%D%/stack_docker.c \

@@ -6,17 +6,6 @@
 
 #include "archive/compress.h"
 #include "base/err.h"
-#include "base/text.h"
-
-static const struct {
-	const char *name;
-	enum ch_compress_kind kind;
-} algs[] = {
-	{ "none", CH_COMPRESS_NONE },
-	{ "gzip", CH_COMPRESS_GZIP },
-	{ "zstd", CH_COMPRESS_ZSTD },
-	{ "xz", CH_COMPRESS_XZ },
-};
 
 static const struct {
 	const char *ending;
@@ -33,24 +22,6 @@ void ch_packing_usual(enum ch_format format, struct ch_compress_how *how)
 	bool is_oci = format == CH_FORMAT_OCI || format == CH_FORMAT_OCI_ARCHIVE;
 
 	how->kind = is_oci ? CH_COMPRESS_GZIP : CH_COMPRESS_NONE;
-}
-
-int ch_packing_parse(const char *text, struct ch_compress_how *how, struct ch_err *err)
-{
-	size_t n = strcspn(text, ":"), i = 0;
-	uint32_t level = 0;
-
-	while (i < sizeof(algs) / sizeof(algs[0]) &&
-	       (strlen(algs[i].name) != n || strncmp(text, algs[i].name, n) != 0))
-		i++;
-	if (i == sizeof(algs) / sizeof(algs[0]))
-		return ch_err_set(err, -EINVAL, "'%s' is none of none, gzip, zstd, xz", text);
-	if (text[n] && ch_text_u32(text + n + 1, "LEVEL", 1,
-				   (uint32_t)ch_compress_max(algs[i].kind), &level, err) < 0)
-		return err->code;
-	how->kind = algs[i].kind;
-	how->level = (int)level;
-	return 0;
 }
 
 int ch_packing_of_name(const char *name, struct ch_compress_how *how, struct ch_err *err)

@@ -8,10 +8,6 @@
 struct ch_compress_how;
 struct ch_err;
 
-/* "ALG[:LEVEL]", ALG one of none, gzip, zstd, xz. Sets kind and level of HOW.
- * Errors: -EINVAL, and what can be chosen. */
-int ch_packing_parse(const char *text, struct ch_compress_how *how, struct ch_err *err);
-
 /* What the name of a tar archive says: ".tar", ".tar.gz", ".tgz", ".tar.zst", ".tzst", ".tar.xz",
  * ".txz". Errors: -EINVAL it ends in none of them. */
 int ch_packing_of_name(const char *name, struct ch_compress_how *how, struct ch_err *err);

@@ -154,6 +154,27 @@ static void remove_stale(const struct ch_place *p, const char *name)
 		(void)ch_rmtree(p->dir, name, &ignored);
 }
 
+static void old_name(const struct ch_place *p, char out[NAME_MAX + 1])
+{
+	int n = prefix_of(p, out);
+
+	snprintf(out + n, NAME_MAX + 1 - (size_t)n, "%s", OLD);
+}
+
+/* Who was killed while he replaced a directory, where that takes two renames, has left none of that
+ * name. */
+static void bring_back(const struct ch_place *p)
+{
+	char old[NAME_MAX + 1];
+	struct stat st;
+
+	old_name(p, old);
+	if (fstatat(p->dir, p->name, &st, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT &&
+	    fstatat(p->dir, old, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode) &&
+	    st.st_uid == geteuid())
+		(void)renameat(p->dir, old, p->dir, p->name);
+}
+
 static bool is_hidden(const char *name, const char *prefix, size_t n)
 {
 	return strncmp(name, prefix, n) == 0 && strlen(name + n) == DIGITS &&
@@ -239,7 +260,11 @@ int ch_place_new(const char *path, unsigned flags, struct ch_place *ret_place, s
 
 	p.path = path;
 	p.flags = flags;
-	if (ch_place_check(path, flags, err) < 0 || find_dir(&p, err) < 0)
+	if (find_dir(&p, err) < 0)
+		return err->code;
+	if (flags & CH_PLACE_DIR)
+		bring_back(&p);
+	if (ch_place_check(path, flags, err) < 0)
 		return err->code;
 	remove_all_stale(&p);
 	if (begin(&p, err) < 0)
@@ -302,24 +327,27 @@ static void remove_old(const struct ch_place *p, const char *old)
 		       old, err.msg);
 }
 
-/* Without an exchange: at any time, one of them has its name, or both are there. */
+/* Without an exchange: at any time, one of them has its name, or both are there. Between the two
+ * renames, another maker may take us for dead (bring_back). */
 static int move_aside(const struct ch_place *p, struct ch_err *err)
 {
-	char old[NAME_MAX + sizeof(OLD)];
-	int failed;
+	char old[NAME_MAX + 1];
+	int failed = ENOTEMPTY;
 
-	snprintf(old + prefix_of(p, old), sizeof(OLD), "%s", OLD);
-	/* Left by one that was killed, since it has got its name again, from somebody. */
-	if (ch_rmtree(p->dir, old, err) < 0)
-		return err->code;
-	if (renameat(p->dir, p->name, p->dir, old) < 0)
-		return ch_err_sys(err, "replace '%s'", p->path);
-	if (move(p, 0) == 0) {
-		remove_old(p, old);
-		return 0;
+	old_name(p, old);
+	for (int i = 0; i < TRIES && (failed == ENOTEMPTY || failed == EEXIST); i++) {
+		/* Left by one that was killed, since it has got its name again, from somebody. */
+		if (ch_rmtree(p->dir, old, err) < 0)
+			return err->code;
+		if (renameat(p->dir, p->name, p->dir, old) < 0)
+			return ch_err_sys(err, "replace '%s'", p->path);
+		if (move(p, 0) == 0) {
+			remove_old(p, old);
+			return 0;
+		}
+		failed = errno;
+		(void)renameat(p->dir, old, p->dir, p->name);
 	}
-	failed = errno;
-	(void)renameat(p->dir, old, p->dir, p->name);
 	return ch_err_rc(err, -failed, "make '%s'", p->path);
 }
 

@@ -52,6 +52,10 @@ struct ch_source {
 	const char *config;
 	size_t config_len;
 
+	/* Of a SIF file: the member "config" of such a configuration, and the architecture. What
+	 * its files say goes before. NULL: it does not say. */
+	const char *settings, *arch;
+
 	uint64_t size; /* bytes that will be read, as the progress is told; 0: not known, and it
 			* is not told */
 };
@@ -66,7 +70,7 @@ int ch_source_open(enum ch_format format, const struct ch_source_how *how,
  * image, for headers; who has too much in files is told so by the filter, which knows which. */
 uint64_t ch_source_archive_max(const struct ch_source_how *how);
 
-/* read(2), as ch_archive's MORE: a signal ends it only if HOW's cancel is set. */
+/* read(2), as ch_archive's MORE, in any thread: HOW's cancel ends it. */
 ssize_t ch_source_read(const struct ch_source_how *how, int fd, void *buf, size_t size,
 		       struct ch_err *err);
 

@@ -31,7 +31,7 @@ static int open_named(const char *dir, struct ch_err *err)
 	return fd;
 }
 
-int ch_temp_open(const char *dir, struct ch_err *err)
+int ch_convert_temp(const char *dir, struct ch_err *err)
 {
 	int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 
@@ -67,7 +67,7 @@ static int copy(struct ch_stream *stream, struct ch_output *out, const struct ch
 	return (int)n;
 }
 
-int ch_temp_unpack(int fd, const struct ch_source_how *how, struct ch_err *err)
+int ch_convert_unpack(int fd, const struct ch_source_how *how, struct ch_err *err)
 {
 	struct input in = { how, fd };
 	const struct ch_archive archive = {
@@ -77,7 +77,7 @@ int ch_temp_unpack(int fd, const struct ch_source_how *how, struct ch_err *err)
 		.max = ch_source_archive_max(how),
 	};
 	ch_auto(stream) struct ch_stream stream = { 0 };
-	ch_auto(fd) int temp = ch_temp_open(how->temp, err);
+	ch_auto(fd) int temp = ch_convert_temp(how->temp, err);
 	struct ch_output_fd out = CH_OUTPUT_FD(temp, how->temp);
 
 	if (temp < 0)

@@ -7,11 +7,11 @@ struct ch_err;
 struct ch_source_how;
 
 /* Make one in the directory DIR. Returns it, for reading and writing, or a negative errno. */
-int ch_temp_open(const char *dir, struct ch_err *err);
+int ch_convert_temp(const char *dir, struct ch_err *err);
 
 /* What is open as FD and called HOW's path, uncompressed, in a temporary file: for archives that
  * are compressed, or come through a pipe. At most HOW's max bytes. Returns it, or a negative
  * errno. */
-int ch_temp_unpack(int fd, const struct ch_source_how *how, struct ch_err *err);
+int ch_convert_unpack(int fd, const struct ch_source_how *how, struct ch_err *err);
 
 #endif

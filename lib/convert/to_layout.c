@@ -271,7 +271,7 @@ static int begin_temp(struct ch_target *target, struct ch_sink **ret_sink, struc
 {
 	if (check_name(target, err) < 0)
 		return err->code;
-	target->place.fd = ch_temp_open(target->how->temp, err);
+	target->place.fd = ch_convert_temp(target->how->temp, err);
 	return target->place.fd < 0 ? err->code : begin(target, ret_sink, err);
 }
 

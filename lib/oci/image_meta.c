@@ -155,3 +155,26 @@ int ch_oci_image_meta(const char *text, size_t len, struct ch_oci_meta *ret, str
 	*ret = ch_take(meta);
 	return 0;
 }
+
+int ch_oci_settings_meta(const char *text, size_t len, struct ch_oci_meta *ret, struct ch_err *err)
+{
+	ch_auto(json) struct ch_json *doc = NULL;
+	ch_auto(oci_meta) struct ch_oci_meta meta = { 0 };
+
+	if (ch_json_parse(text, len, &doc, err) < 0)
+		return err->code;
+	if (read_config(doc, &meta) < 0)
+		return ch_err_nomem(err);
+	*ret = ch_take(meta);
+	return 0;
+}
+
+int ch_oci_labels(const char *text, size_t len, struct ch_words *ret, struct ch_err *err)
+{
+	ch_auto(json) struct ch_json *doc = NULL;
+
+	if (ch_json_parse(text, len, &doc, err) < 0)
+		return err->code;
+	read_labels(doc, ret);
+	return ret->bad ? ch_err_nomem(err) : 0;
+}

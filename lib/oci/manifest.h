@@ -95,6 +95,11 @@ static inline void ch_auto_oci_desc(struct ch_oci_desc *desc)
 /* Is TEXT "sha256:" and 64 digits, lower-case? Errors: -EINVAL; -ENOTSUP another algorithm. */
 int ch_oci_digest_check(const char *text, struct ch_err *err);
 
+/* What an image is called by in a registry: its manifest's digest, and that of its configuration */
+struct ch_oci_digests {
+	char manifest[CH_OCI_DIGEST_SIZE], config[CH_OCI_DIGEST_SIZE];
+};
+
 /* ---- architectures ------------------------------------------------------------------------ */
 
 /* Names of architectures are "ARCH" or "ARCH/VARIANT" of Go, as registries have them. */

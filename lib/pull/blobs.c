@@ -24,13 +24,13 @@
 #include "sys/names.h"
 #include "sys/write.h"
 
-#define REF_DIR	    "ref"
 #define PART_SUFFIX ".part"
 
 enum {
 	PART_NAME = CH_OCI_DIGEST_SIZE + sizeof(PART_SUFFIX),
 	WAIT_NS = 100 * 1000 * 1000,
 	PART_AGE = 7 * 24 * 60 * 60, /* seconds */
+	USE_AGE = 24 * 60 * 60,
 };
 
 /* Is the file NAME a download that broke off, and nobody has gone on with? */
@@ -83,11 +83,23 @@ void ch_blobs_done(struct ch_blobs *blobs)
 	*blobs = CH_BLOBS_INIT;
 }
 
+/* Not each time: that would be a write for each read. */
+static void note_use(int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) == 0 && st.st_mtime + USE_AGE < time(NULL))
+		(void)futimens(fd, NULL);
+}
+
 int ch_blobs_find(const struct ch_blobs *blobs, const char *digest, struct ch_err *err)
 {
 	int fd = openat(blobs->dir, CH_OCI_HEX(digest), O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 
-	return fd < 0 ? ch_err_sys(err, "download cache: open '%s'", CH_OCI_HEX(digest)) : fd;
+	if (fd < 0)
+		return ch_err_sys(err, "download cache: open '%s'", CH_OCI_HEX(digest));
+	note_use(fd);
+	return fd;
 }
 
 void ch_blobs_drop(const struct ch_blobs *blobs, const char *digest)
@@ -274,8 +286,8 @@ static int ref_path(const char *name, char out[PATH_MAX])
 	if (n < 0 || n > NAME_MAX)
 		return -ENAMETOOLONG;
 	ch_ref_escape(out);
-	memmove(out + sizeof(REF_DIR), out, (size_t)n + 1);
-	memcpy(out, REF_DIR "/", sizeof(REF_DIR));
+	memmove(out + sizeof(CH_BLOBS_REF), out, (size_t)n + 1);
+	memcpy(out, CH_BLOBS_REF "/", sizeof(CH_BLOBS_REF));
 	return 0;
 }
 
@@ -290,9 +302,9 @@ int ch_blobs_note(const struct ch_blobs *blobs, const char *name, const char *di
 	/* Not by a process's number: those on another machine have the same ones. */
 	if (getrandom(&number, sizeof(number), 0) < 0)
 		return ch_err_sys(err, "random number");
-	snprintf(aside, sizeof(aside), REF_DIR "/.%016" PRIx64, number);
-	if (mkdirat(blobs->dir, REF_DIR, 0700) < 0 && errno != EEXIST)
-		return ch_err_sys(err, "download cache: make '" REF_DIR "'");
+	snprintf(aside, sizeof(aside), CH_BLOBS_REF "/.%016" PRIx64, number);
+	if (mkdirat(blobs->dir, CH_BLOBS_REF, 0700) < 0 && errno != EEXIST)
+		return ch_err_sys(err, "download cache: make '" CH_BLOBS_REF "'");
 	if (symlinkat(digest, blobs->dir, aside) < 0 ||
 	    renameat(blobs->dir, aside, blobs->dir, path) < 0) {
 		ch_err_sys(err, "download cache: note '%s'", name);

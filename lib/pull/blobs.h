@@ -7,13 +7,16 @@
  *				"sha256:HEX"
  *
  * Blobs get their name when they are whole and on the disk. What breaks off is kept for the next
- * one to go on from, for a week. Any thread may call what is here. */
+ * one to go on from, for a week; what is whole, until somebody has it tidied up. The time of a
+ * blob's last change is that of its last use, to a day; of a reference's, when it was last asked.
+ * Any thread may call what is here. */
 #ifndef CH_PULL_BLOBS_H
 #define CH_PULL_BLOBS_H
 
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "oci/manifest.h"
 
@@ -21,6 +24,7 @@ struct ch_err;
 struct ch_store;
 
 #define CH_BLOBS_DIR "dlcache" /* its name in the storage directory */
+#define CH_BLOBS_REF "ref"     /* directory in it */
 
 struct ch_blobs {
 	int dir; /* owned */
@@ -89,5 +93,21 @@ int ch_blobs_note(const struct ch_blobs *blobs, const char *name, const char *di
 /* What does it mean? Returns 1, or 0: nothing was noted. */
 int ch_blobs_noted(const struct ch_blobs *blobs, const char *name,
 		   char ret_digest[CH_OCI_DIGEST_SIZE]);
+
+/* ---- upkeep -------------------------------------------------------------------------------- */
+
+struct ch_blobs_sum {
+	uint64_t files, bytes;
+};
+
+/* Remove blobs that were not used for DAYS, and references that were not asked for since. Others
+ * may pull meanwhile. That something stays is no failure.
+ *
+ * ret_gone, ret_left: blobs that were removed, and those that are left */
+int ch_blobs_tidy(const struct ch_blobs *blobs, unsigned days, struct ch_blobs_sum *ret_gone,
+		  struct ch_blobs_sum *ret_left, struct ch_err *err);
+
+/* How many there are. */
+int ch_blobs_count(const struct ch_blobs *blobs, struct ch_blobs_sum *ret_sum, struct ch_err *err);
 
 #endif

@@ -2,7 +2,7 @@
 if IMAGE
 noinst_LTLIBRARIES += libchpull.la
 libchpull_la_SOURCES = \
-	%D%/blobs.c %D%/blobs.h \
+	%D%/blobs.c %D%/blobs.h %D%/blobs_tidy.c \
 	%D%/download.c %D%/download.h \
 	%D%/inner.h \
 	%D%/pull.c %D%/pull.h \

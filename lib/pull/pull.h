@@ -17,6 +17,7 @@
 #include "registry/registry.h"
 
 struct ch_err;
+struct ch_oci_digests;
 struct ch_oci_meta;
 struct ch_pull;
 struct ch_ref;
@@ -47,6 +48,9 @@ int ch_pull_open(const struct ch_ref *ref, const struct ch_pull_options *options
 
 /* The digest of its manifest, and all else that the result depends on, as a text. Borrowed. */
 const char *ch_pull_key(const struct ch_pull *pull);
+
+/* Its digests: those of the manifest for its architecture, and of its configuration. */
+void ch_pull_digests(const struct ch_pull *pull, struct ch_oci_digests *ret);
 
 /* Unpack it into the empty directory that is open as ROOT: layers, and mount points. After an
  * error, that is of no use.

@@ -242,6 +242,12 @@ const char *ch_pull_key(const struct ch_pull *pull)
 	return pull->key;
 }
 
+void ch_pull_digests(const struct ch_pull *pull, struct ch_oci_digests *ret)
+{
+	memcpy(ret->manifest, pull->digest, sizeof(ret->manifest));
+	snprintf(ret->config, sizeof(ret->config), "%s", pull->manifest.config.digest);
+}
+
 void ch_pull_close(struct ch_pull *pull)
 {
 	if (!pull)

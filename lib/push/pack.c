@@ -41,6 +41,7 @@ int ch_pack_key(const struct ch_pack_from *from, char ret_key[CH_PACK_KEY], uint
 	struct ch_walked walked;
 	uint64_t ignored = 0;
 	const struct ch_walk_how walk = {
+		.no_xattrs = from->no_xattrs,
 		.is_left = is_left,
 		.data = &ignored,
 		.cancel = from->cancel,
@@ -78,6 +79,7 @@ int ch_pack(const struct ch_pack_from *from, uint64_t bytes, int fd, struct ch_p
 {
 	struct ch_packed packed = { 0 };
 	const struct ch_walk_how walk = {
+		.no_xattrs = from->no_xattrs,
 		.is_left = is_left,
 		.data = &packed.whiteouts,
 		.cancel = from->cancel,

@@ -17,6 +17,7 @@ struct ch_err;
 struct ch_pack_from {
 	int root; /* of the image; open, borrowed */
 	struct ch_compress_how compress;
+	bool no_xattrs;		   /* leave out extended attributes */
 	const atomic_bool *cancel; /* borrowed; true: stop; NULL: nobody does */
 };
 

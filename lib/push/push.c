@@ -76,6 +76,7 @@ static struct ch_pack_from pack_from(const struct ch_push *push)
 	return (struct ch_pack_from){
 		.root = push->image,
 		.compress = push->compress,
+		.no_xattrs = push->no_xattrs,
 		.cancel = push->cancel,
 	};
 }
@@ -278,12 +279,12 @@ static int do_manifest(const struct ch_push *push, const struct ch_oci_manifest 
 					strlen(text), err);
 }
 
-int ch_push(const struct ch_push *push, char ret_digest[CH_OCI_DIGEST_SIZE], struct ch_err *err)
+int ch_push(const struct ch_push *push, struct ch_oci_digests *ret_digests, struct ch_err *err)
 {
 	ch_auto(oci_desc) struct ch_oci_desc layer_desc = { 0 };
 	ch_auto(oci_desc) struct ch_oci_desc config = { 0 };
 	ch_auto(layer) struct ch_layer layer = CH_LAYER_INIT;
-	char digest[CH_OCI_DIGEST_SIZE];
+	struct ch_oci_digests digests;
 
 	/* Before the work: may we? */
 	if (ch_registry_check(push->registry, err) < 0 ||
@@ -299,8 +300,9 @@ int ch_push(const struct ch_push *push, char ret_digest[CH_OCI_DIGEST_SIZE], str
 		.n = 1,
 	};
 
-	if (do_manifest(push, &manifest, digest, err) < 0)
+	if (do_manifest(push, &manifest, digests.manifest, err) < 0)
 		return err->code;
-	memcpy(ret_digest, digest, sizeof(digest));
+	memcpy(digests.config, config.digest, sizeof(digests.config));
+	*ret_digests = digests;
 	return 0;
 }

@@ -32,6 +32,7 @@ struct ch_push {
 	const struct ch_ref *ref;
 	struct ch_registry *registry;	 /* opened with CH_REGISTRY_PUSH; its reference counts */
 	struct ch_compress_how compress; /* gzip or zstd */
+	bool no_xattrs;			 /* leave out extended attributes */
 	/* True ends the packing with -ECANCELED; what the registry does, its own options end.
 	 * NULL: nobody does. */
 	const atomic_bool *cancel;
@@ -42,8 +43,8 @@ struct ch_push {
 	void *data;
 };
 
-/* ret_digest: of the manifest. Errors: those of the registry (registry.h), of the file system, of
- * walks (archive/walk.h). */
-int ch_push(const struct ch_push *push, char ret_digest[CH_OCI_DIGEST_SIZE], struct ch_err *err);
+/* ret_digests: what the registry calls it by. Errors: those of the registry (registry.h), of the
+ * file system, of walks (archive/walk.h). */
+int ch_push(const struct ch_push *push, struct ch_oci_digests *ret_digests, struct ch_err *err);
 
 #endif

@@ -19,12 +19,20 @@ struct ch_err;
 bool ch_sif_is(const void *head, size_t len);
 
 struct ch_sif {
-	uint64_t offset, size; /* of the SquashFS file system in the file, bytes; within it */
+	uint64_t offset, size; /* of the object in the file, bytes; within it */
 };
 
 /* Look for the primary system partition of the SIF file FD, which has to be a SquashFS file
  * system. The position of FD stays. Messages do not name the file, but complete "image 'X': ".
  * Errors: -ENOTSUP it is something else, or there is none; -EPROTO damaged; -EIO etc. */
 int ch_sif_find(int fd, struct ch_sif *ret_sif, struct ch_err *err);
+
+/* Look for the JSON object that is called NAME. Returns 1 if there is one, else 0, or an error, as
+ * above. */
+int ch_sif_find_json(int fd, const char *name, struct ch_sif *ret_sif, struct ch_err *err);
+
+/* The architecture that the file says it is for, as registries call it. Static; NULL: it does not
+ * say. */
+const char *ch_sif_arch(int fd);
 
 #endif

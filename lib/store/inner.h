@@ -14,6 +14,8 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "sys/waitlock.h"
+
 struct ch_err;
 
 #define CH_STORE_DRAFT_MARK '~'
@@ -22,9 +24,7 @@ struct ch_err;
 struct ch_store {
 	char *path; /* owned; absolute */
 	bool no_lock;
-	void (*note)(void *data, const char *line);
-	bool (*stop)(void *data);
-	void *data;
+	struct ch_waiter waiter;
 	int top, img, tmp, locks, stat; /* owned; open directories */
 	int lock;			/* owned; -1: no_lock */
 };

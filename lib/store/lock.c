@@ -13,21 +13,20 @@
 #include "base/auto.h"
 #include "base/err.h"
 #include "inner.h"
-#include "sys/waitlock.h"
 
 void ch_store_note(const struct ch_store *store, const char *fmt, ...)
 {
 	ch_auto(str) char *line = NULL;
 	va_list args;
 
-	if (!store->note)
+	if (!store->waiter.note)
 		return;
 	va_start(args, fmt);
 	if (vasprintf(&line, fmt, args) < 0)
 		line = NULL;
 	va_end(args);
 	if (line)
-		store->note(store->data, line);
+		store->waiter.note(store->waiter.data, line);
 }
 
 static int cannot_lock(const struct ch_store *store, int rc, struct ch_err *err)
@@ -39,13 +38,7 @@ static int cannot_lock(const struct ch_store *store, int rc, struct ch_err *err)
 int ch_store_flock(const struct ch_store *store, int fd, int how, const char *why,
 		   struct ch_err *err)
 {
-	if (flock(fd, how | LOCK_NB) == 0)
-		return 0;
-	if (errno != EWOULDBLOCK)
-		return cannot_lock(store, -errno, err);
-	ch_store_note(store, "waiting: %s", why);
-
-	int rc = ch_waitlock(fd, how, store->stop, store->data);
+	int rc = ch_waitlock(fd, how, &store->waiter, why);
 
 	if (rc == -EINTR)
 		return ch_err_set(err, rc, "interrupted");

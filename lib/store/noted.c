@@ -12,13 +12,15 @@
 #include "base/auto.h"
 #include "base/err.h"
 #include "inner.h"
+#include "oci/manifest.h"
 #include "oci/ref.h"
 #include "store/store.h"
 #include "sys/machine.h"
 
-#define AT_DIR "at"
+#define AT_DIR	   "at"
+#define DIGEST_DIR "digest"
 
-enum { WHAT_MAX = 128, ID_MAX = 64, TEXT_MAX = WHAT_MAX + ID_MAX + CH_MACHINE_BOOT_MAX };
+enum { WHAT_MAX = 160, ID_MAX = 64, TEXT_MAX = WHAT_MAX + ID_MAX + CH_MACHINE_BOOT_MAX };
 
 /* A note that was read. */
 struct note {
@@ -62,38 +64,65 @@ static int put_link(int dir, const char *file, const char *text)
 	return 0;
 }
 
+/* Note WHAT, and BOOT if it is not "", of the image FILE, in DIR. Returns 0 or a negative errno. */
+static int put_note(int dir, const char *file, int root, const char *what, const char *boot)
+{
+	char id[ID_MAX], text[TEXT_MAX];
+	int rc = identify(root, id);
+
+	if (rc < 0)
+		return rc;
+	if (snprintf(text, sizeof(text), "%s %s%s%s", what, id, *boot ? " " : "", boot) >=
+	    (int)sizeof(text))
+		return -ENAMETOOLONG;
+	return put_link(dir, file, text);
+}
+
 int ch_noted_put(struct ch_store *store, const struct ch_ref *ref, int root, const char *what,
 		 bool *can_be_lost, struct ch_err *err)
 {
 	ch_auto(fd) int dir = ch_store_dir(store, AT_DIR, err);
-	char id[ID_MAX], boot[CH_MACHINE_BOOT_MAX], text[TEXT_MAX];
-	int rc = dir < 0 ? dir : identify(root, id);
+	char boot[CH_MACHINE_BOOT_MAX];
 
 	if (dir < 0)
-		return rc;
-	choose_boot(root, rc == 0 && *can_be_lost, boot);
+		return dir;
+	choose_boot(root, *can_be_lost, boot);
 	*can_be_lost = *boot != '\0';
-	if (rc == 0 && snprintf(text, sizeof(text), "%s %s%s%s", what, id, *boot ? " " : "",
-				boot) >= (int)sizeof(text))
-		rc = -ENAMETOOLONG;
-	if (rc == 0)
-		rc = put_link(dir, ref->file, text);
+
+	int rc = put_note(dir, ref->file, root, what, boot);
+
 	/* That it can be lost must not be. */
 	if (rc == 0 && *can_be_lost && fsync(dir) < 0)
 		rc = -errno;
 	return rc < 0 ? ch_err_rc(err, rc, "storage: note the state of image '%s'", ref->text) : 0;
 }
 
+int ch_noted_put_digests(struct ch_store *store, const struct ch_ref *ref, int root,
+			 const struct ch_oci_digests *digests, struct ch_err *err)
+{
+	ch_auto(fd) int dir = ch_store_dir(store, DIGEST_DIR, err);
+	char what[sizeof(*digests) + 1];
+	int rc;
+
+	if (dir < 0)
+		return dir;
+	snprintf(what, sizeof(what), "%s,%s", digests->manifest, digests->config);
+	rc = put_note(dir, ref->file, root, what, "");
+	return rc < 0 ? ch_err_rc(err, rc, "storage: note the digests of image '%s'", ref->text)
+		      : 0;
+}
+
 /* ---- read -------------------------------------------------------------------------------------
  */
 
-/* Is there a note on the image FILE, and is that about ROOT? */
-static bool read_note(const struct ch_store *store, const char *file, int root, struct note *ret)
+/* Is there a note in DIR on the image FILE, and is that about ROOT? */
+static bool read_note(const struct ch_store *store, const char *dir, const char *file, int root,
+		      struct note *ret)
 {
-	char path[NAME_MAX + sizeof(AT_DIR) + 1], id[ID_MAX];
+	char path[NAME_MAX + sizeof(DIGEST_DIR) + 1], id[ID_MAX];
 	ssize_t n;
 
-	snprintf(path, sizeof(path), AT_DIR "/%s", file);
+	snprintf(path, sizeof(path), "%s/%s", dir, file);
 	n = readlinkat(store->top, path, ret->text, sizeof(ret->text) - 1);
 	if (n < 0 || identify(root, id) < 0)
 		return false;
@@ -122,7 +151,7 @@ bool ch_store_is_in_doubt(const struct ch_store *store, const char *file, int ro
 {
 	struct note note;
 
-	return read_note(store, file, root, &note) && is_lost(&note);
+	return read_note(store, AT_DIR, file, root, &note) && is_lost(&note);
 }
 
 enum ch_noted ch_noted_is(const struct ch_store *store, const struct ch_ref *ref, const char *what)
@@ -131,9 +160,39 @@ enum ch_noted ch_noted_is(const struct ch_store *store, const struct ch_ref *ref
 				      O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	struct note note;
 
-	if (root < 0 || !read_note(store, ref->file, root, &note))
+	if (root < 0 || !read_note(store, AT_DIR, ref->file, root, &note))
 		return CH_NOTED_ELSE;
 	if (is_lost(&note))
 		return CH_NOTED_IN_DOUBT;
 	return strcmp(note.what, what) == 0 ? CH_NOTED_SAME : CH_NOTED_ELSE;
+}
+
+/* The digest at *AT, up to END, which is no part of it. */
+static bool take_digest(const char **at, char end, char ret[CH_OCI_DIGEST_SIZE])
+{
+	size_t len = strcspn(*at, (char[]){ end, '\0' });
+	struct ch_err ignored;
+
+	if (len != CH_OCI_DIGEST_SIZE - 1 || (*at)[len] != end)
+		return false;
+	memcpy(ret, *at, len);
+	ret[len] = '\0';
+	*at += len + 1;
+	return ch_oci_digest_check(ret, &ignored) == 0;
+}
+
+bool ch_noted_digests(const struct ch_store *store, const struct ch_ref *ref, int root,
+		      struct ch_oci_digests *ret_digests)
+{
+	struct ch_oci_digests digests;
+	struct note note;
+	const char *at;
+
+	if (!read_note(store, DIGEST_DIR, ref->file, root, &note))
+		return false;
+	at = note.what;
+	if (!take_digest(&at, ',', digests.manifest) || !take_digest(&at, '\0', digests.config))
+		return false;
+	*ret_digests = digests;
+	return true;
 }

@@ -3,6 +3,8 @@
  *
  *	at/NAME		a link to "WHAT INODE TIME": what the image is, a word of whoever made it;
  *			TIME is when its directory was made
+ *	digest/NAME	a link to "MANIFEST,CONFIG INODE TIME": its digests where it was pulled
+ *from, or pushed to, last
  *
  * Whoever replaces the directory makes that untrue. " BOOT" comes behind it if it was not waited
  * for that all is on the disk: should the machine have been started anew since, files may lack
@@ -13,6 +15,7 @@
 #include <stdbool.h>
 
 struct ch_err;
+struct ch_oci_digests;
 struct ch_ref;
 struct ch_store;
 
@@ -31,5 +34,13 @@ int ch_noted_put(struct ch_store *store, const struct ch_ref *ref, int root, con
 
 /* Is it in storage, and WHAT? */
 enum ch_noted ch_noted_is(const struct ch_store *store, const struct ch_ref *ref, const char *what);
+
+/* Note its digests, in the same way: but that they are lost is no harm. */
+int ch_noted_put_digests(struct ch_store *store, const struct ch_ref *ref, int root,
+			 const struct ch_oci_digests *digests, struct ch_err *err);
+
+/* What is noted of the image REF, with ROOT as its directory? */
+bool ch_noted_digests(const struct ch_store *store, const struct ch_ref *ref, int root,
+		      struct ch_oci_digests *ret_digests);
 
 #endif

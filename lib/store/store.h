@@ -7,7 +7,7 @@
  *	img/NAME	images, each a directory, called as rt/storage.h says
  *	tmp/...		what is being made (draft.h), or is to be removed
  *	spare		a tree that was an image, to begin another one with (draft.h)
- *	at/NAME		what an image is (noted.h)
+ *	at/NAME, digest/NAME	what an image is (noted.h)
  *	stat/...	what is known of the files of images, drafts, and the spare
  *	...		what others keep here: ch_store_dir
  *

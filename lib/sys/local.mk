@@ -20,7 +20,7 @@ libchtree_la_SOURCES = \
 	%D%/names.c %D%/names.h \
 	%D%/threads.c %D%/threads.h \
 	%D%/tree.h %D%/tree_copy.c %D%/tree_data.c %D%/tree_meta.c %D%/tree_own.h \
-	%D%/tree_scan.c \
+	%D%/tree_scan.c %D%/tree_strip.c \
 	%D%/twins.c %D%/twins.h \
 	%D%/waitlock.c %D%/waitlock.h \
 	%D%/within.c %D%/within.h \

@@ -111,4 +111,10 @@ int ch_tree_copy_all(int from, int to, unsigned keep,
 		     void (*left)(void *data, const char *source, mode_t mode), void *data,
 		     struct ch_err *err);
 
+/* ---- extended attributes --------------------------------------------------------------- */
+
+/* Remove those that are a part of images (xattrs.h) from the directory ROOT and all that is in it;
+ * what modes keep us from, by ch_as_owner (its context is this one's, too). */
+int ch_tree_strip(int root, struct ch_err *err);
+
 #endif

@@ -68,20 +68,25 @@ static bool is_forbidden(int error)
 int ch_tree_meta(int from, int to, const struct stat *st, mode_t mode, unsigned keep)
 {
 	const struct timespec times[] = { st->st_atim, st->st_mtim };
+	bool has_xattrs = (keep & CH_TREE_XATTRS) && from >= 0;
+	/* They are set by who may write to it. */
+	bool is_locked = has_xattrs && (keep & CH_TREE_MODES) && !(mode & S_IWUSR);
 
 	/* The owner first: a change takes setuid bits and capabilities away. Attributes after the
 	 * mode, since an ACL brings its own. */
 	if ((keep & CH_TREE_OWNERS) && fchown(to, st->st_uid, st->st_gid) < 0 &&
 	    !is_forbidden(errno))
 		return -errno;
-	if ((keep & CH_TREE_MODES) && fchmod(to, mode & 07777) < 0)
+	if ((keep & CH_TREE_MODES) && fchmod(to, (mode & 07777) | (is_locked ? S_IWUSR : 0)) < 0)
 		return -errno;
-	if ((keep & CH_TREE_XATTRS) && from >= 0) {
+	if (has_xattrs) {
 		int rc = copy_xattrs(from, to, ((mode ^ st->st_mode) & 07777) == 0);
 
 		if (rc < 0)
 			return rc;
 	}
+	if (is_locked && fchmod(to, mode & 07777) < 0)
+		return -errno;
 	if ((keep & CH_TREE_TIMES) && futimens(to, times) < 0)
 		return -errno;
 	return 0;

@@ -2,19 +2,34 @@
 #include "sys/waitlock.h"
 
 #include <errno.h>
-#include <stddef.h>
+#include <stdio.h>
 #include <sys/file.h>
 #include <time.h>
 
-/* The kernel's own waiting ends with a signal only that is not blocked. */
-int ch_waitlock(int fd, int how, bool (*stop)(void *data), void *data)
-{
-	const struct timespec pause = { .tv_nsec = 100L * 1000 * 1000 };
+enum { PAUSE_MS = 100, LINE_MAX_ = 512 };
 
-	while (flock(fd, how | LOCK_NB) < 0) {
+static void tell(const struct ch_waiter *waiter, const char *why)
+{
+	char line[LINE_MAX_];
+
+	snprintf(line, sizeof(line), "waiting: %s", why);
+	waiter->note(waiter->data, line);
+}
+
+/* The kernel's own waiting ends with a signal only that is not blocked. */
+int ch_waitlock(int fd, int how, const struct ch_waiter *waiter, const char *why)
+{
+	static const struct timespec pause = { .tv_nsec = PAUSE_MS * 1000L * 1000 };
+	bool is_told = !waiter->note;
+
+	for (unsigned ms = 0; flock(fd, how | LOCK_NB) < 0; ms += PAUSE_MS) {
 		if (errno != EWOULDBLOCK && errno != EINTR)
 			return -errno;
-		if (stop && stop(data))
+		if (!is_told && ms >= waiter->patience_ms) {
+			tell(waiter, why);
+			is_told = true;
+		}
+		if (waiter->stop && waiter->stop(waiter->data))
 			return -EINTR;
 		nanosleep(&pause, NULL);
 	}

@@ -1,12 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* waitlock.h - wait for a lock of flock(2) that somebody else has, but not for ever */
+/* waitlock.h - locks of flock(2): wait for what somebody else has, but not for ever */
 #ifndef CH_SYS_WAITLOCK_H
 #define CH_SYS_WAITLOCK_H
 
 #include <stdbool.h>
 
-/* Lock FD by HOW (LOCK_SH, LOCK_EX). STOP (may be NULL) is asked ten times a second, with DATA:
- * true ends this. A signal alone does not. Returns 0, -EINTR by STOP, or another negative errno. */
-int ch_waitlock(int fd, int how, bool (*stop)(void *data), void *data);
+/* On whose behalf we wait. All zero: nobody is told, and nobody ends it. */
+struct ch_waiter {
+	/* Told, once, whom we wait for, in a line; NULL: nobody is. */
+	void (*note)(void *data, const char *line);
+	/* Asked ten times a second: true ends the waiting. NULL: nobody is. */
+	bool (*stop)(void *data);
+	void *data;
+	unsigned patience_ms; /* before that is noted: most do not have it for long */
+};
+
+/* Lock FD by HOW (LOCK_SH, LOCK_EX). While somebody else has it, this waits for WAITER, and notes
+ * "waiting: " and WHY. A signal alone does not end it. Returns 0, -EINTR by WAITER, or another
+ * negative errno. */
+int ch_waitlock(int fd, int how, const struct ch_waiter *waiter, const char *why);
 
 #endif

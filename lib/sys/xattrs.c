@@ -2,12 +2,15 @@
 #include "sys/xattrs.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/xattr.h>
 
+#include "base/auto.h"
 #include "sys/mnt.h"
 
 enum {
@@ -15,6 +18,20 @@ enum {
 	/* The kernel's XATTR_LIST_MAX and XATTR_SIZE_MAX (linux/limits.h) */
 	TEXT_MAX = 65536,
 };
+
+/* By path, since what we may not read cannot be opened; that of a directory we hold is safe, and
+ * the last part is not followed. */
+struct place {
+	char path[CH_FD_PATH_MAX + NAME_MAX + 2];
+};
+
+static const char *path_of(int dir, const char *name, struct place *place)
+{
+	char at[CH_FD_PATH_MAX];
+
+	snprintf(place->path, sizeof(place->path), "%s/%s", ch_fd_path(dir, at), name);
+	return place->path;
+}
 
 bool ch_xattr_is_of_file(const char *name)
 {
@@ -25,6 +42,13 @@ bool ch_xattr_is_acl(const char *name)
 {
 	return strncmp(name, "system.posix_acl_", 17) == 0;
 }
+
+bool ch_xattr_is_of_image(const char *name)
+{
+	return ch_xattr_is_of_file(name) || ch_xattr_is_acl(name);
+}
+
+/* ---- read ---- */
 
 static int by_bytes(const void *a, const void *b)
 {
@@ -49,27 +73,94 @@ static int pick(const char *list, size_t len, bool (*keeps)(const char *xattr), 
 	return n;
 }
 
-/* By path, since what we may not read cannot be opened; that of a directory we hold is safe, and
- * the last part is not followed. */
-int ch_xattrs_each(int dir, const char *name, bool (*keeps)(const char *xattr),
+/* A file: by PATH, whose last part is not followed; NULL: open as FD */
+struct file {
+	const char *path;
+	int fd;
+};
+
+static ssize_t list_names(const struct file *f, char *list, size_t size)
+{
+	return f->path ? llistxattr(f->path, list, size) : flistxattr(f->fd, list, size);
+}
+
+static ssize_t get_value(const struct file *f, const char *name, void *value, size_t size)
+{
+	return f->path ? lgetxattr(f->path, name, value, size)
+		       : fgetxattr(f->fd, name, value, size);
+}
+
+static int each_of(const struct file *f, bool (*keeps)(const char *xattr),
 		   int (*each)(void *data, const char *xattr, const void *value, size_t len),
 		   void *data)
 {
-	char at[CH_FD_PATH_MAX], path[CH_FD_PATH_MAX + NAME_MAX + 2], list[TEXT_MAX];
+	char list[TEXT_MAX];
 	const char *names[NAMES_MAX];
 
-	snprintf(path, sizeof(path), "%s/%s", ch_fd_path(dir, at), name);
-
 	/* Without support for them, there are none. */
-	ssize_t len = llistxattr(path, list, sizeof(list));
+	ssize_t len = list_names(f, list, sizeof(list));
 	int n = len > 0 ? pick(list, (size_t)len, keeps, names) : 0, rc = n < 0 ? n : 0;
 
 	for (int i = 0; rc == 0 && i < n; i++) {
 		char value[TEXT_MAX];
 
-		len = lgetxattr(path, names[i], value, sizeof(value));
+		len = get_value(f, names[i], value, sizeof(value));
 		if (len >= 0)
 			rc = each(data, names[i], value, (size_t)len);
+	}
+	return rc;
+}
+
+int ch_xattrs_each(int dir, const char *name, bool (*keeps)(const char *xattr),
+		   int (*each)(void *data, const char *xattr, const void *value, size_t len),
+		   void *data)
+{
+	struct place place;
+
+	return each_of(&(struct file){ .path = path_of(dir, name, &place) }, keeps, each, data);
+}
+
+int ch_xattrs_each_open(int fd, bool (*keeps)(const char *xattr),
+			int (*each)(void *data, const char *xattr, const void *value, size_t len),
+			void *data)
+{
+	return each_of(&(struct file){ .fd = fd }, keeps, each, data);
+}
+
+/* ---- remove ---- */
+
+/* The attributes user.* are removed by who may write to the file. */
+static int remove_as_owner(const char *path, const char *xattr)
+{
+	ch_auto(fd) int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	char same[CH_FD_PATH_MAX];
+	struct stat st;
+	int rc = 0;
+
+	if (fd < 0 || fstat(fd, &st) < 0 ||
+	    chmod(ch_fd_path(fd, same), (st.st_mode & 07777) | S_IWUSR) < 0)
+		return -errno;
+	if (removexattr(same, xattr) < 0)
+		rc = -errno;
+	if (chmod(same, st.st_mode & 07777) < 0 && rc == 0)
+		rc = -errno;
+	return rc;
+}
+
+int ch_xattrs_remove(int dir, const char *name)
+{
+	struct place place;
+	const char *path = path_of(dir, name, &place);
+	char list[TEXT_MAX];
+	ssize_t len = llistxattr(path, list, sizeof(list));
+	int rc = 0;
+
+	for (const char *p = list; p < list + len; p += strlen(p) + 1) {
+		int one = 0;
+
+		if (ch_xattr_is_of_image(p) && lremovexattr(path, p) < 0)
+			one = errno == EACCES ? remove_as_owner(path, p) : -errno;
+		rc = rc < 0 ? rc : one;
 	}
 	return rc;
 }

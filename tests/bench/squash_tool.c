@@ -13,6 +13,7 @@
 
 #include "archive/entry.h"
 #include "archive/read.h"
+#include "archive/relay.h"
 #include "archive/walk.h"
 #include "base/auto.h"
 #include "base/err.h"
@@ -42,13 +43,15 @@ static int make(const char *source, const char *image, const struct ch_squash_op
 		struct ch_err *err)
 {
 	ch_auto(squash_writer) struct ch_squash_writer *writer = NULL;
+	ch_auto(relay) struct ch_relay *relay = NULL;
 	ch_auto(fd) int fd = open(image, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
 
 	if (fd < 0)
 		return ch_err_sys(err, "open '%s'", image);
-	if (ch_squash_writer_new(fd, how, &writer, err) < 0)
+	if (ch_squash_writer_new(fd, how, &writer, err) < 0 ||
+	    ch_relay_new(ch_squash_writer_sink(writer), &relay, err) < 0)
 		return err->code;
-	return give(source, ch_squash_writer_sink(writer), err);
+	return give(source, ch_relay_sink(relay), err);
 }
 
 static int parse(int argc, char **argv, struct ch_squash_options *how, struct ch_err *err)

@@ -1,45 +1,14 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # ch-convert
-# shellcheck disable=SC2016,SC2154 # shells inside; variables of common.bash and bats
+# shellcheck disable=SC2016,SC2034,SC2154 # shells inside; variables for and of common.bash and bats
 
 load ../lib/common
 load ../lib/run
+load ../lib/convert
 
-setup() {
-	ch_setup
-	setup_images
-	via=(env "CH_IMAGE_STORAGE=$tmp/store")
-	cd "$tmp" || fail "cd"
-}
-teardown() {
-	! mountpoint -q "$tmp/small" || umount "$tmp/small"
-	# Nothing hidden is left beside what was made.
-	assert_equal "$(find "$tmp" -maxdepth 2 -name '.*.ch-*')" ""
-	ch_teardown
-}
-
-# convert ARGS...: ch-convert, as CH_TEST_AS says, by bats' run
-convert() {
-	run --separate-stderr as_test timeout -k 5 60 "${via[@]}" ch-convert "$@"
-}
-
-# works ARGS...: it succeeds, without warnings
-works() {
-	convert "$@"
-	[[ $status == 0 && ! $output && $stderr != *warning:* && ${stderr##*$'\n'} == "done" ]] ||
-		fail "ch-convert $*" "status: $status" "stdout: $output" "stderr: $stderr"
-}
-
-# fails STATUS REGEX ARGS...: it fails, and the last line on stderr matches
-fails() {
-	local want=$1 regex=$2
-
-	shift 2
-	convert "$@"
-	[[ $status == "$want" && ! $output && ${stderr##*$'\n'} =~ ^ch-convert:\ error:\ .*$regex ]] ||
-		fail "ch-convert $*" "status: $status" "stdout: $output" "stderr: $stderr" "wanted: $want $regex"
-}
+setup() { convert_setup; }
+teardown() { convert_teardown; }
 
 # formats IN OUT ARGS...: with these, it is about these formats
 formats() {
@@ -83,15 +52,6 @@ make_tree() {
 		touch -d "2001-02-03 04:05:06" usr/file usr/lib empty
 		find . -newer / -print0 | sort -zr | xargs -0 touch -hd "2020-01-01 12:00:00"
 	' - "$1"
-}
-
-# same A B [FORMAT]: these trees are equal; tar archives have no holes
-same() {
-	local lost=
-
-	[[ ${3-} != *.t* ]] || lost=' sparse'
-	diff <(as_test "$top/tests/lib/listing" "$1" | sed "s/${lost:-^ }//") \
-		<(as_test "$top/tests/lib/listing" "$2" | sed "s/${lost:-^ }//") || fail "$1 and $2 differ"
 }
 
 # ---- the command line --------------------------------------------------------------------------
@@ -142,19 +102,38 @@ same() {
 
 # ---- round trips -----------------------------------------------------------------------------
 
+@test "convert: random trees, to each format and back" {
+	local seed
+
+	for seed in 31 57; do # small ones
+		as_test python3 "$top/tests/lib/randomtree.py" "$seed" "a$seed"
+		round_trips "a$seed"
+	done
+	# Other programs see the same.
+	as_test unsquashfs -q -n -user-xattrs -d un x.squash
+	diff want <(as_test "$top/tests/lib/listing" --kept un)
+	((EUID == 0)) || return 0
+	mkdir small
+	mount -t squashfs -o loop,ro,nodev,nosuid x.squash small
+	diff <(sed 's/ sparse//' want) <("$top/tests/lib/listing" --kept small | sed 's/ sparse//')
+}
+
 @test "convert: from a directory to each format, and back" {
+	local out
+
 	make_tree a
-	for out in x.sqfs x.tar x.tar.gz x.tar.zst x.tar.xz name:1; do
+	for out in x.sqfs x.tar.gz x.tar.xz name:1; do
 		works ./a "$out"
 		works "$out" ./back
-		same a back "$out"
-		as_test rm -rf ./back
+		same a back
 	done
-	# Other tools agree.
+	# Other tools agree. They write holes as what they are: zeros.
 	as_test unsquashfs -q -n -user-xattrs -d un x.sqfs
 	same a un
-	as_test bash -c 'mkdir untar && tar --xattrs -pxf x.tar.gz -C untar'
-	same a untar x.tar.gz
+	as_test bash -c 'mkdir untar && tar --xattrs -pxf x.tar.gz -C untar && tar --xattrs -SC a -cf sparse.tar .'
+	diff <(as_test "$top/tests/lib/listing" a | sed 's/ sparse//') <(as_test "$top/tests/lib/listing" untar)
+	works sparse.tar ./back
+	same a back
 }
 
 @test "convert: the results run" {
@@ -162,6 +141,7 @@ same() {
 	works x.sqfs x.tar.zst
 	works x.tar.zst ./x
 	works x.tar.zst x
+	via=() no_fuse=
 	inside "only-in-image tiny" ./x.sqfs -- /opt/bin/only-in-image
 	inside "only-in-image tiny" ./x -- /opt/bin/only-in-image
 	inside "only-in-image tiny" x -- /opt/bin/only-in-image
@@ -202,7 +182,7 @@ same() {
 	as_test bash -c 'bzip2 -k x.tar; lz4 -q x.tar x.tar.lz4'
 	works --tmp /nowhere x.tar.bz2 ./b
 	works --tmp /nowhere -i tar x.tar.lz4 ./b
-	same a b x.tar
+	same a b
 	works -o docker-archive ./a x.docker
 	as_test gzip x.docker
 	fails 1 "temporary file in '/nowhere'" --tmp /nowhere -i docker-archive x.docker.gz ./c
@@ -212,16 +192,6 @@ same() {
 }
 
 # ---- images of layers ------------------------------------------------------------------------
-
-# mktar FILE MEMBER...: see tests/lib/tar.py
-mktar() {
-	as_test python3 "$top/tests/lib/tar.py" "$@"
-}
-
-# layout FORM OUT ...: see tests/lib/layout.py
-layout() {
-	as_test python3 "$top/tests/lib/layout.py" "$@"
-}
 
 # make_layers: three layers, with what is rare in them
 make_layers() {
@@ -284,8 +254,8 @@ make_layers() {
 	works -o docker-archive ./a ./x.docker-archive:foo/bar:1
 	for out in oci oci-archive docker-archive; do
 		works "./x.$out" ./back
-		diff <(as_test "$top/tests/lib/listing" a | sed 's/ sparse//' | grep -v "^'./ch") \
-			<(as_test "$top/tests/lib/listing" back | sed 's/ sparse//' | grep -v "^'./ch")
+		diff <(as_test "$top/tests/lib/listing" a | grep -v "^'./ch") \
+			<(as_test "$top/tests/lib/listing" back | grep -v "^'./ch")
 		assert_match "$(as_test cat back/ch/metadata.json)" '"cmd": \["x", "y"\].*"cwd": "/usr"'
 	done
 	for ref in oci:x.oci:v1 oci-archive:x.oci-archive:v1 docker-archive:x.docker-archive:foo/bar:1; do
@@ -296,6 +266,9 @@ make_layers() {
 	done
 	run as_test umoci unpack --rootless --image x.oci:v1 umo
 	[[ $status == 0 ]] || fail "$output"
+	# (It drops extended attributes without a value.)
+	diff <(as_test "$top/tests/lib/listing" a | sed "s/ sparse//; s/ user.dir=b''//" | grep -v "^'./ch") \
+		<(as_test "$top/tests/lib/listing" umo/rootfs | grep -v "^'./ch")
 	# the same bytes again; a layout replaces a layout
 	as_test cp x.docker-archive first
 	works -j 1 -o docker-archive ./a ./x.docker-archive:foo/bar:1
@@ -313,10 +286,80 @@ make_layers() {
 	run cmp -s x.sqfs "$sqfs"
 	[[ $status == 1 ]] || fail "not recompressed"
 	works "$sif" ./d
-	via=()
+	via=() no_fuse=
 	for out in ./d ./x.sqfs "$sif"; do
 		inside "only-in-image tiny" "$out" -- /opt/bin/only-in-image
 	done
+}
+
+# make_sif: a tree "s" as Apptainer leaves it, and x.sif, which has it
+make_sif() {
+	as_test bash -euc '
+		cp -a "$1" s
+		rm -rf s/ch
+		mkdir -p s/.singularity.d/env
+		cd s/.singularity.d
+		printf "#!/bin/sh\nexport PATH=\"\${PATH:-\"/opt/bin:/bin\"}\"\nexport LANG=\"C\"\n" \
+			>env/10-docker2singularity.sh
+		printf "#!/bin/sh\n# Custom\n\n    export A=b\n    export PATH=/x:\$PATH\n" >env/90-environment.sh
+		printf "{\"l\": \"v\"}" >labels.json
+		printf "#!/bin/sh\nexec echo \"run \$A \$@\"\n" >runscript
+		chmod 755 runscript
+		cd ../..
+		mksquashfs s s.sqfs -quiet -no-progress >/dev/null
+		python3 "$2/tests/lib/sif.py" x.sif s.sqfs arch=4' - "$dir" "$top"
+}
+
+@test "convert: what a SIF file, or a sandbox, says about itself is carried over" {
+	local said='"env": \{"PATH": "/x:/opt/bin:/bin", "LANG": "C", "A": "b"\}, "labels": \{"l": "v"\}'
+
+	make_sif
+	works x.sif ./d
+	assert_match "$(cat d/ch/metadata.json)" \
+		"\"arch\": \"arm64\", \"entrypoint\": \\[\"/.singularity.d/runscript\"\\], $said"
+	assert_equal "$(cat d/ch/environment)" $'PATH=/x:/opt/bin:/bin\nLANG=C\nA=b'
+	works -o oci x.sif ./x.oci
+	run skopeo inspect --config oci:x.oci
+	assert_match "$output" '"architecture": "arm64"'
+	assert_match "$output" '"Entrypoint": \[[[:space:]]*"/.singularity.d/runscript"'
+	# From a directory of that kind, and on from there
+	works ./s x.tar
+	works x.tar ./e
+	assert_match "$(cat e/ch/metadata.json)" "$said"
+	# As it is, but for who wants it otherwise
+	works x.sif x.sqfs
+	cmp x.sqfs s.sqfs
+	works --compress zstd x.sif x.sqfs
+	via=() no_fuse=
+	inside "run b x" --set-env ./x.sqfs - x
+	inside "run b x" --set-env ./d - x
+}
+
+@test "convert: a SIF file that was made of an OCI image has its settings" {
+	make_sif
+	as_test bash -euc 'printf "#!/bin/sh\nOCI_ENTRYPOINT=\"\"\n" >s/.singularity.d/runscript
+		echo "{\"Entrypoint\": [\"/bin/e\"], \"Cmd\": [\"c\"], \"WorkingDir\": \"/w\",
+			\"Env\": [\"PATH=/p\", \"B=c\"]}" >settings
+		mksquashfs s s2.sqfs -quiet -no-progress >/dev/null
+		python3 "$1/tests/lib/sif.py" x.sif s2.sqfs settings=settings
+		python3 "$1/tests/lib/sif.py" y.sif s.sqfs settings=settings
+		echo "[ -e /x ] || export C=d" >>s/.singularity.d/env/90-environment.sh
+		echo nonsense >s/.singularity.d/labels.json' - "$top"
+	works x.sif ./d
+	assert_match "$(cat d/ch/metadata.json)" \
+		'"cmd": \["c"\], "cwd": "/w", "entrypoint": \["/bin/e"\], "env": \{"PATH": "/x:/p", "B": "c", "A": "b"\}'
+	# A definition file with a script of its own
+	works y.sif ./d
+	assert_match "$(cat d/ch/metadata.json)" '"entrypoint": \["/.singularity.d/runscript"\]'
+	[[ $(cat d/ch/metadata.json) != *'"cmd"'* ]] || fail "the command is there"
+	# What cannot be told without a shell
+	convert ./s x.sqfs
+	[[ $status == 0 && $stderr == *"warning: 1 scripts in /.singularity.d/env do more"* ]] || fail "$stderr"
+	# What an image has there itself, stays.
+	as_test bash -c 'mkdir s/ch; echo "{\"env\": {\"Z\": \"z\"}}" >s/ch/metadata.json'
+	works ./s x.sqfs
+	works x.sqfs ./d
+	assert_equal "$(cat d/ch/metadata.json)" '{"env": {"Z": "z"}}'
 }
 
 @test "convert: docker, recorded" {
@@ -423,20 +466,19 @@ make_layers() {
 }
 
 @test "convert: what a killed one has left, the next one removes" {
-	local out
+	local form out
 
 	as_test mkfifo fifo
-	for out in ./d x.sqfs name; do
+	for form in dir squash ch-image oci docker-archive; do
+		read -ra out < <(operand "$form")
 		as_test env "${via[@]:1}" bash -c '
 			sleep 30 >fifo & writer=$!
-			ch-convert -i tar fifo "$1" 2>err & pid=$!
-			sleep 0.5
+			ch-convert -i tar fifo -o "$@" 2>err & pid=$!
+			until find . -path "./.*.ch-*" -o -path "./store/tmp/*" | grep -q .; do sleep 0.02; done
 			kill -9 $pid
 			kill $writer
-			wait
-			find . -path "./.*.ch-*" -o -path "./store/tmp/*" | grep .' - "$out" 3>&- ||
-			fail "nothing was left of $out"
-		if [[ $out == ./d ]]; then works "$sqfs" ./d; else works "$dir" "$out"; fi
+			wait' - "${out[@]}" 3>&-
+		if [[ $form == dir ]]; then works "$sqfs" ./x.dir; else to "$form" "$dir"; fi
 		assert_equal "$(find . -path './.*.ch-*' -o -path './store/tmp/*')" ""
 	done
 }
@@ -452,30 +494,54 @@ make_layers() {
 }
 
 @test "convert: nothing is unpacked on the way" {
-	# 20 MB, and temporary directories of 1 MB
-	((EUID == 0)) || skip "does not apply to an ordinary user"
-	as_test bash -euc 'mkdir -p a/usr b && head -c 20M /dev/urandom >a/usr/big && echo 1 >b/x &&
-		tar -C a -cf 1.tar . && tar -C b -cf 2.tar . && mkdir small'
-	mount -t tmpfs -o size=1m,mode=1777 ch-test "$tmp/small"
-	layout oci-archive x.tar 1.tar 2.tar
-	via+=("TMPDIR=$tmp/small")
-	works x.tar x.sqfs
-	works x.sqfs y.tar.gz
-	works -o oci-archive y.tar.gz z.tar
-	works z.tar ./d
-	umount "$tmp/small"
-	as_test cmp a/usr/big d/usr/big
-}
+	local in
 
-@test "convert: a full disk" {
 	((EUID == 0)) || skip "does not apply to an ordinary user"
-	as_test bash -c 'mkdir -p small a && head -c 5M /dev/urandom >a/big && tar -C a -cf a.tar .'
-	mount -t tmpfs -o size=1m,mode=1777 ch-test "$tmp/small"
-	for out in "$tmp/small/x.sqfs" "$tmp/small/x.tar" "$tmp/small/d"; do
-		fails 1 "No space left" "$([[ $out == *.tar ]] && echo ./a || echo a.tar)" "$out"
-		assert_equal "$(ls -A "$tmp/small")" ""
+	# Layers of 3 MB, and, where OUT and temporary files are, room for OUT and less than one of them
+	as_test bash -euc 'mkdir small
+		for n in 1 2 3; do
+			mkdir -p "$n/usr"
+			head -c 3M /dev/urandom >"$n/usr/big$n"
+			tar -C "$n" -cf "$n.tar" .
+		done'
+	mount -t tmpfs -o size=10m,mode=1777 ch-test "$tmp/small"
+	layout oci-archive oci.tar pack=gzip {1..3}.tar
+	layout docker-archive docker.tar pack=gzip {1..3}.tar
+	layout docker-old old.tar {1..3}.tar
+	for in in oci docker old; do
+		works --tmp "$tmp/small" "$in.tar" small/x.sqfs
+		as_test rm small/x.sqfs
 	done
 	umount "$tmp/small"
+	# And where there is no room at all
+	works --tmp /nowhere oci.tar x.sqfs
+	works --tmp /nowhere x.sqfs y.tar.gz
+	works --tmp /nowhere -o oci-archive y.tar.gz z.tar
+	works --tmp /nowhere z.tar ./d
+	cat {1..3}/usr/* | cmp - <(cat d/usr/*)
+}
+
+@test "convert: a full disk: OUT stays what it was, of each format" {
+	local form in out
+
+	((EUID == 0)) || skip "does not apply to an ordinary user"
+	as_test bash -c 'mkdir -p small a/{bin,dev,usr} b/{bin,dev,usr} && head -c 5M /dev/urandom >a/usr/big
+		mksquashfs a a.sqfs -quiet -no-progress; mksquashfs b b.sqfs -quiet -no-progress'
+	via=(env "CH_IMAGE_STORAGE=$tmp/small/store")
+	for form in dir "${forms[@]}"; do
+		mount -t tmpfs -o size=2m,mode=1777 ch-test "$tmp/small"
+		cd small || fail "cd"
+		read -ra out < <(operand "$form")
+		in=.sqfs
+		[[ $form != squash ]] || in=
+		works -o "${out[@]:0:1}" "../b$in" "${out[1]}"
+		cp -a . ../before
+		fails 1 "No space left" -o "${out[@]:0:1}" "../a$in" "${out[1]}"
+		diff -r --no-dereference . ../before
+		cd ..
+		umount small
+		rm -rf before
+	done
 }
 
 @test "convert: what is left out, with the hard links to it" {

@@ -76,6 +76,31 @@ grown in 2 instructions: one' -t one .
 	assert_equal "$output" new
 }
 
+@test "cache: what a mount shows counts, and images are what they are now" {
+	put dir/file one
+	printf 'FROM tiny\nRUN --mount=type=bind,source=dir,target=/m cat /m/file\n' | df Dockerfile
+	img build -t x .
+	assert_equal "$output" one
+	as_test touch -d 2001-01-01 "$ctx/dir/file"
+	put other x
+	img build -t x .
+	assert_equal "$status$output" 0
+	put dir/file two
+	img build -t x .
+	assert_equal "$output" two
+	# An image that the cache does not know, twice
+	copy_image "$tmp/new"
+	printf 'FROM tiny\nCOPY --from=new /f /\nRUN --mount=type=bind,from=new,target=/m cat /f /m/f\n' | df Dockerfile
+	for what in one two; do
+		as_test bash -c 'echo "$2" >"$1/f"' x "$tmp/new" "$what"
+		img -q --no-cache import "$tmp/new" new
+		img build -t x .
+		assert_equal "$output" "$what"$'\n'"$what"
+	done
+	img build -t x .
+	assert_equal "$status$output" 0
+}
+
 @test "cache: none, and rebuild" {
 	printf 'FROM tiny\nRUN echo $$ >/x; echo ran\n' | df Dockerfile
 	builds '  1. FROM tiny
@@ -88,13 +113,26 @@ grown in 2 instructions: one' --no-cache -t one .
 	[[ $status == 0 && $output == ran && $stderr == *'1* FROM tiny'*'2. RUN.S'* ]]
 	img build -t one .
 	[[ $status == 0 && ! $output && $stderr == *'2* RUN.S'* ]]
+	via+=(CH_IMAGE_CACHE=rebuild)
+	img build -t one .
+	[[ $status == 0 && $output == ran && $stderr == *'1* FROM tiny'* ]]
+	img build --cache -t one .
+	[[ $status == 0 && ! $output ]]
+	via+=(CH_IMAGE_CACHE=disabled)
+	img build -t one .
+	[[ $status == 0 && $output == ran && $stderr == *'1. FROM tiny'* ]]
+	img undelete two
+	[[ $status == 1 && $stderr == *"undelete: the build cache is off"* ]] || fail "$stderr"
 }
 
 @test "cache: how root is emulated is a part of the key" {
 	printf 'FROM tiny\nRUN chown 5:5 /etc/passwd\n' | df Dockerfile
 	img build -t one .
 	((status == 0))
-	[[ $CH_TEST_AS == root ]] || fails 'RUN: the command exited with status 1' --force=none -t one .
+	[[ $CH_TEST_AS != root ]] || return 0
+	fails 'RUN failed without root emulation: try --force.*RUN: the command exited with status 1' --force=none -t one .
+	img build --force=none --no-force-detect -t one .
+	[[ $status == 1 && $stderr != *'try --force'* ]]
 }
 
 @test "cache: the tree, deleted images, garbage" {
@@ -102,7 +140,7 @@ grown in 2 instructions: one' --no-cache -t one .
 	printf 'FROM tiny\nRUN echo foo >/f\nRUN echo qux\n' | df c.df
 	img build -t a -f a.df .
 	img build -t c -f c.df .
-	img build-cache --tree
+	img build-cache --text
 	((status == 0))
 	assert_equal "${output%files: *}" '*  (c) RUN.S echo qux
 | *  (a) RUN.S echo bar
@@ -185,6 +223,10 @@ commits:            5
 		assert doc["entrypoint"] == ["/bin/echo", "entry"] and doc["cmd"] == ["cmd"], doc
 	END
 	inside 'entry cmd' one
+	printf 'FROM tiny\nARG p=http\nEXPOSE 80 $p\n' | df Dockerfile
+	fails "Dockerfile:3:11: 'http' is no port" -t two .
+	printf 'FROM tiny\nSTOPSIGNAL SIGNONE\n' | df Dockerfile
+	fails 'Dockerfile:2:12: this is no signal' -t two .
 	# Another ENTRYPOINT: the base's CMD was not for it.
 	printf 'FROM one\nENTRYPOINT ["/bin/echo", "two"]\n' | df Dockerfile
 	img build -t two .
@@ -214,6 +256,76 @@ commits:            5
 	via+=(http_proxy=two)
 	img build -t one .
 	assert_equal "$output" ''
+	img build --rebuild --build-arg http_proxy=three -t one .
+	assert_equal "$output" three
+}
+
+@test "instructions: ARG holds from there to the end; of stages that are not built, it is known" {
+	df Dockerfile <<-'END'
+		ARG first=1
+		FROM --arg=second=2 tiny AS base
+		ARG third=$first$second
+		FROM base AS unneeded
+		ARG unneeded
+		FROM base
+		ARG fourth
+		RUN echo "$first $second $third $fourth"
+	END
+	via+=(fourth=environment)
+	img build --build-arg fourth --build-arg unneeded=x -t one .
+	assert_equal "$status $output" '0 1 2 12 environment'
+	img build --build-arg nowhere -t one .
+	[[ $status == 64 && $stderr == *"option --build-arg: no variable 'nowhere' is in the environment"* ]] || fail "$stderr"
+	# Values that are used differ.
+	img build --build-arg fourth=4 --build-arg first=0 -t one .
+	assert_equal "$status $output" '0 0 2 02 4'
+}
+
+@test "instructions: flags of COPY" {
+	for file in a/b/file a/b/file.o a/other; do put "$file" x; done
+	df Dockerfile <<-'END'
+		FROM tiny AS one
+		FROM tiny
+		COPY --chmod=u=rw,go= --exclude=**/*.o --parents --link --chown=5:6 a/./b a/other /d/
+		COPY --chown=5:6 --from="one" /bin/busybox /d/
+	END
+	img build -t x .
+	[[ $status == 0 && $stderr == *--chown\ is\ ignored:* && $stderr != *ignored:*ignored:* ]] || fail "$stderr"
+	assert_equal "$(in_image x 'cd /d; find . -type f | sort | xargs stat -c "%n %a"')" \
+		$'./a/other 600\n./b/file 600\n./busybox 755'
+}
+
+@test "instructions: variables of the platform; what is made of nothing is for it" {
+	printf 'FROM tiny\nARG TARGETPLATFORM\nARG TARGETARCH TARGETVARIANT BUILDPLATFORM=mine TARGETOS\n%s\n' \
+		'RUN echo "$TARGETPLATFORM $TARGETARCH ${TARGETVARIANT-unset} $BUILDPLATFORM $TARGETOS"' | df Dockerfile
+	img build -t one .
+	assert_match "$output" '^linux/([^/ ]+) [^/ ]+  mine linux$'
+	img --arch arm/v7 build -t one .
+	img --arch arm/v7 build -t one .
+	assert_match "$stderr" '4\* RUN'
+	img --arch arm/v7 build --rebuild -t one .
+	assert_equal "$output" "linux/arm/v7 arm v7 mine linux"
+	# It is what one builds for that counts, not what a stage runs on.
+	df Dockerfile <<-'END'
+		FROM --platform=$BUILDPLATFORM tiny AS cross
+		RUN echo "for $TARGETARCH" >/a
+		ENV arch=$TARGETARCH
+		RUN echo $arch
+		FROM scratch
+		COPY --from=cross /a /
+	END
+	img --arch arm64/v8 build -t two .
+	assert_equal "$output" arm64
+	img list
+	assert_match "$output" 'two \(arm64\)'
+	img build -t two .
+	img list
+	assert_equal "$(grep -c 'arm64' <<<"$output")" 0
+	printf 'FROM --platform=linux/riscv64 scratch\nCOPY Dockerfile /\n' | df Dockerfile
+	img build -t two .
+	img list
+	assert_match "$output" 'two \(riscv64\)'
+	fails "'a b' is no architecture" --arch 'a b' -t two .
 }
 
 @test "instructions: here-documents and exec form" {
@@ -246,6 +358,24 @@ commits:            5
 	printf 'FROM one\n' | df Dockerfile
 	img build -t two .
 	assert_equal "$output" ''
+	# With here-documents, whose variables are those of who triggers.
+	printf 'FROM tiny\nONBUILD COPY <<-one <<"two" /d/\n\t$x\n\tone\n$x\ntwo\nONBUILD RUN cat /d/one /d/two - <<E\n\tlast\nE\n' |
+		df Dockerfile
+	img build -t base .
+	assert_equal "$status$output" 0
+	printf 'FROM --arg=x=value base\n' | df Dockerfile
+	img build -t one .
+	assert_equal "$output" $'value\n$x\n\tlast'
+}
+
+@test "instructions: ONBUILD of a base image that wants more" {
+	copy_image "$tmp/new"
+	as_test bash -c 'mkdir -p "$1/ch"; cat >"$1/ch/metadata.json"' x "$tmp/new" <<-'END'
+		{"onbuild": ["RUN true\nFROM scratch AS a\nFROM scratch AS b\nFROM scratch AS c\nFROM c\nRUN true"]}
+	END
+	img -q import "$tmp/new" base
+	printf 'FROM base\n' | df Dockerfile
+	fails 'Dockerfile:1:1: ONBUILD of the base image: FROM cannot be behind ONBUILD' -t x .
 }
 
 @test "instructions: RUN --mount" {
@@ -268,6 +398,31 @@ commits:            5
 	run ! as_test grep -rqs hidden-words "$store/img" "$store/stat" "$store/at"
 	img build --rebuild --secret id=s -t one .
 	assert_equal "$output" $'context\nstage\nmore\nhidden-words'
+	# Another source of the secret; one that is not there; what is nobody's.
+	put secret other-words
+	printf 'FROM tiny\nRUN --mount=type=secret,id=s,required cat /run/secrets/s\n' | df Dockerfile
+	img build --secret id=s,src=secret -t two .
+	assert_equal "$output" other-words
+	fails "required secret 's' is not given; see option --secret" --rebuild -t two .
+	fails "secret 'nowhere': No such file" --rebuild --secret id=s,src=nowhere -t two .
+	img build --secret id=s,env=nowhere -t two .
+	[[ $status == 64 && $stderr == *"option --secret: no variable 'nowhere' is in the environment"* ]] || fail "$stderr"
+	printf 'FROM tiny\nRUN --mount=type=ssh,required true\n' | df Dockerfile
+	fails "required ssh 'default' is not given; see SSH_AUTH_SOCK" -t two .
+	printf 'FROM tiny\nRUN --mount=type=cache,target=/c,from=tiny true\n' | df Dockerfile
+	fails "Dockerfile:2:13: --mount: caches begin empty: 'from' is not possible" -t two .
+}
+
+@test "instructions: what RUN cannot have is refused" {
+	while IFS='|' read -r flag why; do
+		printf 'FROM tiny\nRUN %s true\n' "$flag" | df Dockerfile
+		fails "Dockerfile:2:[0-9]+: $why" -t x .
+	done <<-'END'
+		--network=none|--network=none: containers have the network of the host
+		--network=other|--network=other: containers have the network of the host
+		--security=insecure|--security=insecure: nobody gets privileges
+		--device=vendor.com/x|--device=vendor.com/x: bind devices: ch-image build --bind
+	END
 }
 
 @test "instructions: a compiler that is bound" {
@@ -402,6 +557,16 @@ would be grown in 3 instructions: one' --dry-run -t one .
 		for n in 1 2 3; do ch-image -q build --build-arg n=$n -t "image$n" . & pids+=($!); done
 		for pid in "${pids[@]}"; do wait $pid || exit 1; done'
 	for n in 1 2 3; do assert_equal "$(in_image "image$n" 'cat /n')" $n; done
+	# The same image: the last one's, in storage and in the cache.
+	as_test "${via[@]}" env -C "$ctx" ch-image -q build --build-arg n=4 -t image1 . &
+	await 10 test -e "$store/tmp/image1~0/n"
+	img build --build-arg n=2 -t image1 .
+	[[ $status == 0 && $stderr == *"waiting: image 'image1' is being made"* ]] || fail "$stderr"
+	wait
+	assert_equal "$(in_image image1 'cat /n')" 2
+	printf 'FROM image1\n' | df from.df
+	img build -n -t x -f from.df .
+	[[ $stderr == '1* FROM image1'* ]] || fail "$stderr"
 	# By a signal, at once and with nothing left; by SIGKILL, the next one clears up.
 	printf 'FROM tiny\nRUN echo begun >/b; sleep 100\n' | df Dockerfile
 	as_test "${via[@]}" env -C "$ctx" setsid ch-image -q build -t killed . &
@@ -423,19 +588,24 @@ would be grown in 3 instructions: one' --dry-run -t one .
 	local name
 
 	as_test mkdir "$tmp/bin"
-	for name in git tar bsdtar gzip pigz zstd xz bzip2 rsync python python3 curl wget unsquashfs; do
+	for name in git tar bsdtar gzip pigz zstd xz bzip2 rsync python python3 curl wget unsquashfs \
+		newuidmap newgidmap fusermount fusermount3 sudo fakeroot; do
 		as_test sh -c 'printf "#!/bin/sh\necho %s >>%s\nexit 1\n" "$1" "$2/ran" >"$2/bin/$1"
 			chmod 755 "$2/bin/$1"' fake "$name" "$tmp"
 	done
 	put d/file text
 	as_test tar -C "$ctx" -czf "$ctx/a.tar.gz" d
-	printf 'FROM tiny\nCOPY d /copied\nADD a.tar.gz /added\nRSYNC /d /\nRUN true\n' | df Dockerfile
+	printf 'FROM tiny\nCOPY d /copied\nADD a.tar.gz /added\nRSYNC +m /d /\nRUN true\n' | df Dockerfile
 	via+=("PATH=$tmp/bin:$PATH")
 	img build -t x .
 	[[ $status == 0 ]] || fail "$stderr"
 	img build -t x .
-	img build-cache --gc
+	img import "$ctx/a.tar.gz" y
 	img delete x
+	img undelete x
+	[[ $status == 0 ]] || fail "$stderr"
+	assert_equal "$(in_image x 'cat /copied/file /added/d/file /d/file')" $'text\ntext\ntext'
+	img build-cache --gc --verify --tree
 	[[ $status == 0 ]] || fail "$stderr"
 	[[ ! -e $tmp/ran ]] || fail "$(cat "$tmp/ran")"
 }

@@ -107,6 +107,20 @@ commits: +5
 	[[ $status == 0 && $stderr == 'inferred image name: bar'*'grown in 4 instructions: bar' ]] || fail "$stderr"
 }
 
+@test "manual, build: the Dockerfile as standard input, with and without a context" {
+	put x text
+	img build -f - . <<<$'FROM tiny\nCOPY x /\nRUN cat /x'
+	[[ $status == 0 && $output == text && $stderr == *'grown in 3 instructions: ctx' ]] || fail "$stderr"
+	img build -f - / <<<'FROM tiny'
+	[[ $stderr == *'grown in 1 instruction: root' ]] || fail "$stderr"
+	img build -f Dockerfile - <<<'FROM tiny'
+	[[ $status == 1 && $stderr == *'--file: the Dockerfile is standard input already'* ]] || fail "$stderr"
+	img build -t x - <<<$'FROM tiny\nCOPY x /'
+	[[ $status == 1 && $stderr == *"-:2:1: source 'x' in no context: there is no context directory"* ]] || fail "$stderr"
+	img build -t x - <<<$'FROM tiny\nRUN --mount=type=bind,target=/x true'
+	[[ $status == 1 && $stderr == *"-:2:13: there is no context to mount"* ]] || fail "$stderr"
+}
+
 @test "manual, build: a compiler of the host's" {
 	base centos:7
 	as_test mkdir -p "$ctx/bigvendor"/{bin,lib}

@@ -200,6 +200,15 @@ big_blobs()
 	put a.c changed
 	img build -t x .
 	[[ $stderr == *'  2. COPY'* ]] || fail "$stderr"
+	# Nor for mounts.
+	printf 'FROM tiny\nRUN --mount=type=bind,target=/m cat /m/a.c\n' | df mount.df
+	img build -t y -f mount.df .
+	assert_equal "$output" changed
+	put a.o "changed again"
+	img build -t y -f mount.df .
+	assert_equal "$status$output" 0
+	printf 'FROM tiny\nRUN --mount=type=bind,source=a.o,target=/m cat /m\n' | df mount.df
+	fails "mount.df:2:13: --mount: source 'a.o' .*: it is one of the files to be ignored" -f mount.df .
 	# By name it is not there, nor for a wildcard that finds nothing else.
 	printf 'FROM tiny\nCOPY a.o /\n' | df Dockerfile
 	fails "Dockerfile:2:1: source 'a.o' .*: it is one of the files to be ignored" .
@@ -233,4 +242,73 @@ no 'build-cache.svg': dot(1) of graphviz cannot be run"
 	fi
 	img build-cache --dot=no/x
 	[[ $status == 1 && $stderr == *"write 'no/x.dot': No such file or directory"* ]] || fail "$stderr"
+}
+
+# attributes IMAGE FILE...: the names of their extended attributes, and their modes
+attributes()
+{
+	as_test env -C "$store/img/$1" python3 -c '
+import os, sys
+print(*("+".join(os.listxattr(f)) + "%o" % (os.stat(f).st_mode & 0o777) for f in sys.argv[1:]))' "${@:2}"
+}
+
+@test "--no-xattrs: neither what is imported, nor what is built; the cache keeps them apart" {
+	as_test cp -a "$dir" "$ctx/base"
+	put base/read-only text
+	put copied text
+	as_test env -C "$ctx" python3 -c '
+import os
+for f in "base/read-only", "copied":
+    os.setxattr(f, "user." + f[:4], b"x")
+os.chmod("base/read-only", 0o444)
+os.chmod("copied", 0o640)' || skip "no extended attributes here"
+	img -q import base with
+	img -q --no-xattrs import base without
+	assert_equal "$(attributes with read-only) $(attributes without read-only)" "user.base444 444"
+	printf 'FROM with\nCOPY copied /\nRUN echo made >made\n' | df Dockerfile
+	for i in 1 2; do
+		img build -t x .
+		assert_equal "$status $(attributes x read-only copied)" "0 user.base444 user.copi640"
+		img build --no-xattrs -t y .
+		assert_equal "$status $(attributes y read-only copied)" "0 444 640"
+	done
+	[[ $stderr == *'  2* COPY'*'  3* RUN'* ]] || fail "$stderr"
+	assert_equal "$(attributes with read-only)" "user.base444"
+	# From the cache alone; and without it; nothing to begin with
+	img delete y
+	img undelete y
+	assert_equal "$(attributes y read-only copied)" "444 640"
+	via+=(CH_XATTRS=no)
+	img build --no-cache -t z .
+	assert_equal "$status $(attributes z read-only copied)" "0 444 640"
+	img --xattrs build -t z .
+	assert_equal "$(attributes z read-only copied)" "user.base444 user.copi640"
+	printf 'FROM scratch\nCOPY copied /\n' | df Dockerfile
+	img build -t z .
+	assert_equal "$(attributes z copied)" 640
+	img --xattrs build --no-xattrs .
+	[[ $status == 64 && $stderr == *'--xattrs and --no-xattrs exclude each other'* ]] || fail "$status" "$stderr"
+}
+
+@test "the build cache: who waits for it says so, and can be interrupted" {
+	img build -t x - <<<'FROM tiny'
+	run as_test flock "$store/bucache/charlie/lock" timeout -s INT 1.6 "${via[@]}" ch-image build -t x - <<<'FROM tiny'
+	assert_equal "$status" 124
+	assert_match "$output" 'waiting: somebody tidies the build cache up.*error: .*build cache: interrupted'
+}
+
+@test "downloads that were not used for long go with the garbage" {
+	img build -t x - <<<'FROM tiny'
+	as_test bash -euc 'mkdir -p "$1/ref"; cd "$1"
+		old=$(printf "a%.0s" {1..64}) new=$(printf "b%.0s" {1..64})
+		head -c 3000000 /dev/zero | tee "$new" >"$old"
+		ln -s sha256:$old ref/old; ln -s sha256:$new ref/new
+		touch -hd "31 days ago" "$old" ref/old; touch -hd "29 days ago" "$new" ref/new' x "$store/dlcache"
+	img build-cache
+	assert_match "$output" $'\ndownloads: +6 MiB$'
+	img build-cache --gc
+	assert_match "$stderr" '1 downloads removed; 2 MiB of 5 MiB are left'
+	assert_match "$output" $'\ndownloads: +3 MiB$'
+	assert_equal "$(as_test ls "$store/dlcache" "$store/dlcache/ref" | grep -c 'bb\|new')" 2
+	assert_equal "$(as_test ls "$store/dlcache" "$store/dlcache/ref" | grep -c 'aa\|old')" 0
 }

@@ -158,6 +158,56 @@ digest_line() {
 	assert_equal "$(digest_line)" "$first"
 }
 
+# listed NAME: what list says of its digests
+listed() {
+	works list --json "$1"
+	jq -r '.[] | "\(.digest) \(.config_digest)"' <<<"$output"
+}
+
+@test "list: the digests of what was pushed and pulled, until it changes" {
+	local digests
+
+	works import "$dir" foo
+	assert_equal "$(listed foo)" "null null"
+	works push foo "$plain/$repo:1"
+	digests="$(digest_line) $(skopeo inspect --raw --tls-verify=false "docker://$plain/$repo:1" | jq -r .config.digest)"
+	assert_equal "$(listed foo)" "$digests"
+	works list foo
+	assert_match "$output" "digest: +${digests% *}.config digest: +${digests#* }"
+	works pull "$plain/$repo:1" bar
+	works pull --no-cache "$plain/$repo:1" baz
+	assert_equal "$(listed bar)" "$digests"
+	assert_equal "$(listed baz)" "$digests"
+	works list -l
+	assert_match "$output" "bar .*${digests:7:12}"
+	# What is brought back nobody knows, until it is asked for again.
+	works delete bar
+	works undelete bar
+	assert_equal "$(listed bar)" "null null"
+	works pull "$plain/$repo:1" bar
+	assert_equal "$(listed bar)" "$digests"
+	works pull --last-layer 1 "$plain/$repo:1" bar
+	assert_equal "$(listed bar)" "null null"
+	works build -t bar - <<<"FROM $plain/$repo:1"
+	assert_equal "$(listed bar)" "null null"
+}
+
+@test "push and pull: --no-xattrs" {
+	works import "$dir" foo
+	as_test python3 -c 'import os, sys; os.setxattr(sys.argv[1], "user.x", b"y")' "$store/img/foo/etc" ||
+		skip "no extended attributes here"
+	works push foo "$plain/$repo:1"
+	works push --no-xattrs foo "$plain/$repo:2"
+	for n in 1 2; do
+		works pull "$plain/$repo:$n" "is$n"
+		works pull --no-xattrs "$plain/$repo:$n" "no$n"
+	done
+
+	assert_equal "$(cd "$store/img" && as_test python3 -c '
+import os, sys
+print([len(os.listxattr(i + "/etc")) for i in sys.argv[1:]])' is1 is2 no1 no2)" "[1, 0, 0, 0]"
+}
+
 @test "push: a change is a new layer, which replaces the old one in the upload cache" {
 	works import "$dir" foo
 	works push foo "$plain/$repo:1"

@@ -121,6 +121,15 @@ stopped() {
 	# Once is enough.
 	ends 0 -t x .
 	assert_equal "$stderr" $'1* FROM tiny\n  2* RUN.S echo whole >/file\ngrown in 2 instructions: x'
+	# Also before it goes elsewhere. (Nobody answers there.)
+	stopped x
+	run --separate-stderr as_test ch-convert -s "$store" x "$tmp/x.tar"
+	assert_match "$stderr" 'making it again'
+	assert_equal "$(tar -xOf "$tmp/x.tar" ./file)" whole
+	stopped x
+	img push x 127.0.0.1:1/x
+	assert_match "$stderr" 'making it again'
+	assert_equal "$status $(in_image x 'cat /file')" '1 whole'
 }
 
 @test "the machine stops: without a cache, an image that may be damaged is refused" {
@@ -130,6 +139,7 @@ stopped() {
 	stopped x
 	ends 1 --no-cache -t from -f Dockerfile.from .
 	assert_match "$stderr" "image 'x' was made just before the machine stopped, and may be damaged: make it again"
+	img build-cache --reset
 	as_test ch-convert -s "$store" x "$tmp/x.tar" && fail 'converted'
 	img list x
 	assert_equal "$status" 0

@@ -167,7 +167,7 @@ in_image() {
 	works list
 	assert_equal "$output" $'a/b\nab\nab_stage0\nab_stage1x\nb:1 (arm64)'
 	works list -l
-	assert_match "${lines[4]}" "^b:1 +arm64 +[0-9.]+ KiB  20[0-9-]+ [0-9:]+$"
+	assert_match "${lines[4]}" "^b:1 +arm64 +[0-9.]+ KiB  20[0-9-]+ [0-9:]+  -$"
 	works list --json --long
 	assert_equal "$(jq -r '.[] | select(.size > 0 and .changed > 0) | .name + " " + (.architecture // "-")' <<<"$output" | tail -n 1)" \
 		"b:1 arm64"
@@ -194,12 +194,30 @@ in_image() {
 	assert_equal "$output" "$store"
 	works -s "$tmp/a//" gestalt -s "$tmp/b/" storage-path
 	assert_equal "$output" "$tmp/b"
+	via=(env -u CH_IMAGE_STORAGE)
+	works gestalt storage-path
+	assert_equal "$output" "/var/tmp/$(as_test id -un).ch"
+	via=(env "CH_IMAGE_STORAGE=$store")
 	works gestalt bucache
+	assert_equal "$output" ""
+	works gestalt bucache-dot
 	assert_equal "$output" ""
 	works gestalt -v bucache
 	assert_match "$output" '^libgit2 1\.[0-9.]+$'
 	fails 64 "gestalt: python-path: ch-image is no Python program" gestalt python-path
-	fails 64 "gestalt: 'x' is none of bucache, bucache-dot, storage-path" gestalt x
+	fails 64 "gestalt: 'x' is none of bucache, .*storage-path" gestalt x
+	works gestalt
+	assert_equal "$output" $'bucache\nbucache-dot\ndependencies\nlogging\nstorage-path'
+	works gestalt dependencies
+	assert_equal "$output$stderr" ''
+	works gestalt -vv logging
+	assert_equal "$output$stderr" 'a message with -vv or --debug
+a message
+ch-image: warning: a warning
+reprinting 1 warning
+ch-image: warning: a warning'
+	fails 1 "an error, as --fail wants it" gestalt -qq logging --fail
+	assert_equal "${#stderr_lines[@]}" 1
 	fails 64 "unknown or ambiguous option '--profile'" --profile list
 	fails 64 "'lits' is no command; 'list', perhaps" lits
 	fails 64 "no command given" -v

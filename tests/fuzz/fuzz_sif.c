@@ -28,5 +28,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	if (rc < 0 && (sif.offset || sif.size || !err.msg[0]))
 		abort();
+	if (ch_sif_find_json(fd, "oci-config.json", &sif, &err) == 1 &&
+	    (sif.size == 0 || sif.offset > size || sif.size > size - sif.offset))
+		abort();
+	(void)ch_sif_arch(fd);
 	return 0;
 }

@@ -26,6 +26,8 @@
 #   $test_user, $test_user2   two ordinary users
 #   $root_via       array, to be set by tests: words in front of what as_test and its like
 #                   run, for root, with an open /dev/fuse: (prlimit --core=0)
+#   $no_fuse        to be set to "yes" by tests: as_test and its like need no /dev/fuse, and take
+#                   a fraction of the time
 #
 # Functions for tests:
 #   as_test CMD...    run CMD as CH_TEST_AS says: the file is run twice by contrib/check
@@ -60,6 +62,9 @@ fi
 our_processes='^(ch-run|ch-image|ch-keeper|ch-server|ch-server-w)$'
 our_mounts=' - fuse[^ ]* (ch-|charlie)| - fuse\.(ch-|charlie)'
 root_via=()
+no_fuse=
+me=$(id -un)
+declare -gA homes=()
 test_user=chtest
 test_user2=chtest2
 : "${CH_TEST_AS:=user}"
@@ -102,23 +107,33 @@ need_user()
 
 with_fuse()
 {
-	"$top/tests/lib/open-fuse" "${root_via[@]}" "$@"
+	if [[ $no_fuse ]]; then
+		"${root_via[@]}" "$@"
+	else
+		"$top/tests/lib/open-fuse" "${root_via[@]}" "$@"
+	fi
+}
+
+# find_home USER: note where that is, for all that follows
+find_home()
+{
+	need_user "$1"
+	homes[$1]=$(getent passwd "$1" | cut -d: -f6)
 }
 
 # run_as USER CMD...
 run_as()
 {
-	local user=$1 home
+	local user=$1
 
 	shift
-	if [[ $(id -un) == "$user" ]]; then
+	if [[ $me == "$user" ]]; then
 		"$@"
 		return
 	fi
 	((EUID == 0)) || fail "only root can become $user" || return
-	need_user "$user"
-	home=$(getent passwd "$user" | cut -d: -f6)
-	with_fuse runuser -u "$user" -- env -u BASH_ENV HOME="$home" USER="$user" \
+	[[ ${homes[$user]-} ]] || find_home "$user"
+	with_fuse runuser -u "$user" -- env -u BASH_ENV HOME="${homes[$user]}" USER="$user" \
 		LOGNAME="$user" SHELL=/bin/bash "$@"
 }
 
@@ -300,8 +315,8 @@ ch_setup()
 	tmp=$BATS_TEST_TMPDIR/tmp
 	mkdir "$tmp"
 	if ((EUID == 0)); then
-		need_user "$test_user"
-		need_user "$test_user2"
+		find_home "$test_user"
+		find_home "$test_user2"
 		[[ $CH_TEST_AS == root ]] || chown "$test_user:" "$tmp"
 	fi
 	traces | sort >"$BATS_TEST_TMPDIR/.traces"

@@ -44,7 +44,7 @@ debian()
 	assert_match "$output" 'grown in 2 instructions: openmpi'
 	run -0 user env -C "$examples/mpihello" ch-image build -t mpihello
 	assert_match "$output" 'grown in 5 instructions: mpihello'
-	run -0 user mksquashfs "$share/s/img/mpihello" "$share/mpihello.sqfs" -quiet -no-progress -comp lz4
+	run -0 user ch-convert mpihello "$share/mpihello.sqfs"
 	run -0 --separate-stderr user srun -N2 -n4 --mpi=pmix --ch-image="$share/mpihello.sqfs" \
 		/hello/mpihello
 	assert_equal "$(grep -c '^hello from rank [0-3] of 4 on n[12]$' <<<"$output")" 4

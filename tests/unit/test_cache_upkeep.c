@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -337,6 +338,67 @@ static void a_cache_in_use_is_not_collected(void **state)
 	assert_int_equal(ch_cache_collect(cache, &(struct ch_cache_gc){ 0 }, NULL, &err), 0);
 }
 
+static char noted[128];
+
+static void note(void *data, const char *line)
+{
+	(void)data;
+	snprintf(noted, sizeof(noted), "%s", line);
+}
+
+/* DATA: how often before that is so; NULL: it never is. */
+static bool is_tired(void *data)
+{
+	int *left = data;
+
+	return left && (*left)-- == 0;
+}
+
+static struct ch_cache *open_patiently(int *tired)
+{
+	const struct ch_cache_options options = { .waiter = { note, is_tired, tired, 100 } };
+	ch_auto(fd) int storage = open("storage", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct ch_cache *cache = NULL;
+	struct ch_err err;
+
+	noted[0] = '\0';
+	assert_int_equal(ch_cache_open(storage, &options, &cache, &err), 0);
+	return NOT_NULL(cache);
+}
+
+static void sleep_us(int us)
+{
+	usleep((useconds_t)us);
+}
+
+static void who_waits_for_a_collection_says_so_and_can_be_ended(void **state)
+{
+	(void)state;
+	ch_auto(cache) struct ch_cache *cache = cache_open();
+	ch_auto(cache) struct ch_cache *patient = NULL, *impatient = NULL;
+	struct ch_oid commits[1];
+	int tired = 2;
+
+	make_states(cache, 1, commits);
+	ch_cache_close(ch_take(cache));
+
+	int lock = open("storage/" CH_CACHE_DIR "/charlie/lock", O_RDWR);
+
+	assert_int_equal(flock(lock, LOCK_EX), 0);
+	impatient = open_patiently(&tired);
+	assert_int_equal(look_up(impatient, 0), -EINTR);
+	assert_string_equal(noted, "waiting: somebody tidies the build cache up");
+
+	/* A child has the lock, too, until it ends. */
+	pid_t pid = start(sleep_us, 250000);
+
+	close(lock);
+	patient = open_patiently(NULL);
+	assert_int_equal(look_up(patient, 0), 1);
+	assert_string_equal(noted, "waiting: somebody tidies the build cache up");
+	assert_int_equal(end(pid), 0);
+}
+
 /* ---- killed ---- */
 
 static int left_over;
@@ -543,6 +605,7 @@ int main(void)
 		IN_PLACE(large_files_are_collected),
 		IN_PLACE(others_commit_while_garbage_is_collected),
 		IN_PLACE(a_cache_in_use_is_not_collected),
+		IN_PLACE(who_waits_for_a_collection_says_so_and_can_be_ended),
 		IN_PLACE(who_is_killed_leaves_a_cache_that_works),
 		IN_PLACE(a_full_disk_loses_nothing),
 		IN_PLACE(trees_are_drawn),

@@ -13,7 +13,7 @@
 
 /* A file as Apptainer makes it, but with a short table. */
 enum { TABLE = 4096, EACH = 585, SLOTS = 4, DATA = 8192, SIZE = 4096 };
-enum { SQUASH = 1, EXT3 = 2, PRIMARY = 2, PARTITION = 0x4004 };
+enum { SQUASH = 1, EXT3 = 2, PRIMARY = 2, PARTITION = 0x4004, JSON = 0x4006 };
 
 static uint8_t file[DATA + SIZE];
 
@@ -212,6 +212,66 @@ static void it_is_told_by_its_magic(void **state)
 	assert_false(ch_sif_is(file, sizeof(file)));
 }
 
+/* An object with a name */
+static void name_it(unsigned slot, uint32_t type, const char *name)
+{
+	describe(slot, type, 0, 0);
+	memcpy(file + TABLE + slot * EACH + 73, name, strlen(name));
+}
+
+static int find_json(const char *name, struct ch_sif *sif, struct ch_err *err)
+{
+	ch_auto(fd) int fd = memfd_create("sif", MFD_CLOEXEC);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, file, sizeof(file)), sizeof(file));
+	return ch_sif_find_json(fd, name, sif, err);
+}
+
+static void objects_are_found_by_name(void **state)
+{
+	(void)state;
+	struct ch_sif sif = { .size = 77 };
+	struct ch_err err;
+
+	name_it(0, JSON, "other.json");
+	name_it(1, 0x4007, "a.json");
+	assert_int_equal(find_json("a.json", &sif, &err), 0);
+	assert_int_equal(sif.size, 77);
+
+	name_it(2, JSON, "a.json");
+	assert_int_equal(find_json("a.json", &sif, &err), 1);
+	assert_int_equal(sif.offset, DATA);
+	assert_int_equal(sif.size, SIZE);
+
+	put(TABLE + 2 * EACH + 25, SIZE + 1, 8);
+	assert_int_equal(find_json("a.json", &sif, &err), -EPROTO);
+	assert_non_null(strstr(err.msg, "truncated SIF image"));
+}
+
+static void the_architecture_is_told(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *digits, *name;
+	} cases[] = {
+		{ "02", "amd64" }, { "04", "arm64" }, { "12", "riscv64" },
+		{ "00", NULL },	   { "13", NULL },    { "99", NULL },
+		{ "x2", NULL },	   { "2", NULL },     { "", NULL },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		ch_auto(fd) int fd = memfd_create("sif", MFD_CLOEXEC);
+		const char *got;
+
+		memset(file + 45, 0, 3);
+		memcpy(file + 45, cases[i].digits, strlen(cases[i].digits));
+		assert_int_equal(write(fd, file, sizeof(file)), sizeof(file));
+		got = ch_sif_arch(fd);
+		assert_string_equal(got ? got : "", cases[i].name ? cases[i].name : "");
+	}
+}
+
 #define TEST(name) cmocka_unit_test_setup(name, start)
 
 int main(void)
@@ -225,6 +285,8 @@ int main(void)
 		TEST(impossible_numbers_are_refused),
 		TEST(other_versions_and_files_are_refused),
 		TEST(it_is_told_by_its_magic),
+		TEST(objects_are_found_by_name),
+		TEST(the_architecture_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
