@@ -12,10 +12,7 @@ setup() {
 	setup_images
 	use_store "$tmp/store"
 }
-teardown() {
-	as_test rm -rf "$tmp/outside"
-	ch_teardown
-}
+teardown() { ch_teardown; }
 
 # from_pipe COMMANDS NAME: import what they print
 from_pipe() {
@@ -132,76 +129,6 @@ in_image() {
 	assert_equal "$(tr '\n' ' ' <"$tmp/out")" \
 		"700 closed 600 closed/file 6755 set 644 fifo 644 odd $(printf '1000000000 %.0s' 1 2 3 4)/nowhere "
 	inside ok a -- echo ok || assert_match "$stderr" "echo"
-}
-
-# ---- archives that want to get out ---------------------------------------------------------------
-
-# outside: make files that no archive may touch
-outside() {
-	as_test bash -c 'mkdir "$1" "$1/dir" && echo kept >"$1/file" && chmod 700 "$1"' x "$tmp/outside"
-}
-
-# untouched: they are as before
-untouched() {
-	assert_equal "$(as_test bash -c 'cd "$1" && find . | sort | tr "\n" " " && cat file && stat -c %a-%h . file' x \
-		"$tmp/outside")" ". ./dir ./file kept"$'\n'"700-3"$'\n'"644-1"
-}
-
-@test "hostile archives: nothing outside is touched" {
-	local out=$tmp/outside up=../../../outside
-
-	outside
-	mktar f:a "f:../evil:x"
-	fails 1 "'\.\./evil': names with '\.\.'" import "$tmp/x.tar" a
-	mktar f:a "f:b/../../$up/evil:x"
-	fails 1 "names with '\.\.'" import "$tmp/x.tar" a
-	mktar f:a "h:b:$up/file"
-	fails 1 "names with '\.\.'" import "$tmp/x.tar" a
-	mktar f:a "h:b:$out/file"
-	fails 1 "hard link to .*No such file" import "$tmp/x.tar" a
-	# Absolute names, and links, are the image's.
-	mktar "f:$out/evil:x" "l:link:$out" f:link/evil2:x "l:up:$up" f:up/evil3:x \
-		"l:file:$out/file" f:file:evil "l:l2:$out/new" f:l2:evil "l:l3:$out/n/m" f:l3/x/y:evil \
-		"l:h:$out/file" h:h2:h d:h "l:loop:loop" "h:own:own2" f:own2 2>/dev/null
-	fails 1 "hard link to 'own2'" import "$tmp/x.tar" a
-	mktar "f:$out/evil:x" "l:link:$out" f:link/evil2:x "l:up:$up" f:up/evil3:x \
-		"l:file:$out/file" f:file:evil "l:l2:$out/new" f:l2:evil "l:l3:$out/n/m" f:l3/x/y:evil \
-		"l:h:$out/file" h:h2:h d:h f:own h:own:own
-	works import "$tmp/x.tar" a
-	in_image a "
-		test -f './$out/evil' -a -f './$out/evil2' -a -f outside/evil3 -a -f './$out/n/m/x/y'
-		test -f file -a ! -L file -a -f l2 -a ! -L l2 -a -d h -a -L h2 -a -f own"
-	mktar f:a l:loop:loop f:loop/x
-	fails 1 "'loop/x': directory: Too many levels" import "$tmp/x.tar" a
-	untouched
-	usable
-}
-
-@test "hostile archives: deep, closed, and repeated" {
-	outside
-	mktar f:a D:file:1900
-	works import "$tmp/x.tar" deep
-	mktar f:a D:file:10000
-	fails 1 "the name is longer than" import "$tmp/x.tar" deeper
-	# Deep beyond what a name can say, by links; and closed on the way.
-	as_test python3 - "$tmp/x.tar" <<-'END'
-		import sys, tarfile
-		with tarfile.open(sys.argv[1], "w", format=tarfile.PAX_FORMAT) as tar:
-		    for i in range(3):
-		        info = tarfile.TarInfo(f"l{i}/" + "d/" * 1000 + "end")
-		        info.type, info.mode = tarfile.DIRTYPE, 0
-		        tar.addfile(info)
-		        info = tarfile.TarInfo(f"l{i + 1}")
-		        info.type, info.linkname = tarfile.SYMTYPE, f"l{i}/" + "d/" * 1000 + "end"
-		        tar.addfile(info)
-	END
-	works import "$tmp/x.tar" deepest
-	mktar f:a:1 d:a f:a/b:2 l:a:b f:b:3 d:c f:c/d f:c:4 p:c d:c
-	works import "$tmp/x.tar" again
-	in_image again 'test "$(readlink a)" = b -a -d c -a ! -e c/d'
-	works delete '*'
-	untouched
-	usable
 }
 
 # ---- list, delete, reset, gestalt -------------------------------------------------------------

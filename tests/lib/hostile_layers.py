@@ -174,6 +174,8 @@ def layer_cases(out):
                       f"test -L a -a -f .{out}/evil"),
         "link-file": ([l("a", out + "/file"), f("a", "evil"), l("b", out + "/new"), f("b", "y")],
                       "ok", "test ! -L a -a ! -L b; grep -q evil a"),
+        "link-made": ([l("a", out + "/n/m"), f("a/x/y"), l("b", UP + "/n/../o/"), f("b/x")], "ok",
+                      f"test -f .{out}/n/m/x/y -a -f o/x"),
         "link-magic": ([l("a", "/proc/self/root" + out), f("a/evil"), l("b", "/proc/self/cwd"),
                         f("b/evil"), l("c", "/proc/self/fd/3"), f("c/evil")], "ok",
                        f"test -f proc/self/root{out}/evil -a -f proc/self/cwd/evil"),

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -340,6 +341,47 @@ static void what_is_behind_the_end_is_limited(void **state)
 	}
 }
 
+/* A map of holes (as GNU's tar had it first) that goes on and on: each block of it is remembered.
+ */
+static void headers_are_limited(void **state)
+{
+	(void)state;
+	enum { BLOCK = 512, BLOCKS = 12000 };
+	static char tar[BLOCK * (BLOCKS + 1)];
+	char path[64], sum[8];
+	int dir = trees_temp(path, sizeof(path));
+	ch_auto(layers) struct ch_layers layers = { 0 };
+	ch_auto(fd) int fd = memfd_create("tar", MFD_CLOEXEC);
+	const struct ch_archive layer = { .name = "layer", .fd = fd };
+	struct ch_archive_got got;
+	unsigned total = 8 * ' ';
+	struct ch_err err;
+
+	strcpy(tar, "sparse");
+	memcpy(tar + 100, "0000644\0000000000\0000000000\00000000000000\00000000000000", 48);
+	tar[156] = 'S';
+	strcpy(tar + 257, "ustar  ");
+	memset(tar + 386, '0', 96);
+	tar[482] = 1;
+	for (size_t i = 0; i < BLOCK; i++)
+		total += (unsigned char)tar[i];
+	snprintf(sum, sizeof(sum), "%06o", total);
+	memcpy(tar + 148, sum, 7);
+	tar[155] = ' ';
+	for (size_t i = 1; i <= BLOCKS; i++) {
+		memset(tar + i * BLOCK, '0', 504);
+		tar[i * BLOCK + 504] = 1;
+	}
+	assert_int_equal(write(fd, tar, sizeof(tar)), sizeof(tar));
+	assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+	assert_int_equal(ch_layers_init(&layers, dir, &err), 0);
+	assert_int_equal(ch_layers_apply(&layers, &layer, &got, &err), -EFBIG);
+	assert_string_equal(err.msg,
+			    "archive 'layer': more than 4 MiB of headers are in front of a "
+			    "member");
+	trees_remove(dir, path);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -357,6 +399,7 @@ int main(void)
 		cmocka_unit_test(times_are_those_of_layers),
 		cmocka_unit_test(directories_that_come_again_cost_nothing),
 		cmocka_unit_test(what_is_behind_the_end_is_limited),
+		cmocka_unit_test(headers_are_limited),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
