@@ -9,7 +9,7 @@
  * Layers are tar archives (read.h) with whiteouts (whiteout.h). As in dirsink.h, nothing outside
  * the directory is touched. What is below "dev" is left out; set-user-ID, set-group-ID and
  * capabilities are taken away: files are the user's, and who may execute one must not become him.
-*/
+ */
 #ifndef CH_ARCHIVE_LAYER_H
 #define CH_ARCHIVE_LAYER_H
 
