@@ -116,8 +116,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (size_t i = 0; i < df.n; i++) {
 		use(&df, &df.instrs[i]);
 		ch_df_key(&df.instrs[i], &out);
-		if (df.escape == '\\' && df.instrs[i].kind != CH_DF_FROM &&
-		    !df.instrs[i].is_global)
+		if (df.escape == '\\' && df.instrs[i].kind != CH_DF_FROM && !df.instrs[i].is_global)
 			read_again(&df.instrs[i]);
 	}
 	if (ch_buf_bad(&out) || !df.n || !df.nstages)
