@@ -229,6 +229,19 @@ print([len(os.listxattr(i + "/etc")) for i in sys.argv[1:]])' is1 is2 no1 no2)" 
 	[[ ! -e $store/img/bar/ch/git ]] || fail "ch/git was pushed"
 }
 
+@test "push: servers that are busy, connections that break, bytes that are wrong" {
+	works import "$dir" foo
+	start_proxy "$plain" 'POST uploads 1 status 503' 'PUT uploads 1 upcut 100000' 'HEAD blobs 1 wait 429,1' \
+		'PUT manifests 1 status 500'
+	works push foo "$proxy/$repo:1"
+	start_proxy "$plain" 'PUT uploads 1 upflip 1000'
+	fails 1 "push to '.*': .*provided digest did not match" push foo "$proxy/other/$repo:1"
+	assert_equal "$(as_test ls -A "$store/tmp" "$store/locks" "$store/ulcache" | grep -v :)" ""
+	works push foo "$proxy/other/$repo:1"
+	works pull "$plain/other/$repo:1" bar
+	diff -r -x ch "$store/img/foo" "$store/img/bar"
+}
+
 @test "push: with a name and a password" {
 	start_registry basic
 	works import "$dir" foo
