@@ -18,6 +18,7 @@
 #include "dockerfile/dockerfile.h"
 #include "dockerfile/err.h"
 #include "image.h"
+#include "image_ask.h"
 #include "image_cache.h"
 #include "image_registry.h"
 #include "image_signals.h"
@@ -153,6 +154,7 @@ static int run(const struct ch_image_build *set, const struct ch_image_source *s
 	ch_auto(store) struct ch_store *store = NULL;
 	ch_auto(cache) struct ch_cache *cache = NULL;
 	ch_auto(force) struct ch_force force = { 0 };
+	ch_auto(image_asked) struct ch_image_asked asked = { 0 };
 	struct ch_df_err df_err = { 0 };
 	struct ch_pull_options pull;
 	long start_s;
@@ -162,7 +164,7 @@ static int run(const struct ch_image_build *set, const struct ch_image_source *s
 	    ch_image_cache(&set->common, store, &cache, err) < 0)
 		return err->code;
 
-	pull = ch_image_pull_options(&set->common, store);
+	pull = ch_image_pull_options(&set->common, store, &asked);
 
 	struct ch_build build = {
 		.df = df,

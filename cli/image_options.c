@@ -27,6 +27,7 @@ FLAG(ch_image_common, debug)
 FLAG(ch_image_common, dependencies)
 FLAG(ch_image_common, help)
 FLAG(ch_image_common, no_lock)
+FLAG(ch_image_common, password_many)
 FLAG(ch_image_common, tls_no_verify)
 FLAG(ch_image_common, version)
 
@@ -207,6 +208,11 @@ const struct ch_opt ch_image_options[] = {
 	  "capabilities included; base images of builds stay as they are. In the build cache, what "
 	  "is built or pulled so is apart from what is not: neither is taken for the other.",
 	  set_no_xattrs },
+	{ "password-many", 0, CH_OPT_RUN, CH_OPT_FLAG, NULL, "ask for passwords each time",
+	  "Ask for name and password each time that a registry wants them, which may be several "
+	  "times in a command: for passwords that are good for one use. Otherwise, what was typed "
+	  "is remembered until ch-image ends.",
+	  set_password_many },
 	{ "quiet", 'q', CH_OPT_RUN, CH_OPT_FLAG, NULL, "print less; may be repeated",
 	  "Print no messages but warnings and errors; given twice, nothing but errors. Behind the "
 	  "sub-command, -q and -v are counted anew.",

@@ -25,7 +25,7 @@ struct ch_image_common {
 	bool is_later; /* behind the sub-command, verbose and quiet are counted anew */
 	bool debug, help, version, dependencies;
 	const char *arch; /* NULL: not given */
-	bool auth, tls_no_verify, always_download;
+	bool auth, password_many, tls_no_verify, always_download;
 	bool xattrs, no_xattrs; /* as given: see ch_image_drops_xattrs */
 };
 

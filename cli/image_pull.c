@@ -57,7 +57,7 @@ static int pull(const struct ch_image_pull *set, const struct ch_ref *from, cons
 	shelf = ch_image_shelf(&set->common, store, cache);
 	stage.shelf = &shelf;
 	stage.no_xattrs = ch_image_drops_xattrs(&set->common);
-	how = ch_image_pull_options(&set->common, store);
+	how = ch_image_pull_options(&set->common, store, NULL);
 	how.last_layer = set->last_layer;
 	ch_log(CH_INFO, "pulling image:    %s", from->text);
 	if (stage.ref.text && strcmp(stage.ref.text, from->text) != 0)

@@ -28,6 +28,7 @@ bin_PROGRAMS += ch-image
 ch_image_SOURCES = \
 	%D%/ch-image.c \
 	%D%/image.h \
+	%D%/image_ask.c %D%/image_ask.h \
 	%D%/image_build.c %D%/image_build.h \
 	%D%/image_build_cache.c \
 	%D%/image_build_options.c \

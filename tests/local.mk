@@ -74,6 +74,7 @@ unit_tests_image = \
 	%D%/unit/test_dockerfile_subst \
 	%D%/unit/test_dockerfile_tree \
 	%D%/unit/test_flatten \
+	%D%/unit/test_gunzip \
 	%D%/unit/test_hash \
 	%D%/unit/test_ignore \
 	%D%/unit/test_layer \
@@ -170,6 +171,9 @@ LDADD = %D%/libtest.la $(WRAP_LDFLAGS) $(CMOCKA_LIBS)
 # Of the plugin, what does not need Slurm.
 %C%_unit_test_contain_SOURCES = %D%/unit/test_contain.c spank/contain.c spank/contain.h
 %C%_unit_test_contain_CPPFLAGS = $(AM_CPPFLAGS) -iquote $(top_srcdir)
+if ISAL
+%C%_unit_test_gunzip_CPPFLAGS = $(AM_CPPFLAGS) -DHAVE_ISAL
+endif
 # The keeper's own parts.
 %C%_unit_test_doomed_LDADD = libchkeeper.la $(LDADD)
 %C%_unit_test_keeper_policy_LDADD = libchkeeper.la $(LDADD)

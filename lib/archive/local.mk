@@ -9,6 +9,7 @@ libcharchive_la_SOURCES = \
 	%D%/dirsink_dirs.c %D%/dirsink_dirs.h \
 	%D%/entry.h \
 	%D%/entry_xattrs.c %D%/entry_xattrs.h \
+	%D%/gunzip.c %D%/gunzip.h \
 	%D%/layer.c %D%/layer.h \
 	%D%/name.c %D%/name.h \
 	%D%/output.c %D%/output.h \
@@ -23,4 +24,8 @@ libcharchive_la_SOURCES = \
 libcharchive_la_CPPFLAGS = $(AM_CPPFLAGS) $(ARCHIVE_CFLAGS) $(PACK_CFLAGS)
 libcharchive_la_CFLAGS = $(AM_CFLAGS) -pthread
 libcharchive_la_LIBADD = libchhash.la $(ARCHIVE_LIBS) $(PACK_LIBS) -lpthread
+if ISAL
+libcharchive_la_CPPFLAGS += $(ISAL_CFLAGS) -DHAVE_ISAL
+libcharchive_la_LIBADD += $(ISAL_LIBS)
+endif
 endif

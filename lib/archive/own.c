@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "own.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -17,8 +16,8 @@
 #include "base/analyser.h"
 #include "base/auto.h"
 #include "base/err.h"
-#include "base/words.h"
 #include "dirsink_dirs.h"
+#include "sys/names.h"
 #include "sys/rmtree.h"
 
 /* The name in a directory. "": something below the directory was brought. "/": nothing else is
@@ -172,30 +171,12 @@ static int remove_others(struct place *p, const char *name, struct ch_err *err)
 	return is_own ? 0 : ch_rmtree(p->dir, name, err);
 }
 
-static int list(int dir, struct ch_words *ret_names, struct ch_err *err)
-{
-	int copy = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	ch_auto(dir) DIR *stream = copy < 0 ? NULL : fdopendir(copy);
-	const struct dirent *entry;
-
-	if (!stream) {
-		ch_err_sys(err, "read directory");
-		ch_close(&copy);
-		return err->code;
-	}
-	while (errno = 0, (entry = readdir(stream)))
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-			ch_words_add(ret_names, entry->d_name);
-	if (errno)
-		return ch_err_sys(err, "read directory");
-	return ret_names->bad ? ch_err_nomem(err) : 0;
-}
-
 /* Names first: who removes while he reads, may miss some. */
 static int empty(struct place *p, struct ch_err *err)
 {
-	ch_auto(words) struct ch_words names = { 0 };
+	ch_auto(names) struct ch_names names = { 0 };
 	struct stat st;
+	int rc;
 
 	if (fstat(p->dir, &st) < 0)
 		return ch_err_sys(err, "look at directory '%s'", p->path);
@@ -204,10 +185,11 @@ static int empty(struct place *p, struct ch_err *err)
 		p->has_own = true;
 		return 0;
 	}
-	if (list(p->dir, &names, err) < 0)
-		return ch_err_in(err, "directory '%s'", p->path);
+	rc = ch_names_list(p->dir, &names);
+	if (rc < 0)
+		return ch_err_rc(err, rc, "read directory '%s'", p->path);
 	for (size_t i = 0; i < names.n; i++)
-		if (remove_others(p, names.v[i], err) < 0)
+		if (remove_others(p, names.list[i], err) < 0)
 			return err->code;
 	return put(p->own, p->ino, "/") < 0 ? ch_err_nomem(err) : 0;
 }

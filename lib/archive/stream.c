@@ -11,8 +11,6 @@
 #include "archive/read.h"
 #include "base/auto.h"
 
-enum { BLOCK = 256 * 1024 };
-
 static void ch_auto_archive(struct archive **a)
 {
 	if (*a)
@@ -56,19 +54,21 @@ static ssize_t read_fd(int fd, void *buf, size_t size, struct ch_err *err)
 	return n < 0 ? ch_err_sys(err, "read") : n;
 }
 
+static ssize_t read_more(void *data, void *buf, size_t size, struct ch_err *err)
+{
+	const struct ch_archive *from = ((struct ch_stream *)data)->from;
+
+	return from->more ? from->more(from->data, buf, size, err)
+			  : read_fd(from->fd, buf, size, err);
+}
+
 /* What libarchive wants when it has run out of input */
 static la_ssize_t more_input(struct archive *a, void *data, const void **ret_buf)
 {
 	struct ch_stream *s = data;
-	const struct ch_archive *from = s->from;
 	struct ch_err err;
-	ssize_t n = 0;
+	ssize_t n = ch_gunzip_next(&s->in, ret_buf, &err);
 
-	if (!s->at_end)
-		n = from->more ? from->more(from->data, s->in, BLOCK, &err)
-			       : read_fd(from->fd, s->in, BLOCK, &err);
-	*ret_buf = s->in;
-	s->at_end = n <= 0;
 	if (n < 0) {
 		archive_set_error(a, -ch_stream_fail(s, &err), "%s", err.msg);
 		return ARCHIVE_FATAL;
@@ -106,10 +106,12 @@ int ch_stream_open(const struct ch_archive *from, struct ch_stream *ret_stream, 
 	*s = (struct ch_stream){
 		.from = from,
 		.filter = archive_read_new(),
-		.in = malloc(BLOCK),
+		.in = { .more = read_more, .data = s },
 	};
-	if (!s->filter || !s->in)
+	if (!s->filter)
 		return ch_err_nomem(err);
+	if (ch_gunzip_init(&s->in, err) < 0)
+		return err->code;
 	if (from->diff_id && ch_hash_start(&s->hash, CH_SHA256, err) < 0)
 		return err->code;
 	add_filters(s->filter);
@@ -152,6 +154,6 @@ void ch_stream_done(struct ch_stream *s)
 	if (s->filter)
 		archive_read_free(s->filter);
 	ch_hash_done(&s->hash);
-	free(s->in);
+	ch_gunzip_done(&s->in);
 	*s = (struct ch_stream){ 0 };
 }

@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 #include "base/err.h"
+#include "gunzip.h"
 #include "hash/hash.h"
 
 struct archive;
@@ -18,11 +19,10 @@ struct ch_stream {
 	const struct ch_archive *from; /* borrowed */
 	struct archive *filter;	       /* owned; undoes the compression */
 	struct ch_hash hash;
-	uint64_t bytes;	   /* that came out */
-	char *in;	   /* owned; what goes in */
-	bool at_end;	   /* of what goes in */
-	bool failed;	   /* then ERR says why */
-	struct ch_err err; /* kept here, since libarchive calls us back */
+	uint64_t bytes;	     /* that came out */
+	struct ch_gunzip in; /* what goes in */
+	bool failed;	     /* then ERR says why */
+	struct ch_err err;   /* kept here, since libarchive calls us back */
 };
 
 int ch_stream_open(const struct ch_archive *from, struct ch_stream *ret_stream, struct ch_err *err);

@@ -11,6 +11,7 @@
 #include "base/auto.h"
 #include "base/err.h"
 #include "name.h"
+#include "sys/names.h"
 #include "sys/rmtree.h"
 
 /* Entries on their way to another sink, which has them in a directory. */
@@ -71,18 +72,13 @@ static int unpack(const struct ch_archive *archive, const struct ch_unpack *how,
 /* Remove all that is in ROOT. */
 static int empty(int root, struct ch_err *err)
 {
-	int copy = openat(root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	ch_auto(dir) DIR *stream = copy < 0 ? NULL : fdopendir(copy);
-	const struct dirent *entry;
+	ch_auto(names) struct ch_names names = { 0 };
+	int rc = ch_names_list(root, &names);
 
-	if (!stream) {
-		ch_err_sys(err, "read directory");
-		ch_close(&copy);
-		return err->code;
-	}
-	while ((entry = readdir(stream)))
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
-		    ch_rmtree(root, entry->d_name, err) < 0)
+	if (rc < 0)
+		return ch_err_rc(err, rc, "read directory");
+	for (size_t i = 0; i < names.n; i++)
+		if (ch_rmtree(root, names.list[i], err) < 0)
 			return err->code;
 	return 0;
 }

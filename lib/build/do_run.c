@@ -2,51 +2,33 @@
 #include "build/step.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/auto.h"
-#include "base/buf.h"
 #include "base/err.h"
-#include "build/mount.h"
 #include "build/run.h"
+#include "build/step_mounts.h"
 #include "build/vars.h"
 #include "pull/watch.h"
 #include "store/store.h"
 
 #define CACHES_DIR "mounts" /* of storage: --mount=type=cache */
-#define SECRET_MAX (512UL << 10)
 
 /* What the instruction says, expanded, and what is found for it. */
 struct words {
 	struct ch_words argv, env;
-	char *script;			/* of a here-document that names its interpreter */
-	struct ch_run_mount *mounts;	/* as many as the instruction has */
-	struct ch_step_source *sources; /* of each; of bind mounts with "from" only */
-	struct ch_words kept;		/* paths, secrets */
-	int *roots;			/* of each; open directories of bind mounts, or -1 */
+	char *script; /* of a here-document that names its interpreter */
+	struct ch_step_mounts mounts;
 };
 
-static void words_done(const struct ch_step *step, struct words *w)
+static void words_done(struct words *w)
 {
-	for (size_t i = 0; i < step->instr->nmounts; i++) {
-		if (w->mounts)
-			ch_run_mount_done(&w->mounts[i]);
-		if (w->sources)
-			ch_ref_done(&w->sources[i].ref);
-		if (w->roots)
-			ch_auto_fd(&w->roots[i]);
-	}
-	free(w->mounts);
-	free(w->sources);
-	free(w->roots);
+	ch_step_mounts_done(&w->mounts);
 	free(w->script);
 	ch_words_done(&w->argv);
 	ch_words_done(&w->env);
-	ch_words_done(&w->kept);
 }
 
 /* ---- the command ------------------------------------------------------------------------ */
@@ -105,228 +87,6 @@ static void add_rest(struct ch_step *step)
 	}
 }
 
-/* ---- mounts: what they say ------------------------------------------------------------------ */
-
-static enum ch_run_mount_kind kind_of(enum ch_df_mount_type type)
-{
-	switch (type) {
-	case CH_DF_MOUNT_CACHE:
-		return CH_RUN_MOUNT_CACHE;
-	case CH_DF_MOUNT_SECRET:
-		return CH_RUN_MOUNT_SECRET;
-	case CH_DF_MOUNT_SSH:
-		return CH_RUN_MOUNT_SSH;
-	case CH_DF_MOUNT_TMPFS:
-		return CH_RUN_MOUNT_TMPFS;
-	case CH_DF_MOUNT_BIND:
-		break;
-	}
-	return CH_RUN_MOUNT_BIND;
-}
-
-static enum ch_run_sharing sharing_of(enum ch_df_sharing sharing)
-{
-	switch (sharing) {
-	case CH_DF_PRIVATE:
-		return CH_RUN_PRIVATE;
-	case CH_DF_LOCKED:
-		return CH_RUN_LOCKED;
-	case CH_DF_SHARED:
-		break;
-	}
-	return CH_RUN_SHARED;
-}
-
-/* TEXT, else a copy of what is usual. */
-static int set_default(struct ch_step *step, char **text, const char *usual)
-{
-	if (!*text && usual)
-		*text = strdup(usual);
-	return *text || !usual ? 0 : ch_step_nomem(step);
-}
-
-static const char *last_part(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
-}
-
-/* Cache directories are called after where they are; secrets' files after them. */
-static int set_defaults(struct ch_step *step, struct ch_run_mount *m)
-{
-	switch (m->kind) {
-	case CH_RUN_MOUNT_BIND:
-		return set_default(step, &m->source, "/");
-	case CH_RUN_MOUNT_CACHE:
-		return set_default(step, &m->id, m->target);
-	case CH_RUN_MOUNT_SECRET:
-		return set_default(step, &m->id, m->target ? last_part(m->target) : "");
-	case CH_RUN_MOUNT_SSH:
-		return set_default(step, &m->id, "default");
-	case CH_RUN_MOUNT_TMPFS:
-		break;
-	}
-	return 0;
-}
-
-static int read_mount(struct ch_step *step, const struct ch_df_mount *from, struct ch_run_mount *m)
-{
-	const struct {
-		const struct ch_df_word *word;
-		char **place;
-	} texts[] = {
-		{ &from->target, &m->target }, { &from->id, &m->id },	{ &from->from, &m->from },
-		{ &from->source, &m->source }, { &from->env, &m->env },
-	};
-	int rc = 0;
-
-	m->kind = kind_of(from->type);
-	m->sharing = sharing_of(from->sharing);
-	m->writable = !from->is_ro;
-	m->required = from->is_required;
-	m->size = from->size > 0 ? (uint64_t)from->size : 0;
-	m->mode = from->mode >= 0		  ? (mode_t)from->mode
-		  : m->kind == CH_RUN_MOUNT_CACHE ? 0755
-						  : 0400;
-	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]) && rc == 0; i++)
-		rc = ch_step_expand(step, texts[i].word, texts[i].place);
-	return rc < 0 ? rc : set_defaults(step, m);
-}
-
-/* The files that a mount shows decide what the command does: they are a part of the key. */
-static int key_mount(struct ch_step *step, const struct ch_df_mount *from, struct ch_run_mount *m,
-		     struct ch_step_source *ret_source)
-{
-	struct ch_err err;
-
-	if (m->kind == CH_RUN_MOUNT_CACHE && (m->from || m->source))
-		return ch_df_fail(step->df, &from->flag, 0, step->err, -ENOTSUP,
-				  "--mount: caches begin empty: '%s' is not possible",
-				  m->from ? "from" : "source");
-	if (m->kind != CH_RUN_MOUNT_BIND)
-		return 0;
-	if (m->from)
-		return ch_step_source(step, m->from, ret_source);
-	if (!step->job->build->context)
-		return ch_df_fail(step->df, &from->flag, 0, step->err, -ENOENT,
-				  "there is no context to mount: it is '-'");
-	if (ch_step_see(step, m->source, &err) < 0)
-		return ch_df_fail(step->df, &from->flag, 0, step->err, err.code, "--mount: %s",
-				  err.msg);
-	return 0;
-}
-
-static int read_mounts(struct ch_step *step, struct words *w)
-{
-	size_t n = step->instr->nmounts;
-	int rc = 0;
-
-	if (n == 0)
-		return 0;
-	w->mounts = calloc(n, sizeof(*w->mounts));
-	w->sources = calloc(n, sizeof(*w->sources));
-	w->roots = calloc(n, sizeof(*w->roots));
-	if (!w->mounts || !w->sources || !w->roots)
-		return ch_step_nomem(step);
-	for (size_t i = 0; i < n; i++)
-		w->roots[i] = -1;
-	for (size_t i = 0; i < n && rc == 0; i++) {
-		rc = read_mount(step, &step->instr->mounts[i], &w->mounts[i]);
-		if (rc == 0)
-			rc = key_mount(step, &step->instr->mounts[i], &w->mounts[i],
-				       &w->sources[i]);
-	}
-	return rc;
-}
-
-/* ---- mounts: what is found for them --------------------------------------------------------- */
-
-/* Directory FD as a path, for the container's maker: it is a child of ours, so that it is open
- * there, too, only under our name. */
-static int path_of(struct ch_step *step, int fd, struct words *w, const char **ret)
-{
-	char *path;
-
-	if (asprintf(&path, "/proc/%d/fd/%d", (int)getpid(), fd) < 0)
-		path = NULL;
-	ch_words_give(&w->kept, path);
-	*ret = path;
-	return path ? 0 : ch_step_nomem(step);
-}
-
-static int find_bind(struct ch_step *step, struct words *w, size_t i)
-{
-	struct ch_run_mount *m = &w->mounts[i];
-
-	if (!m->from) {
-		m->root = step->job->build->context;
-		return 0;
-	}
-	w->roots[i] = ch_step_source_open(step, &w->sources[i]);
-	return w->roots[i] < 0 ? w->roots[i] : path_of(step, w->roots[i], w, &m->root);
-}
-
-static int read_secret(const char *path, struct ch_buf *ret, struct ch_err *err)
-{
-	ch_auto(fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
-	char part[4096];
-	ssize_t n;
-
-	if (fd < 0)
-		return ch_err_sys(err, "secret '%s'", path);
-	while ((n = read(fd, part, sizeof(part))) > 0 && !ch_buf_bad(ret))
-		ch_buf_add(ret, part, (size_t)n);
-	if (n < 0)
-		return ch_err_sys(err, "secret '%s'", path);
-	if (ch_buf_bad(ret))
-		return ch_err_set(err, -EFBIG, "secret '%s': more than %lu bytes", path,
-				  SECRET_MAX);
-	return 0;
-}
-
-/* It stays in memory; never in a key. */
-static int find_secret(struct ch_step *step, struct words *w, struct ch_run_mount *m)
-{
-	const struct ch_build *b = step->job->build;
-	ch_auto(buf) struct ch_buf text = CH_BUF_INIT(SECRET_MAX);
-	struct ch_err err;
-	char *data;
-
-	for (size_t i = 0; i < b->n_secrets; i++) {
-		const struct ch_build_secret *s = &b->secrets[i];
-
-		if (strcmp(s->id, m->id) != 0)
-			continue;
-		if (s->path && read_secret(s->path, &text, &err) < 0)
-			return ch_step_fail(step, &err);
-		if (s->env && getenv(s->env))
-			ch_buf_adds(&text, getenv(s->env));
-		m->len = text.len;
-		if (ch_buf_take(&text, &data) < 0)
-			return ch_step_nomem(step);
-		ch_words_give(&w->kept, data);
-		m->data = data;
-		break;
-	}
-	return w->kept.bad ? ch_step_nomem(step) : 0;
-}
-
-static int find_mounts(struct ch_step *step, struct words *w)
-{
-	int rc = 0;
-
-	for (size_t i = 0; i < step->instr->nmounts && rc == 0; i++) {
-		if (w->mounts[i].kind == CH_RUN_MOUNT_BIND)
-			rc = find_bind(step, w, i);
-		else if (w->mounts[i].kind == CH_RUN_MOUNT_SECRET)
-			rc = find_secret(step, w, &w->mounts[i]);
-		else if (w->mounts[i].kind == CH_RUN_MOUNT_SSH)
-			w->mounts[i].socket = getenv("SSH_AUTH_SOCK");
-	}
-	return rc;
-}
-
 /* ---- execution ---------------------------------------------------------------------------- */
 
 static bool is_interactive(const struct ch_step *step)
@@ -375,8 +135,8 @@ static int run(struct ch_step *step, struct words *w)
 		.script = w->script,
 		.tmp = "/tmp",
 		.binds = &b->binds,
-		.mounts = w->mounts,
-		.n_mounts = step->instr->nmounts,
+		.mounts = w->mounts.list,
+		.n_mounts = w->mounts.n,
 		.caches = caches,
 		.interactive = is_interactive(step),
 		.keeper = b->keeper,
@@ -393,7 +153,7 @@ static int run(struct ch_step *step, struct words *w)
 
 static int execute(struct ch_step *step, struct words *w)
 {
-	int rc = find_mounts(step, w);
+	int rc = ch_step_mounts_find(step, &w->mounts);
 
 	ch_vars_environment(step, &w->env);
 	if (is_interactive(step) && getenv("TERM"))
@@ -436,7 +196,7 @@ static int do_run(struct ch_step *step, struct words *w)
 	if (rc == 0)
 		rc = make_argv(step, w);
 	if (rc == 0)
-		rc = read_mounts(step, w);
+		rc = ch_step_mounts_read(step, &w->mounts);
 	add_rest(step);
 	if (is_interactive(step))
 		ch_key_unique(&step->key);
@@ -455,6 +215,6 @@ int ch_do_run(struct ch_step *step)
 	struct words w = { 0 };
 	int rc = do_run(step, &w);
 
-	words_done(step, &w);
+	words_done(&w);
 	return rc;
 }

@@ -49,6 +49,7 @@ libchbuild_la_SOURCES = \
 	%D%/do_settings.c \
 	%D%/do_workdir.c \
 	%D%/step.c %D%/step.h \
+	%D%/step_mounts.c %D%/step_mounts.h \
 	%D%/tag.c \
 	%D%/values.c %D%/values.h \
 	%D%/vars.c %D%/vars.h

@@ -14,6 +14,7 @@
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/text.h"
+#include "sys/names.h"
 
 enum {
 	ENTRIES_MAX = 1 << 20,
@@ -216,11 +217,7 @@ static bool write_all(int fd, const void *data, size_t len)
 /* Is the open file FD still that of NAME, and ours alone? */
 static bool is_ours(int fd, int dir, const char *name)
 {
-	struct stat here, there;
-
-	return flock(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, &here) == 0 &&
-	       fstatat(dir, name, &there, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       here.st_ino == there.st_ino && here.st_dev == there.st_dev;
+	return flock(fd, LOCK_EX | LOCK_NB) == 0 && ch_names_is(dir, name, fd);
 }
 
 int ch_statcache_save(struct ch_statcache *cache, int dir, const char *name, struct ch_err *err)

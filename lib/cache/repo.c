@@ -14,6 +14,8 @@
 #include "cache/git.h"
 #include "cache/temp.h"
 #include "cache/write.h"
+#include "sys/names.h"
+#include "sys/rmtree.h"
 #include "sys/waitlock.h"
 #include "sys/write.h"
 
@@ -98,41 +100,30 @@ static int fill(int dir, struct ch_err *err)
 }
 
 /* Remove the directory NAME and all that is in it; as far as possible. */
-static void remove_tree(int parent, const char *name, unsigned depth)
+static void remove_tree(int parent, const char *name)
 {
-	ch_auto(fd) int fd = openat(parent, name, OPEN_DIR);
-	ch_auto(fd) int copy = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	ch_auto(dir) DIR *d = copy < 0 ? NULL : fdopendir(copy);
+	struct ch_err ignored;
 
-	if (!d || depth > 20)
-		return;
-	ch_take_fd(&copy);
-	for (struct dirent *entry; (entry = readdir(d));) {
-		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-			continue;
-		if (unlinkat(fd, entry->d_name, 0) < 0)
-			remove_tree(fd, entry->d_name, depth + 1);
-	}
-	unlinkat(parent, name, AT_REMOVEDIR);
+	(void)ch_rmtree(parent, name, &ignored);
 }
 
 /* Directories of ours in STORAGE whose maker is gone. */
 static void clean_storage(int storage)
 {
-	ch_auto(fd) int copy = openat(storage, ".", OPEN_DIR);
-	ch_auto(dir) DIR *d = copy < 0 ? NULL : fdopendir(copy);
+	ch_auto(names) struct ch_names names = { 0 };
 
-	if (!d)
+	if (ch_names_list(storage, &names) < 0)
 		return;
-	ch_take_fd(&copy);
-	for (struct dirent *entry; (entry = readdir(d));) {
-		if (strncmp(entry->d_name, CH_CACHE_DIR ".", strlen(CH_CACHE_DIR) + 1) != 0)
+	for (size_t i = 0; i < names.n; i++) {
+		const char *name = names.list[i];
+
+		if (strncmp(name, CH_CACHE_DIR ".", strlen(CH_CACHE_DIR) + 1) != 0)
 			continue;
 
-		ch_auto(fd) int fd = openat(storage, entry->d_name, OPEN_DIR);
+		ch_auto(fd) int fd = openat(storage, name, OPEN_DIR);
 
 		if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
-			remove_tree(storage, entry->d_name, 0);
+			remove_tree(storage, name);
 	}
 }
 
@@ -166,7 +157,7 @@ static int create(struct ch_cache *cache, struct ch_err *err)
 		/* Somebody else was faster. */
 		if (errno != EEXIST && errno != ENOTEMPTY)
 			rc = ch_err_sys(err, "make it");
-		remove_tree(cache->storage, name, 0);
+		remove_tree(cache->storage, name);
 	}
 	return rc;
 }
@@ -196,8 +187,6 @@ static int check_format(int dir, struct ch_err *err)
 /* Returns 1: locked; 0: there is no cache. */
 static int open_locked(struct ch_cache *cache, struct ch_err *err)
 {
-	struct stat ours, now;
-
 	cache->dir = openat(cache->storage, CH_CACHE_DIR, OPEN_DIR);
 	if (cache->dir < 0)
 		return errno == ENOENT ? 0 : ch_err_sys(err, "open '%s'", CH_CACHE_DIR);
@@ -212,9 +201,7 @@ static int open_locked(struct ch_cache *cache, struct ch_err *err)
 	if (ch_repo_share(cache, err) < 0)
 		return err->code;
 	/* It may have been removed while we waited. */
-	if (fstat(cache->dir, &ours) == 0 &&
-	    fstatat(cache->storage, CH_CACHE_DIR, &now, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    ours.st_ino == now.st_ino && ours.st_dev == now.st_dev)
+	if (ch_names_is(cache->storage, CH_CACHE_DIR, cache->dir))
 		return 1;
 	forget(cache);
 	return open_locked(cache, err);
@@ -274,17 +261,15 @@ int ch_repo_need_commit(struct ch_cache *cache, const struct ch_oid *commit, str
 
 void ch_repo_clean(struct ch_cache *cache)
 {
-	ch_auto(fd) int copy = openat(cache->temp, ".", OPEN_DIR);
-	ch_auto(dir) DIR *d = copy < 0 || cache->is_clean ? NULL : fdopendir(copy);
+	ch_auto(names) struct ch_names names = { 0 };
 
-	if (!d)
+	if (cache->is_clean || ch_names_list(cache->temp, &names) < 0)
 		return;
-	ch_take_fd(&copy);
-	for (struct dirent *entry; (entry = readdir(d));) {
-		ch_auto(fd) int dead = ch_temp_dead(cache->temp, entry->d_name);
+	for (size_t i = 0; i < names.n; i++) {
+		ch_auto(fd) int dead = ch_temp_dead(cache->temp, names.list[i]);
 
 		if (dead >= 0)
-			unlinkat(cache->temp, entry->d_name, 0);
+			unlinkat(cache->temp, names.list[i], 0);
 	}
 	ch_writer_clean(cache->odb.dir);
 	cache->is_clean = true;
@@ -366,6 +351,6 @@ int ch_cache_reset(int storage, struct ch_err *err)
 		return ch_repo_said(rc, err);
 	if (renameat(storage, CH_CACHE_DIR, storage, name) < 0)
 		return ch_err_sys(err, "remove it");
-	remove_tree(storage, name, 0);
+	remove_tree(storage, name);
 	return 0;
 }

@@ -16,6 +16,7 @@
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "sys/names.h"
 #include "sys/rmtree.h"
 
 /* A hidden name: ".", the name (or its begin), this, and digits; or OLD */
@@ -31,18 +32,7 @@ enum { DIGITS = 8, NAME_PART = NAME_MAX - 1 - (sizeof(MARK) - 1) - DIGITS, TRIES
 
 static bool is_empty(int dir)
 {
-	int copy = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	ch_auto(dir) DIR *stream = copy < 0 ? NULL : fdopendir(copy);
-	const struct dirent *entry;
-
-	if (!stream) {
-		ch_close(&copy);
-		return false;
-	}
-	while ((entry = readdir(stream)))
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-			return false;
-	return true;
+	return ch_names_has_only(dir, (const char *const[]){ NULL });
 }
 
 static bool looks_like_image(int dir)
@@ -185,17 +175,13 @@ static void remove_all_stale(const struct ch_place *p)
 {
 	char prefix[NAME_MAX + 1];
 	size_t n = (size_t)prefix_of(p, prefix);
-	int copy = openat(p->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	ch_auto(dir) DIR *stream = copy < 0 ? NULL : fdopendir(copy);
-	const struct dirent *entry;
+	ch_auto(names) struct ch_names names = { 0 };
 
-	if (!stream) {
-		ch_close(&copy);
+	if (ch_names_list(p->dir, &names) < 0)
 		return;
-	}
-	while ((entry = readdir(stream)))
-		if (is_hidden(entry->d_name, prefix, n))
-			remove_stale(p, entry->d_name);
+	for (size_t i = 0; i < names.n; i++)
+		if (is_hidden(names.list[i], prefix, n))
+			remove_stale(p, names.list[i]);
 }
 
 static int make(const struct ch_place *p, const char *temp)
@@ -217,10 +203,7 @@ static bool is_same(const struct stat *a, const struct stat *b)
  * it for left over. */
 static bool is_there(const struct ch_place *p, const char *temp, int fd)
 {
-	struct stat st, now;
-
-	return fstat(fd, &st) == 0 && fstatat(p->dir, temp, &now, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       is_same(&st, &now);
+	return ch_names_is(p->dir, temp, fd);
 }
 
 static int begin(struct ch_place *p, struct ch_err *err)

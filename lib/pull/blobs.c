@@ -48,9 +48,8 @@ static bool is_forgotten(int dir, const char *name)
 static void sweep(int dir)
 {
 	ch_auto(names) struct ch_names names = { 0 };
-	ch_auto(fd) int copy = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	if (copy < 0 || ch_names_read(copy, &names) < 0)
+	if (ch_names_list(dir, &names) < 0)
 		return;
 	for (size_t i = 0; i < names.n; i++) {
 		const char *name = names.list[i];
@@ -118,10 +117,7 @@ static const char *part_name(const char *digest, char out[PART_NAME])
 /* Is the open file still the one of that name? Who has finished has renamed it. */
 static bool is_current(const struct ch_blobs *blobs, int fd, const char *name)
 {
-	struct stat ours, now;
-
-	return fstat(fd, &ours) == 0 && fstatat(blobs->dir, name, &now, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       ours.st_ino == now.st_ino && ours.st_dev == now.st_dev;
+	return ch_names_is(blobs->dir, name, fd);
 }
 
 /* Returns 1 if somebody else has the lock. */

@@ -53,7 +53,7 @@ struct ch_downloads {
 /* ---- threads ---------------------------------------------------------------------------- */
 
 /* The first one tells why; others follow from it. */
-static void fail(struct ch_downloads *d, const struct ch_err *err)
+void ch_downloads_fail(struct ch_downloads *d, const struct ch_err *err)
 {
 	pthread_mutex_lock(&d->lock);
 	if (!d->failed)
@@ -159,6 +159,23 @@ static int download(struct worker *w, size_t i, struct ch_blobs_part *part, stru
 	return 0;
 }
 
+static bool is_lack(int code)
+{
+	return code == -ENOSPC || code == -EDQUOT;
+}
+
+/* Has it failed with CODE because the disk is full, itself or after another one? What came so far
+ * would keep it full. */
+static bool is_full(struct ch_downloads *d, int code)
+{
+	bool full;
+
+	pthread_mutex_lock(&d->lock);
+	full = is_lack(code) || (code == -ECANCELED && d->failed && is_lack(d->err.code));
+	pthread_mutex_unlock(&d->lock);
+	return full;
+}
+
 static int get(struct worker *w, size_t i, struct ch_err *err)
 {
 	struct ch_downloads *d = w->all;
@@ -175,8 +192,7 @@ static int get(struct worker *w, size_t i, struct ch_err *err)
 	/* Who waited, waited for it. */
 	if (rc == 0 && !(has_waited && find_whole(d, i)))
 		rc = download(w, i, &part, err);
-	/* On a disk that is full, what came so far would keep it full. */
-	if (rc == -ENOSPC || rc == -EDQUOT)
+	if (part.fd >= 0 && is_full(d, rc))
 		ch_blobs_empty(&part);
 	ch_blobs_part_done(o->blobs, &part);
 	return rc;
@@ -191,7 +207,7 @@ static void *work(void *data)
 	while (take_next(w->all, &i))
 		if (get(w, i, &err) < 0) {
 			ch_err_in(&err, "layer %zu/%zu", i + 1, w->all->options.n);
-			fail(w->all, &err);
+			ch_downloads_fail(w->all, &err);
 		}
 	return NULL;
 }
@@ -323,17 +339,6 @@ ssize_t ch_downloads_read(struct ch_downloads *d, size_t i, void *buf, size_t si
 	return n;
 }
 
-bool ch_downloads_is_cached(struct ch_downloads *d, size_t i)
-{
-	const struct layer *layer = &d->layers[first_like(d, i)];
-	bool is_cached;
-
-	pthread_mutex_lock(&d->lock);
-	is_cached = layer->is_whole && !layer->is_verified;
-	pthread_mutex_unlock(&d->lock);
-	return is_cached;
-}
-
 /* ---- the end ---------------------------------------------------------------------------- */
 
 void ch_downloads_stop(struct ch_downloads *d)
@@ -342,7 +347,7 @@ void ch_downloads_stop(struct ch_downloads *d)
 
 	if (!d)
 		return;
-	fail(d, &stopped);
+	ch_downloads_fail(d, &stopped);
 	for (size_t i = 0; i < d->n_workers; i++) {
 		pthread_join(d->workers[i].thread, NULL);
 		ch_registry_close(d->workers[i].registry);

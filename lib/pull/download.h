@@ -39,8 +39,8 @@ int ch_downloads_start(const struct ch_downloads_options *options,
 ssize_t ch_downloads_read(struct ch_downloads *downloads, size_t i, void *buf, size_t size,
 			  struct ch_err *err);
 
-/* Was layer I, which is being read, in the cache? Then it is verified at its end only. */
-bool ch_downloads_is_cached(struct ch_downloads *downloads, size_t i);
+/* Whoever reads them has failed, for the reason ERR: no more of them is wanted. */
+void ch_downloads_fail(struct ch_downloads *downloads, const struct ch_err *err);
 
 /* Stop what is under way, and wait until it has stopped. NULL is fine. */
 void ch_downloads_stop(struct ch_downloads *downloads);

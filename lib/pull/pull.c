@@ -69,6 +69,12 @@ static int drain(struct feed *feed, struct ch_err *err)
 	return (int)n;
 }
 
+/* Is it this machine that cannot, whatever is in the layer? */
+static bool is_lack(int code)
+{
+	return code == -ENOSPC || code == -EDQUOT || code == -ENOMEM;
+}
+
 static int check_diff_id(const uint8_t *bytes, const char *wanted, struct ch_err *err)
 {
 	char hex[CH_SHA256_HEX];
@@ -108,8 +114,8 @@ static int apply(const struct ch_pull *pull, struct ch_layers *layers, struct fe
 	rc = ch_layers_apply(layers, &archive, &got, err);
 	if (rc == 0)
 		rc = drain(feed, err);
-	else if (ch_downloads_is_cached(feed->downloads, i))
-		(void)drain(feed, &feed->err); /* is it what it was? */
+	else if (!is_lack(rc))
+		(void)drain(feed, &feed->err); /* is it what it should be? */
 	if (rc < 0 && feed->has_failed) {
 		*err = feed->err;
 		return err->code;
@@ -135,8 +141,10 @@ static int apply_all(const struct ch_pull *pull, struct ch_downloads *downloads,
 	for (size_t i = 0; i < n; i++) {
 		struct feed feed = { .pull = pull, .downloads = downloads, .i = i };
 
-		if (apply(pull, &layers, &feed, &devices, err) < 0)
+		if (apply(pull, &layers, &feed, &devices, err) < 0) {
+			ch_downloads_fail(downloads, err);
 			return err->code;
+		}
 	}
 	if (devices > 0)
 		ch_pull_warn(pull, "%" PRIu64 " device files or sockets left out", devices);

@@ -202,9 +202,8 @@ static void sweep_one(int dir, const char *name, const struct ch_layer *layer)
 static void sweep(int dir, const struct ch_layer *layer)
 {
 	ch_auto(names) struct ch_names names = { 0 };
-	ch_auto(fd) int copy = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	if (copy < 0 || ch_names_read(copy, &names) < 0)
+	if (ch_names_list(dir, &names) < 0)
 		return;
 	for (size_t i = 0; i < names.n; i++)
 		sweep_one(dir, names.list[i], layer);

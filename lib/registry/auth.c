@@ -97,10 +97,16 @@ static time_t now(void)
 	return t.tv_sec;
 }
 
+static bool forgets(const struct ch_auth *auth)
+{
+	return auth->options.flags & CH_REGISTRY_FORGET;
+}
+
 static int find_credentials(struct ch_auth *auth, struct ch_err *err)
 {
-	if (auth->credentials.user)
+	if (auth->credentials.user && !forgets(auth))
 		return 0;
+	ch_credentials_done(&auth->credentials);
 	if (ch_credentials_find(&auth->options, auth->host, auth->repository, &auth->credentials,
 				err) < 0)
 		return err->code;
@@ -257,8 +263,9 @@ static int choose_level(struct ch_auth *auth, const struct ch_challenge *new, bo
 {
 	bool is_same = auth->level != NOTHING && new->kind == auth->challenge.kind;
 	bool is_over = new->error &&strcmp(new->error, "invalid_token") == 0;
-	bool may_repeat = new->kind == CH_CHALLENGE_BEARER &&
-			  (auth->was_accepted || has_more || is_over);
+	bool is_used_up = auth->was_accepted && forgets(auth);
+	bool may_repeat = is_used_up || (new->kind == CH_CHALLENGE_BEARER &&
+					 (auth->was_accepted || has_more || is_over));
 
 	if (is_same && may_repeat)
 		return 0;

@@ -4,7 +4,8 @@
  * Requests begin with nothing. When one is refused, its challenge tells what is wanted: Basic,
  * with credentials; or Bearer, with a token. Tokens are asked for as anybody first, and with
  * credentials when that was not enough (with CH_REGISTRY_AUTH: at once); again, when they have
- * expired, or when more rights are needed.
+ * expired, or when more rights are needed. Credentials are remembered for that, unless
+ * CH_REGISTRY_FORGET wants new ones each time.
  *
  * Shared by all handles of a registry (registry.h): thread-safe. While one of them gets a token,
  * the others wait for it. */

@@ -28,10 +28,11 @@ struct ch_ref;
 struct ch_registry;
 
 enum {
-	CH_REGISTRY_AUTH = 1 << 0, /* with credentials from the first request on */
-	CH_REGISTRY_PUSH = 1 << 1, /* the right to write is needed, too; includes AUTH */
-	CH_REGISTRY_NO_VERIFY =
-		1 << 2, /* certificates count nothing; plain HTTP if there is no TLS */
+	CH_REGISTRY_AUTH = 1 << 0,	/* with credentials from the first request on */
+	CH_REGISTRY_PUSH = 1 << 1,	/* the right to write is needed, too; includes AUTH */
+	CH_REGISTRY_NO_VERIFY = 1 << 2, /* any certificate; plain HTTP if there is no TLS */
+	/* Passwords may be good for one use: credentials are found, or asked for, each time. */
+	CH_REGISTRY_FORGET = 1 << 3,
 };
 
 /* Credentials; malloc'ed. */

@@ -14,6 +14,7 @@
 #include "inner.h"
 #include "oci/ref.h"
 #include "store/store.h"
+#include "sys/names.h"
 
 /* How long a reader tries, while somebody replaces the image at the same time: that
  * is a rename. */
@@ -24,15 +25,6 @@ bool ch_store_has(const struct ch_store *store, const struct ch_ref *ref)
 	struct stat st;
 
 	return fstatat(store->img, ref->file, &st, AT_SYMLINK_NOFOLLOW) == 0;
-}
-
-/* Is the open directory FD still the image FILE? */
-static bool is_current(const struct ch_store *store, int fd, const char *file)
-{
-	struct stat ours, now;
-
-	return fstat(fd, &ours) == 0 && fstatat(store->img, file, &now, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       ours.st_ino == now.st_ino && ours.st_dev == now.st_dev;
 }
 
 int ch_store_look(const struct ch_store *store, const struct ch_ref *ref, struct ch_err *err)
@@ -48,7 +40,7 @@ int ch_store_look(const struct ch_store *store, const struct ch_ref *ref, struct
 			return ch_err_sys(err, "image '%s' in storage '%s'", ref->text,
 					  store->path);
 		if (store->no_lock ||
-		    (flock(fd, LOCK_SH | LOCK_NB) == 0 && is_current(store, fd, ref->file)))
+		    (flock(fd, LOCK_SH | LOCK_NB) == 0 && ch_names_is(store->img, ref->file, fd)))
 			return ch_take_fd(&fd);
 		usleep(PAUSE_US);
 	}

@@ -7,12 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/auto.h"
 #include "base/err.h"
 #include "inner.h"
+#include "sys/names.h"
 
 void ch_store_note(const struct ch_store *store, const char *fmt, ...)
 {
@@ -55,11 +55,7 @@ static int open_name(const struct ch_store *store, const char *file, struct ch_e
 /* Is the open file FD still the one that is called FILE? Who unlocks removes it. */
 static bool is_current(const struct ch_store *store, int fd, const char *file)
 {
-	struct stat ours, now;
-
-	return fstat(fd, &ours) == 0 &&
-	       fstatat(store->locks, file, &now, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       ours.st_ino == now.st_ino && ours.st_dev == now.st_dev;
+	return ch_names_is(store->locks, file, fd);
 }
 
 /* For the messages of those who wait. */

@@ -18,6 +18,7 @@
 #include "inner.h"
 #include "rt/storage.h"
 #include "store/draft.h"
+#include "sys/names.h"
 #include "sys/rmtree.h"
 
 #define MARKER "charlie storage "
@@ -60,20 +61,9 @@ int ch_store_path(const char *option, char **ret_path, struct ch_err *err)
 /* Is there nothing in storage but what its maker begins with? Or else it is somebody else's. */
 static bool is_blank(int top)
 {
-	int copy = openat(top, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	ch_auto(dir) DIR *stream = copy < 0 ? NULL : fdopendir(copy);
-	const struct dirent *entry;
+	static const char *const known[] = { lock_file, version_new, NULL };
 
-	if (!stream) {
-		ch_close(&copy);
-		return false;
-	}
-	while ((entry = readdir(stream)))
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
-		    strcmp(entry->d_name, lock_file) != 0 &&
-		    strcmp(entry->d_name, version_new) != 0)
-			return false;
-	return true;
+	return ch_names_has_only(top, known);
 }
 
 /* The text in the file of the version, a line; "" if there is none. */

@@ -3,8 +3,10 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/analyser.h"
 #include "base/auto.h"
@@ -68,4 +70,43 @@ int ch_names_read(int fd, struct ch_names *ret_names)
 		qsort(names.list, names.n, sizeof(*names.list), by_bytes);
 	*ret_names = ch_take(names);
 	return 0;
+}
+
+int ch_names_list(int dir, struct ch_names *ret_names)
+{
+	ch_auto(fd) int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 ? -errno : ch_names_read(fd, ret_names);
+}
+
+static bool is_among(const char *name, const char *const *names)
+{
+	while (*names && strcmp(name, *names) != 0)
+		names++;
+	return *names;
+}
+
+bool ch_names_has_only(int dir, const char *const *except)
+{
+	int copy = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	ch_auto(dir) DIR *stream = copy < 0 ? NULL : fdopendir(copy);
+	const struct dirent *entry;
+
+	if (!stream) {
+		ch_close(&copy);
+		return false;
+	}
+	while ((entry = readdir(stream)))
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
+		    !is_among(entry->d_name, except))
+			return false;
+	return true;
+}
+
+bool ch_names_is(int dir, const char *name, int fd)
+{
+	struct stat ours, now;
+
+	return fstat(fd, &ours) == 0 && fstatat(dir, name, &now, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       ours.st_ino == now.st_ino && ours.st_dev == now.st_dev;
 }

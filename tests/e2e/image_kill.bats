@@ -1,17 +1,25 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# ch-image build: killed at any moment; without room
+# ch-image build and pull: killed at any moment; without room
 # shellcheck disable=SC2016,SC2154 # shells inside; variables of common.bash and bats
 
 load ../lib/common
 load ../lib/run
 load ../lib/image
+load ../lib/registry
+load ../lib/image_pull
 load ../lib/image_kill
 
 @test "killed at random moments: no finished state is lost, and the next one clears up" {
 	kill_prepare
 	for i in {1..10}; do kill_build "$i"; done
 	kill_verify 10
+}
+
+@test "pull: killed at random moments: the next one clears up, and gets the image" {
+	pull_kill_prepare
+	for i in {1..4}; do pull_kill "$i"; done
+	pull_kill_verify
 }
 
 # small MIB: storage has so much room, for what is not there yet

@@ -7,46 +7,7 @@ load ../lib/common
 load ../lib/run
 load ../lib/image
 load ../lib/registry
-
-setup_file() {
-	start_registry
-	export registry
-}
-teardown_file() { stop_servers; }
-
-# mktar FILE MEMBER...: a layer; see tests/lib/tar.py
-mktar() {
-	local file=$1
-
-	shift
-	python3 "$top/tests/lib/tar.py" "$tmp/$file.tar" "$@"
-}
-
-# put_image NAME:TAG ARGS...: into the registry; see tests/lib/put_image.py
-put_image() {
-	(cd "$tmp" && python3 "$top/tests/lib/put_image.py" "$registry" "$@")
-}
-
-# pulls ARGS...: it works
-pulls() {
-	img pull "$@"
-	[[ $status == 0 ]] || fail "status: $status" "stdout: $output" "stderr: $stderr"
-}
-
-# fails_to STATUS REGEX ARGS...: ch-image fails, and its last line matches
-fails_to() {
-	local want=$1 regex=$2
-
-	shift 2
-	img "$@"
-	[[ $status == "$want" && ${stderr##*$'\n'} =~ ^ch-image:\ error:\ .*$regex ]] ||
-		fail "ch-image $*" "status: $status" "stderr: $stderr" "wanted: $want $regex"
-}
-
-# at NAME COMMANDS: run them in the directory of the image, as it is called in storage
-at() {
-	as_test bash -euc "cd '$store/img/$1' && $2"
-}
+load ../lib/image_pull
 
 # asked: what the proxy was asked for, by method and kind
 asked() {
@@ -59,20 +20,6 @@ has_part() {
 	local part
 
 	part=$(compgen -G "$store/dlcache/*.part") && (($(stat -c %s "$part") > $1))
-}
-
-# begin_pull ARGS...: in the background; sets $pid
-begin_pull() {
-	rm -f "$tmp/pid"
-	as_test "${via[@]}" bash -c 'echo $$ >"$0"; exec ch-image -q pull "$@"' "$tmp/pid" "$@" 2>"$tmp/err" 3>&- &
-	job=$!
-	await 10 test -s "$tmp/pid"
-	pid=$(cat "$tmp/pid")
-}
-
-# nothing_left: no image, no temporary file, no lock
-nothing_left() {
-	assert_equal "$(as_test ls "$store/tmp" "$store/locks" | grep -v :)" ""
 }
 
 @test "pull: layers, metadata; the image runs" {
@@ -205,6 +152,31 @@ nothing_left() {
 	as_test find "$store/dlcache" -size +2M -delete
 	start_proxy "$registry" 'GET /blobs/ - flip 5'
 	fails_to 1 "layer 1/1: .*what was sent has digest sha256:" pull --no-cache "$proxy/time:1" d
+	nothing_left
+}
+
+@test "pull: servers that are busy; bytes that are wrong, or missing" {
+	mktar one f:a:1
+	put_image faults:1 gzip:one.tar
+	start_proxy "$registry" 'GET manifests 1 status 503' 'GET blobs 1 wait 429,1' 'GET blobs 1 close'
+	pulls "$proxy/faults:1" a
+	at a 'grep -q 1 a'
+	as_test rm -r "$store/dlcache"
+	start_proxy "$registry" 'GET manifests 1 truncate 20' 'GET blobs 1 truncate 20' 'GET blobs 1 flip 20'
+	fails_to 1 "pull '.*': .*manifest '1' of 'faults': its digest is sha256:.*, not sha256:" pull --no-cache "$proxy/faults:1" b
+	fails_to 1 "pull '.*': .*what was sent has digest" pull --no-cache "$proxy/faults:1" b
+	nothing_left
+	pulls --no-cache "$proxy/faults:1" b
+	at . 'cmp a/a b/a'
+	# Schema 1 has layers under other names, and says nothing of their contents.
+	printf '{"schemaVersion": 1, "name": "faults", "tag": "1", "architecture": "amd64",
+		"fsLayers": [{"blobSum": "sha256:%064d"}], "history": [{"v1Compatibility": "{}"}],
+		"signatures": []}' 1 >"$tmp/schema1"
+	for type in v1+prettyjws v1+json; do
+		start_proxy "$registry" "GET manifests - document application/vnd.docker.distribution.manifest.$type,$tmp/schema1"
+		fails_to 1 "pull '.*': .*it is of schema 1, which Docker gave up in 2017; the image has to be pushed again" \
+			pull "$proxy/faults:1" c
+	done
 	nothing_left
 }
 

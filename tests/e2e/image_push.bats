@@ -5,6 +5,7 @@
 
 load ../lib/common
 load ../lib/run
+load ../lib/store
 load ../lib/registry
 
 setup_file() {
@@ -27,32 +28,6 @@ teardown() {
 	stop_servers
 	as_test chmod -Rf u+rwx "$tmp" || true
 	ch_teardown
-}
-
-# use_store DIR [WORD...]: DIR is the storage; words for env(1) in front of ch-image
-use_store() {
-	store=$1
-	via=(env "CH_IMAGE_STORAGE=$store" "${@:2}")
-}
-
-# img ARGS...: ch-image, as CH_TEST_AS says, by bats' run
-img() {
-	run --separate-stderr as_test timeout -k 5 60 "${via[@]}" ch-image "$@"
-}
-
-works() {
-	img "$@"
-	[[ $status == 0 ]] || fail "ch-image $*" "status: $status" "stdout: $output" "stderr: $stderr"
-}
-
-# fails STATUS REGEX ARGS...: it fails, and the last line on stderr matches
-fails() {
-	local want=$1 regex=$2
-
-	shift 2
-	img "$@"
-	[[ $status == "$want" && ${stderr##*$'\n'} =~ ^ch-image:\ error:\ .*$regex ]] ||
-		fail "ch-image $*" "status: $status" "stdout: $output" "stderr: $stderr" "wanted: $want $regex"
 }
 
 # make_image NAME: an image with what is hard to transport
@@ -252,6 +227,19 @@ print([len(os.listxattr(i + "/etc")) for i in sys.argv[1:]])' is1 is2 no1 no2)" 
 	works pull "$plain/$repo:1" bar
 	assert_equal "$(as_test ls -A "$store/img/bar/opt/new")" y
 	[[ ! -e $store/img/bar/ch/git ]] || fail "ch/git was pushed"
+}
+
+@test "push: servers that are busy, connections that break, bytes that are wrong" {
+	works import "$dir" foo
+	start_proxy "$plain" 'POST uploads 1 status 503' 'PUT uploads 1 upcut 100000' 'HEAD blobs 1 wait 429,1' \
+		'PUT manifests 1 status 500'
+	works push foo "$proxy/$repo:1"
+	start_proxy "$plain" 'PUT uploads 1 upflip 1000'
+	fails 1 "push to '.*': .*provided digest did not match" push foo "$proxy/other/$repo:1"
+	assert_equal "$(as_test ls -A "$store/tmp" "$store/locks" "$store/ulcache" | grep -v :)" ""
+	works push foo "$proxy/other/$repo:1"
+	works pull "$plain/other/$repo:1" bar
+	diff -r -x ch "$store/img/foo" "$store/img/bar"
 }
 
 @test "push: with a name and a password" {

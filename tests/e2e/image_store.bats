@@ -5,35 +5,14 @@
 
 load ../lib/common
 load ../lib/run
+load ../lib/store
 
 setup() {
 	ch_setup
 	setup_images
-	store=$tmp/store
-	via=(env "CH_IMAGE_STORAGE=$store")
+	use_store "$tmp/store"
 }
 teardown() { ch_teardown; }
-
-# img ARGS...: ch-image, as CH_TEST_AS says, by bats' run
-img() {
-	run --separate-stderr as_test timeout -k 5 60 "${via[@]}" ch-image "$@"
-}
-
-# works ARGS...: it succeeds
-works() {
-	img "$@"
-	[[ $status == 0 ]] || fail "ch-image $*" "status: $status" "stdout: $output" "stderr: $stderr"
-}
-
-# fails STATUS REGEX ARGS...: it fails, and the last line on stderr matches
-fails() {
-	local want=$1 regex=$2
-
-	shift 2
-	img "$@"
-	[[ $status == "$want" && ${stderr##*$'\n'} =~ ^ch-image:\ error:\ .*$regex ]] ||
-		fail "ch-image $*" "status: $status" "stdout: $output" "stderr: $stderr" "wanted: $want $regex"
-}
 
 # from_pipe COMMANDS NAME: import what they print
 from_pipe() {

@@ -82,6 +82,26 @@ static void use(const struct ch_dockerfile *df, const struct ch_df_instr *instr)
 		use(df, instr->trigger);
 }
 
+/* ONBUILD keeps the text of its instruction, which whoever triggers it reads again. (By the usual
+ * escape character, as Docker does.) */
+static void read_again(const struct ch_df_instr *instr)
+{
+	ch_auto(dockerfile) struct ch_dockerfile df = { 0 };
+	ch_auto(buf) struct ch_buf text = CH_BUF_INIT(CH_DF_MAX), again = CH_BUF_INIT(CH_DF_MAX);
+	const char *from = "FROM a\n";
+	struct ch_df_err err;
+
+	ch_buf_adds(&text, from);
+	ch_df_key(instr, &text);
+	if (ch_buf_bad(&text))
+		return;
+	if (ch_dockerfile_parse(text.data, text.len, &df, &err) < 0 || df.n != 2)
+		abort();
+	ch_df_key(&df.instrs[1], &again);
+	if (strcmp(text.data + strlen(from), again.data) != 0)
+		abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	ch_auto(dockerfile) struct ch_dockerfile df = { 0 };
@@ -96,6 +116,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (size_t i = 0; i < df.n; i++) {
 		use(&df, &df.instrs[i]);
 		ch_df_key(&df.instrs[i], &out);
+		if (df.escape == '\\' && df.instrs[i].kind != CH_DF_FROM && !df.instrs[i].is_global)
+			read_again(&df.instrs[i]);
 	}
 	if (ch_buf_bad(&out) || !df.n || !df.nstages)
 		abort();

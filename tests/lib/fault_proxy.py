@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """fault_proxy.py - a proxy in front of a server of HTTP that does what networks and servers do
 
@@ -24,9 +24,12 @@ expression PATTERN, TIMES times ("-": always); of several, the first one that is
     truncate N	    the body is cut, and its length is right for that
     nolength N	    the same, without any length: the connection's end is the end
     norange -	    Range is ignored
+    deny -	    this asks for a name and a password (Basic), whatever was sent
+    document TYPE,FILE	this is the answer: what is in FILE, of the media type TYPE
     redirect URL    to URL and the path; "{port}" in it is our port
     location URL    the answer's Location is that URL and the path of what it was; as above
     upcut N	    of the request's body, only N bytes go upstream; then all is closed
+    upflip N	    byte N of the request's body is another one
     close -	    the connection is closed at once
 
 The log has a line for each request: METHOD PATH STATUS Authorization-or-"-" Range-or-"-" HOST.
@@ -107,6 +110,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             left -= len(data)
             yield data
 
+    def flipped(self, data, at):
+        at %= len(data)
+        return data[:at] + bytes([data[at] ^ 1]) + data[at + 1:]
+
     # ---- answers -------------------------------------------------------------------------
 
     def answer(self, status, headers=(), body=b"", length=None):
@@ -120,8 +127,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(body)
 
-    def upstream(self, limit=None):
-        """ask, and return the answer; LIMIT: bytes of the body"""
+    def upstream(self, limit=None, flip=None):
+        """ask, and return the answer; LIMIT: bytes of the body; FLIP: the one to be changed"""
         host, port = self.server.upstream
         c = http.client.HTTPConnection(host, port, timeout=120)
         c.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
@@ -133,6 +140,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             if limit is not None:
                 data = data[:limit]
                 limit -= len(data)
+            if flip is not None:
+                data, flip = self.flipped(data, flip), None
             c.send(data)
             if limit == 0:
                 time.sleep(0.3)
@@ -144,7 +153,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         kind = fault.kind if fault else ""
         if kind == "norange":
             del self.headers["Range"]
-        r = self.upstream(fault.number() if kind == "upcut" else None)
+        r = self.upstream(fault.number() if kind == "upcut" else None,
+                          fault.number() if kind == "upflip" else None)
         headers = [(n, v) for n, v in r.getheaders() if n.lower() not in HOP]
         length = r.getheader("Content-Length")
         if self.command == "HEAD":
@@ -157,8 +167,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if kind == "location":
             headers = [(n, self.moved(fault, v) if n.lower() == "location" else v) for n, v in headers]
         if kind in ("flip", "signed") and body:
-            at = fault.number() % len(body)
-            body = body[:at] + bytes([body[at] ^ 1]) + body[at + 1:]
+            body = self.flipped(body, fault.number())
         if kind in ("truncate", "nolength"):
             body = body[:fault.number()]
         if kind in ("cut", "stall", "longer", "slow"):
@@ -191,7 +200,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def serve(self):
         fault = self.find_fault()
         kind = fault.kind if fault else ""
-        if kind in ("status", "wait", "redirect"):
+        if kind in ("status", "wait", "deny", "redirect"):
             for _ in self.chunks():
                 pass
         if kind == "status":
@@ -199,6 +208,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
         elif kind == "wait":
             status, seconds = fault.argument.split(",")
             self.answer(int(status), [("Retry-After", seconds)])
+        elif kind == "deny":
+            self.answer(401, [("WWW-Authenticate", 'Basic realm="test"')])
+        elif kind == "document":
+            content_type, path = fault.argument.split(",")
+            with open(path, "rb") as f:
+                self.answer(200, [("Content-Type", content_type)], f.read())
         elif kind == "redirect":
             to = fault.argument.format(port=self.server.server_port)
             self.answer(307, [("Location", to + self.path)])

@@ -9,6 +9,7 @@
 
 make_hostile()
 {
+	# shellcheck disable=SC2016 # for the shell there
 	as_test bash -euc 'umask 022; cd "$1"; mkdir images outside outside/dir; chmod 700 outside
 		echo kept | tee outside/file >outside/dir/file' - "$tmp"
 	as_test python3 "$top/tests/lib/hostile_images.py" "$tmp/images" "$tmp/outside"

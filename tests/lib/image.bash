@@ -25,6 +25,7 @@ teardown()
 		run as_test git -C "$store/bucache" fsck --full --strict
 		[[ $status == 0 ]] || fail "git fsck: $output"
 	fi
+	! declare -F stop_servers >/dev/null || stop_servers
 	ch_teardown
 }
 

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 # shellcheck disable=SC2154 # variables of common.bash, image.bash and bats
-# image_kill.bash - builds that are killed at random moments: load after image
+# image_kill.bash - builds and pulls that are killed at random moments: load after image
 #
 # Functions for tests:
 #   kill_prepare      a Dockerfile; how long its build takes
 #   kill_build N      begin the N-th build, which nobody had before, kill it, and see that
 #                     nothing is lost and everything goes on
+#   pull_kill_prepare, pull_kill N, pull_kill_verify   the same for pulls
 
 kill_prepare()
 {
@@ -82,4 +83,73 @@ kill_verify()
 	inside "$1" killed -- cat /n
 	# shellcheck disable=SC2016
 	in_image killed 'test "$(ls /b | wc -l),$(ls /c | wc -l),$(stat -c "%a %h" /b/7 /link | tr "\n" ,)" = "400,300,0 1,644 1,"'
+}
+
+# ---- pulls: load image_pull, too -----------------------------------------------------------
+
+# pull_new N: an image that nobody had before is in the registry, as "kill:N"; its files, $tmp/tree
+pull_new()
+{
+	local i
+
+	rm -rf "$tmp/tree"
+	mkdir "$tmp/tree"
+	for i in {1..300}; do echo "$1 $i" >"$tmp/tree/$i"; done
+	head -c 2000000 /dev/urandom >"$tmp/tree/random"
+	ln "$tmp/tree/1" "$tmp/tree/link"
+	tar -C "$tmp" -cf "$tmp/tree.tar" tree
+	mktar more "f:more:$1" f:tree/.wh.7
+	put_image "kill:$1" gzip:tree.tar none:more.tar
+	rm "$tmp/tree/7"
+}
+
+pull_kill_prepare()
+{
+	local begin
+
+	pull_new 0
+	begin=${EPOCHREALTIME/./}
+	pulls "$registry/kill:0" kept
+	pull_us=$((${EPOCHREALTIME/./} - begin))
+}
+
+# pull_is_right NAME N: it is the image "kill:N"
+pull_is_right()
+{
+	at "$1" "diff -r tree '$tmp/tree'; grep -qx $2 more; test tree/1 -ef tree/link"
+}
+
+# pull_kill N: begin the N-th pull, kill it, and see that nothing is lost or left, and that the next
+# one gets the image
+pull_kill()
+{
+	local us
+
+	pull_new "$1"
+	us=$(((RANDOM * 32768 + RANDOM) % pull_us))
+	begin_pull "$registry/kill:$1" killed
+	sleep "$((us / 1000000)).$(printf %06d $((us % 1000000)))"
+	kill -KILL "$pid" || true # it may be through
+	wait "$job" || true
+	echo "# pull $1: killed after $us us of $pull_us, with: $(as_test ls -A "$store/tmp" "$store/dlcache" | tr '\n' ' ')"
+
+	img list
+	[[ $status == 0 && $output == *kept* ]] || fail "status $status" "$output" "$stderr"
+	if [[ $stderr ]]; then
+		assert_match "$stderr" "^dropped unfinished image 'killed': its maker was killed"
+	fi
+	nothing_left
+	pulls "$registry/kill:$1" killed
+	pull_is_right killed "$1"
+	nothing_left
+	as_test find "$store/dlcache" -name '*.part' -o -name '.*' | grep . && fail "parts are left"
+	return 0
+}
+
+pull_kill_verify()
+{
+	img build-cache --verify
+	[[ $status == 0 ]] || fail "$stderr"
+	run as_test git -C "$store/bucache" fsck --full --strict
+	[[ $status == 0 ]] || fail "git fsck: $output"
 }

@@ -6,7 +6,7 @@ Usage: put_image.py HOST:PORT NAME:TAG [--docker] [--config JSON] [--set JSON] [
        put_image.py HOST:PORT NAME:TAG [--docker] --index ARCH[/VARIANT]=TAG...
 
 The first makes an image of layers, the lowest one first. FORM is how the archive TAR becomes a
-layer: none, gzip, zstd; gzips and zstds, two streams one after the other; gzipcut and noncut,
+layer: none, gzip, zstd; gzips and zstds, two streams one after the other; gzipcut and nonecut,
 damaged at the end. --config is what the configuration says in "config"; --set, what it says
 outside: "architecture", "rootfs", "history" ... The second makes an index of images. Both print
 the digest of the manifest.

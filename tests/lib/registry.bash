@@ -124,7 +124,7 @@ launch_python()
 	shift
 	log=$servers/$name.requests
 	: >"$log"
-	launch "$name" python3 "$top/tests/lib/$program" --log "$log" "${options[@]}" \
+	launch "$name" "$top/tests/lib/$program" --log "$log" "${options[@]}" \
 		"$servers/$name.port" "$@"
 	wait_port cat "$servers/$name.port" 2>/dev/null
 }
@@ -178,7 +178,7 @@ start_files()
 
 	servers_dir
 	files_log=$servers/$name.log
-	launch "$name" python3 -u -m http.server --bind 127.0.0.1 --directory "$1" 0
+	launch "$name" /usr/bin/python3 -u -m http.server --bind 127.0.0.1 --directory "$1" 0
 	wait_port sed -n 's/^Serving HTTP on .* port \([0-9]*\) .*/\1/p' "$files_log" || return
 	files=127.0.0.1:$port
 }

@@ -1,17 +1,18 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """token_server.py - a registry with bearer tokens: a proxy in front of one that wants none
 
     token_server.py [--user USER:PASSWORD] [--private] [--life SECONDS] [--refresh TOKEN]
-        [--narrow] [--strict] [--hidden REPOSITORY] [--realm URL] [--no-data]
+        [--narrow] [--strict] [--hidden REPOSITORY] [--realm URL] [--no-data] [--once]
         [--cert FILE --key FILE] [--log FILE] PORTFILE UPSTREAM [FAULT]...
 
 Anybody may pull (not with --private), and the user may do everything. The proxy gives the tokens
 itself, at /token; they are good for --life seconds (default 60). --refresh: an identity token that
 is as good as the password. --narrow: tokens are for the last scope that is asked for only. --hidden:
 nobody may do anything there. --strict: there is no token for less than what is asked for. --realm:
-where tokens are to be got. --no-data: whoever sends data needs another token, always. PORTFILE,
-UPSTREAM, faults and log: see fault_proxy.py. Requests for tokens are in the log, too, as
+where tokens are to be got. --no-data: whoever sends data needs another token, always. --once: each
+password is good for one token; the next one ends in a higher digit. PORTFILE, UPSTREAM, faults and
+log: see fault_proxy.py. Requests for tokens are in the log, too, as
 
     TOKEN USER-or-"-" SCOPES
 """
@@ -36,7 +37,12 @@ class Handler(fault_proxy.Handler):
         if not header:
             return ""
         pair = base64.b64decode(header.split(" ")[1]).decode()
-        return self.server.user[0] if pair == ":".join(self.server.user) else None
+        name, password = self.server.user
+        if pair != f"{name}:{password}":
+            return None
+        if self.server.once:
+            self.server.user = name, password[:-1] + str(int(password[-1]) + 1)
+        return name
 
     def grant(self, scope, user):
         """what of "repository:NAME:ACTIONS" is granted, as a set of (NAME, ACTION)"""
@@ -126,6 +132,7 @@ class Server(fault_proxy.Server):
         self.strict = args.strict
         self.realm = args.realm
         self.no_data = args.no_data
+        self.once = args.once
         self.is_tls = bool(args.cert)
 
 
@@ -138,6 +145,7 @@ if __name__ == "__main__":
     parser.add_argument("--hidden", default="")
     parser.add_argument("--realm", default="")
     parser.add_argument("--no-data", action="store_true")
+    parser.add_argument("--once", action="store_true")
     parser.add_argument("--life", type=float, default=60)
     parser.add_argument("--refresh", default="")
     options = parser.parse_args()

@@ -357,10 +357,10 @@ static void headers_are_limited(void **state)
 	unsigned total = 8 * ' ';
 	struct ch_err err;
 
-	strcpy(tar, "sparse");
+	memcpy(tar, "sparse", 6);
 	memcpy(tar + 100, "0000644\0000000000\0000000000\00000000000000\00000000000000", 48);
 	tar[156] = 'S';
-	strcpy(tar + 257, "ustar  ");
+	memcpy(tar + 257, "ustar  ", 8);
 	memset(tar + 386, '0', 96);
 	tar[482] = 1;
 	for (size_t i = 0; i < BLOCK; i++)
