@@ -133,6 +133,10 @@ grown in 2 instructions: one' --no-cache -t one .
 	fails 'RUN failed without root emulation: try --force.*RUN: the command exited with status 1' --force=none -t one .
 	img build --force=none --no-force-detect -t one .
 	[[ $status == 1 && $stderr != *'try --force'* ]]
+	img build --force=some -t one .
+	[[ $status == 64 && $stderr == *"error: option --force: 'some' is none of seccomp, fakeroot, none"* ]] || fail "$stderr"
+	img build --force-cmd=echo,-n --force=none -t one .
+	[[ $status == 0 && $stderr == *'RUN.S chown'* ]] || fail "$stderr"
 }
 
 @test "cache: the tree, deleted images, garbage" {
@@ -541,11 +545,12 @@ commits:            5
 }
 
 @test "dry run: nothing is executed, nothing is made" {
-	printf 'FROM tiny\nRUN echo x\nWORKDIR /new\n' | df Dockerfile
+	printf 'FROM tiny\nRUN echo x\nWORKDIR /new\nADD http://127.0.0.1:1/x /x\n' | df Dockerfile
 	builds '  1. FROM tiny
   2. RUN.S echo x
   3. WORKDIR /new
-would be grown in 3 instructions: one' --dry-run -t one .
+  4. ADD http://127.0.0.1:1/x /x
+would be grown in 4 instructions: one' --dry-run -t one .
 	assert_equal "$output" ''
 	img list
 	assert_equal "$output" 'tiny (amd64)'
