@@ -19,6 +19,7 @@ teardown_file() {
 
 setup() {
 	ch_setup
+	# shellcheck disable=SC2034 # of common.bash
 	no_fuse=yes
 	unset "${!CH_IMAGE_@}" "${!CH_REGY_@}" REGISTRY_AUTH_FILE DOCKER_CONFIG
 	setup_images

@@ -9,6 +9,7 @@
 setup()
 {
 	ch_setup
+	# shellcheck disable=SC2034 # of common.bash
 	no_fuse=yes # Images are directories.
 	setup_images
 	store=$tmp/store
