@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # ch-image push: what registries get, what others make of it, and what is not sent again
-# shellcheck disable=SC2016,SC2154 # shells inside; variables of common.bash and bats
+# shellcheck disable=SC2016,SC2034,SC2154 # shells inside; variables of common.bash and bats
 
 load ../lib/common
 load ../lib/run
