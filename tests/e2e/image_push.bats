@@ -159,6 +159,7 @@ listed() {
 	assert_match "$output" "bar .*${digests:7:12}"
 	# What is brought back nobody knows, until it is asked for again.
 	works delete bar
+	assert_equal "$(as_test ls "$store/digest")" $'baz\nfoo'
 	works undelete bar
 	assert_equal "$(listed bar)" "null null"
 	works pull "$plain/$repo:1" bar
