@@ -115,7 +115,7 @@ int ch_xattrs_each(int dir, const char *name, bool (*keeps)(const char *xattr),
 		   int (*each)(void *data, const char *xattr, const void *value, size_t len),
 		   void *data)
 {
-	struct place place;
+	struct place place = { "" };
 
 	return each_of(&(struct file){ .path = path_of(dir, name, &place) }, keeps, each, data);
 }
@@ -149,7 +149,7 @@ static int remove_as_owner(const char *path, const char *xattr)
 
 int ch_xattrs_remove(int dir, const char *name)
 {
-	struct place place;
+	struct place place = { "" };
 	const char *path = path_of(dir, name, &place);
 	char list[TEXT_MAX];
 	ssize_t len = llistxattr(path, list, sizeof(list));
