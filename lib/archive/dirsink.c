@@ -201,12 +201,13 @@ static int make_fifo(struct ch_dirsink *ds, const struct ch_entry *e, const char
 	return mkfifoat(ds->parent, leaf, (e->mode & 0777) | S_IRUSR | S_IWUSR) < 0 ? -errno : 0;
 }
 
+/* Nobody else may write to it before all is there. The rest of its mode follows at the end, unless
+ * its path leads somewhere else then. */
 static int make_dir(struct ch_dirsink *ds, const struct ch_entry *e, const char *leaf)
 {
 	struct stat st;
 
-	(void)e;
-	if (mkdirat(ds->parent, leaf, 0700) == 0)
+	if (mkdirat(ds->parent, leaf, (e->mode & 0755) | 0700) == 0)
 		return 0;
 	if (errno == EEXIST && fstatat(ds->parent, leaf, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 	    S_ISDIR(st.st_mode))

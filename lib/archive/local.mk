@@ -2,13 +2,13 @@
 if IMAGE
 noinst_LTLIBRARIES += libcharchive.la
 libcharchive_la_SOURCES = \
-	%D%/ahead.c %D%/ahead.h \
 	%D%/codec.c %D%/codec.h \
 	%D%/compress.c %D%/compress.h \
 	%D%/dirsink.c %D%/dirsink.h \
 	%D%/dirsink_dirs.c %D%/dirsink_dirs.h \
 	%D%/entry.h \
 	%D%/entry_xattrs.c %D%/entry_xattrs.h \
+	%D%/feeder.c %D%/feeder.h \
 	%D%/gunzip.c %D%/gunzip.h \
 	%D%/layer.c %D%/layer.h \
 	%D%/name.c %D%/name.h \

@@ -13,7 +13,7 @@
 #include <archive.h>
 #include <archive_entry.h>
 
-#include "ahead.h"
+#include "feeder.h"
 #include "archive/entry.h"
 #include "base/analyser.h"
 #include "base/auto.h"
@@ -34,8 +34,8 @@ struct reader {
 	struct ch_sink *sink;
 	struct archive *tar; /* owned */
 	struct ch_stream stream;
-	struct ch_ahead *ahead; /* owned; reads the stream; NULL: none */
-	bool failed;		/* the stream has; then WHY says why */
+	struct ch_feeder *feeder; /* owned; reads the stream; NULL: none */
+	bool failed;		  /* the stream has; then WHY says why */
 	struct ch_err why;
 	const char *complaint; /* constant; if more than LEFT bytes come; NULL: they may */
 	uint64_t left;
@@ -50,7 +50,7 @@ static void ch_auto_reader(struct reader *r)
 {
 	if (r->tar)
 		archive_read_free(r->tar);
-	ch_ahead_stop(r->ahead);
+	ch_feeder_stop(r->feeder);
 	ch_stream_done(&r->stream);
 	ch_top_done(&r->top);
 	tdestroy(r->devices, free);
@@ -87,8 +87,8 @@ static void limit(struct reader *r, uint64_t max, const char *complaint)
 /* As ch_stream_next. Errors are kept for who hears of them from libarchive. */
 static ssize_t next_bytes(struct reader *r, const void **ret_data)
 {
-	ssize_t n = r->ahead ? ch_ahead_next(r->ahead, ret_data)
-			     : ch_stream_next(&r->stream, ret_data);
+	ssize_t n = r->feeder ? ch_feeder_next(r->feeder, ret_data)
+			      : ch_stream_next(&r->stream, ret_data);
 
 	if (n < 0)
 		r->why = r->stream.err;
@@ -112,12 +112,12 @@ static la_ssize_t more_bytes(struct archive *a, void *data, const void **ret_buf
 	return n;
 }
 
-static int open_tar(struct reader *r, bool with_ahead)
+static int open_tar(struct reader *r, bool with_feeder)
 {
 	if (ch_stream_open(r->from, &r->stream, r->err) < 0)
 		return r->err->code;
-	if (with_ahead)
-		r->ahead = ch_ahead_start(&r->stream);
+	if (with_feeder)
+		r->feeder = ch_feeder_start(&r->stream);
 	r->tar = archive_read_new();
 	if (!r->tar)
 		return ch_err_nomem(r->err);

@@ -149,6 +149,7 @@ static int decide(struct ch_step *step, const char *text, bool files)
 	return rc < 0 ? ch_step_fail(step, &err) : 0;
 }
 
+CH_MOVES_BEGIN
 /* What is made of nothing is for ARCH: without that, for what one builds for. */
 static int from_scratch(struct ch_step *step, const char *arch)
 {
@@ -165,6 +166,7 @@ static int from_scratch(struct ch_step *step, const char *arch)
 	step->stage->meta.arch = strdup(platform.text + strlen(OS));
 	return step->stage->meta.arch ? decide(step, platform.text, false) : ch_step_nomem(step);
 }
+CH_MOVES_END
 
 static int begin(struct ch_step *step, const char *name, const char *arch)
 {

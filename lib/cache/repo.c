@@ -334,7 +334,7 @@ int ch_cache_reset(int storage, struct ch_err *err)
 	char name[64];
 	int rc = ch_cache_open(storage, NULL, &cache, err);
 
-	if (rc < 0)
+	if (rc < 0 || !cache)
 		return ch_repo_said(rc, err);
 	clean_storage(storage);
 	rc = open_locked(cache, err);

@@ -286,6 +286,7 @@ static int add_again(struct ch_flatten *f, const struct ch_entry *e, uint32_t no
 static int add_whiteout(struct ch_flatten *f, enum ch_whiteout kind, const char *path, size_t dir,
 			const char *name, struct ch_err *err)
 {
+	struct ch_layered_node *s;
 	uint32_t node;
 
 	if (kind == CH_WHITEOUT_NOTE)
@@ -295,10 +296,12 @@ static int add_whiteout(struct ch_flatten *f, enum ch_whiteout kind, const char 
 	if (ch_layered_find_name(&f->seen, path, dir, kind == CH_WHITEOUT_NAME ? name : NULL, &node,
 				 err) < 0)
 		return err->code;
-	if (kind == CH_WHITEOUT_NAME)
+	s = &f->seen.states[node];
+	/* What the layer has itself stays, and hard links to it are still to find it. */
+	if (kind == CH_WHITEOUT_NAME && s->selfs.now != f->seen.layer)
 		ch_layered_claim(&f->seen, node, false);
-	else if (f->seen.states[node].below == CH_LAYERED_NONE)
-		f->seen.states[node].below = f->seen.layer;
+	else if (s->below == CH_LAYERED_NONE)
+		s->below = f->seen.layer;
 	return 0;
 }
 

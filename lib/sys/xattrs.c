@@ -17,20 +17,17 @@ enum {
 	NAMES_MAX = 1024,
 	/* The kernel's XATTR_LIST_MAX and XATTR_SIZE_MAX (linux/limits.h) */
 	TEXT_MAX = 65536,
+	PLACE_MAX = CH_FD_PATH_MAX + NAME_MAX + 2,
 };
 
 /* By path, since what we may not read cannot be opened; that of a directory we hold is safe, and
  * the last part is not followed. */
-struct place {
-	char path[CH_FD_PATH_MAX + NAME_MAX + 2];
-};
-
-static const char *path_of(int dir, const char *name, struct place *place)
+static const char *path_of(int dir, const char *name, char out[PLACE_MAX])
 {
 	char at[CH_FD_PATH_MAX];
 
-	snprintf(place->path, sizeof(place->path), "%s/%s", ch_fd_path(dir, at), name);
-	return place->path;
+	snprintf(out, PLACE_MAX, "%s/%s", ch_fd_path(dir, at), name);
+	return out;
 }
 
 bool ch_xattr_is_of_file(const char *name)
@@ -115,9 +112,9 @@ int ch_xattrs_each(int dir, const char *name, bool (*keeps)(const char *xattr),
 		   int (*each)(void *data, const char *xattr, const void *value, size_t len),
 		   void *data)
 {
-	struct place place = { "" };
+	char place[PLACE_MAX];
 
-	return each_of(&(struct file){ .path = path_of(dir, name, &place) }, keeps, each, data);
+	return each_of(&(struct file){ .path = path_of(dir, name, place) }, keeps, each, data);
 }
 
 int ch_xattrs_each_open(int fd, bool (*keeps)(const char *xattr),
@@ -149,8 +146,8 @@ static int remove_as_owner(const char *path, const char *xattr)
 
 int ch_xattrs_remove(int dir, const char *name)
 {
-	struct place place = { "" };
-	const char *path = path_of(dir, name, &place);
+	char place[PLACE_MAX];
+	const char *path = path_of(dir, name, place);
 	char list[TEXT_MAX];
 	ssize_t len = llistxattr(path, list, sizeof(list));
 	int rc = 0;

@@ -664,6 +664,14 @@ interrupted() {
 	assert_equal "$(find . -path './.*.ch-*' -o -path './store/tmp/*')" ""
 }
 
+@test "convert: on a terminal it is seen how far it is, and how long it takes" {
+	as_test bash -c 'head -c 10M /dev/urandom >noise && tar -cf x.tar noise'
+	run as_test "$top/tests/lib/terminal" see:'converting: .*%.*/s.* left' key:C \
+		-- ch-convert -j 1 --compress xz:9 x.tar x.sqfs
+	assert_match "$output" 'interrupted'
+	assert_equal "$(as_test ls -A)" $'noise\nx.tar'
+}
+
 @test "convert: holes and slow archives can be interrupted" {
 	as_test bash -c 'mkdir a && truncate -s 1T a/hole && mkfifo fifo'
 	works ./a x.sqfs

@@ -19,6 +19,7 @@ teardown_file() {
 
 setup() {
 	ch_setup
+	no_fuse=yes
 	unset "${!CH_IMAGE_@}" "${!CH_REGY_@}" REGISTRY_AUTH_FILE DOCKER_CONFIG
 	setup_images
 	use_store "$tmp/store"

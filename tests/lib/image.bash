@@ -9,6 +9,7 @@
 setup()
 {
 	ch_setup
+	no_fuse=yes # Images are directories.
 	setup_images
 	store=$tmp/store
 	ctx=$tmp/ctx

@@ -51,6 +51,10 @@ def join(path, name):
     return f"{path}/{name}" if path else name
 
 
+def is_in(path, top):
+    return not top or path == top or path.startswith(top + "/")
+
+
 class Layer:
     """What one layer does to TREE"""
 
@@ -79,17 +83,15 @@ class Layer:
                 (directory, None) in self.whiteouts:
             return
         kids = list(find(self.tree, directory).kids)
-        if self.rng.random() < 0.25:
+        name = None if self.rng.random() < 0.25 or not kids else self.rng.choice(kids)
+        if name is None and directory:
             # An opaque directory is mentioned itself, as all tools do.
-            self.whiteouts = [w for w in self.whiteouts if w[0] != directory and
-                              not w[0].startswith(directory + "/")]
-            if directory:
-                self.own[directory] = find(self.tree, directory)
-            self.whiteouts.append((directory, None))
-        elif kids:
-            self.whiteouts = [w for w in self.whiteouts if w[0] != (gone := join(
-                directory, name := self.rng.choice(kids))) and not w[0].startswith(gone + "/")]
-            self.whiteouts.append((directory, name))
+            self.own[directory] = find(self.tree, directory)
+        gone = join(directory, name) if name is not None else directory
+        self.whiteouts = [w for w in self.whiteouts if not is_in(w[0], gone)]
+        self.own = {own: node for own, node in self.own.items()
+                    if not is_in(own, gone) or (name is None and own == gone)}
+        self.whiteouts.append((directory, name))
 
     def put(self):
         """Something new, or instead of something old; directories on the way are mentioned"""
@@ -131,30 +133,27 @@ class Layer:
 
     def members(self, whiteouts_first):
         """In a random order of what may be in any order"""
-        items = [(path, None) for path in self.own] + list(self.whiteouts)
+        items = [(path, None, False) for path in self.own]
+        items += [(directory, name, True) for directory, name in self.whiteouts]
         self.rng.shuffle(items)
-        named, first = [], []
-        for item in items:
-            white = item[1] is not None or item in self.whiteouts
-            (first if white and whiteouts_first else named).append((item, white))
+        items.sort(key=lambda item: self.turn(item, whiteouts_first))
         seen = {}
-        for item, white in first + sorted(named, key=self.depth):
-            yield self.member(item, white, seen)
+        for path, name, is_white in items:
+            yield self.whiteout(path, name) if is_white else self.member(path, seen)
 
-    def depth(self, entry):
-        """Directories in front; hard links behind, since the file comes first"""
-        item, white = entry
-        if white:
-            return (self.rng.randrange(3), 0)
-        node = self.own[item[0]]
-        return (0, item[0].count("/")) if node.kind == "dir" else (1, self.rng.random())
+    def turn(self, item, whiteouts_first):
+        """Directories in front of what is in them"""
+        path, _, is_white = item
+        if is_white:
+            return (-1 if whiteouts_first else self.rng.randrange(3), 0)
+        return (0, path.count("/")) if self.own[path].kind == "dir" else (1, 0)
 
-    def member(self, item, white, seen):
-        if white:
-            directory, name = item
-            return tarfile.TarInfo(join(directory, ".wh." + name if name is not None
-                                        else ".wh..wh..opq")), b""
-        path = item[0]
+    @staticmethod
+    def whiteout(directory, name):
+        return tarfile.TarInfo(join(directory, ".wh." + name if name is not None
+                                    else ".wh..wh..opq")), b""
+
+    def member(self, path, seen):
         node = self.own[path]
         info = tarfile.TarInfo(path)
         info.mode, info.mtime = node.mode, node.mtime
@@ -188,7 +187,7 @@ def listing(node, path, met):
         text = f"{len(data)} {hashlib.sha256(data).hexdigest()[:16]}" if first == path else \
             "== " + first
     mode = "" if node.kind == "link" else "%o" % node.mode
-    yield path, ("%o" % types[node.kind], mode, str(node.mtime), ascii(text))
+    yield path, ("%o" % types[node.kind], mode, f"{node.mtime}000000000", ascii(text))
 
 
 def names(node, path, met):

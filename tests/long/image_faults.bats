@@ -296,7 +296,8 @@ push_ends()
 	push_prepare
 	push_survives 'GET manifests - cut 3'
 	push_survives 'GET manifests - longer 10'
-	push_survives 'POST uploads - longer 10' 'PUT uploads - longer 10'
+	push_survives 'POST uploads 1 longer 10' 'PUT uploads 1 longer 10'
+	push_ends 'closed' 'POST uploads - longer 10'
 	push_ends '' 'POST uploads - status 202'
 }
 

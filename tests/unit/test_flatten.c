@@ -140,6 +140,9 @@ static void hard_links_find_their_file(void **state)
 	/* replaced above: the layer is read once more */
 	CHECK("a=2 b=1", "a=1 b==a", "a=2");
 	CHECK("b=1 c==b", "a=1 b==a c==a", ".wh.a");
+	/* in the layer that whites out what was there before */
+	CHECK("a=2 b==a", "a=1", "a=2 .wh.a b==a");
+	CHECK("a=2 b==a", "a=1", ".wh.a a=2 b==a");
 	/* of a file that is two layers below, and gone then */
 	CHECK("a=3 b=1", "a=1", "b==a", "a=3");
 	CHECK("b=1 c==b", "a=1 b==a", "c==b", ".wh.a");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "ahead.h"
+#include "feeder.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -27,7 +27,7 @@ struct block {
  *	taken <= filled <= taken + RING
  *
  * The block that was taken last is the user's until the next one is wanted. */
-struct ch_ahead {
+struct ch_feeder {
 	struct ch_stream *stream; /* borrowed */
 	struct block ring[RING];
 
@@ -71,7 +71,7 @@ static void fill(struct ch_stream *stream, struct block *b)
 }
 
 /* Wait for a block that may be filled. */
-static struct block *next_free(struct ch_ahead *a)
+static struct block *next_free(struct ch_feeder *a)
 {
 	struct block *b = NULL;
 
@@ -86,7 +86,7 @@ static struct block *next_free(struct ch_ahead *a)
 
 static void *work(void *data)
 {
-	struct ch_ahead *a = data;
+	struct ch_feeder *a = data;
 	struct block *b;
 	ssize_t n = 1;
 
@@ -102,7 +102,7 @@ static void *work(void *data)
 }
 
 /* Signals are for others. */
-static bool start_thread(struct ch_ahead *a)
+static bool start_thread(struct ch_feeder *a)
 {
 	sigset_t all, before;
 	int rc;
@@ -114,7 +114,7 @@ static bool start_thread(struct ch_ahead *a)
 	return rc == 0;
 }
 
-static void done(struct ch_ahead *a)
+static void done(struct ch_feeder *a)
 {
 	for (size_t i = 0; i < RING; i++)
 		free(a->ring[i].data);
@@ -125,9 +125,9 @@ static void done(struct ch_ahead *a)
 
 /* ---- its user --------------------------------------------------------------------------- */
 
-struct ch_ahead *ch_ahead_start(struct ch_stream *stream)
+struct ch_feeder *ch_feeder_start(struct ch_stream *stream)
 {
-	struct ch_ahead *a = calloc(1, sizeof(*a));
+	struct ch_feeder *a = calloc(1, sizeof(*a));
 
 	if (!a)
 		return NULL;
@@ -146,7 +146,7 @@ static bool is_last(const struct block *b)
 	return b->n <= 0;
 }
 
-ssize_t ch_ahead_next(struct ch_ahead *a, const void **ret_data)
+ssize_t ch_feeder_next(struct ch_feeder *a, const void **ret_data)
 {
 	struct block *b;
 
@@ -165,7 +165,7 @@ ssize_t ch_ahead_next(struct ch_ahead *a, const void **ret_data)
 	return b->n;
 }
 
-void ch_ahead_stop(struct ch_ahead *a)
+void ch_feeder_stop(struct ch_feeder *a)
 {
 	if (!a)
 		return;
