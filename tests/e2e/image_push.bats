@@ -289,7 +289,7 @@ on_terminal() {
 	works import "$dir" foo
 	as_test bash -c 'mkdir "$1/closed" && yes | head -c 300000000 >"$1/closed/big" &&
 		chmod 0 "$1/closed/big" "$1/closed"' fill "$store/img/foo"
-	on_terminal see:preparing key:c -- bash -c 'trap : INT; ch-image push "$@"; echo "status $?"' x \
+	on_terminal see:preparing see:"packing: [0-9.]+ [KM]iB of 2[0-9.]+ MiB, [0-9]+%" key:c -- bash -c 'trap : INT; ch-image push "$@"; echo "status $?"' x \
 		foo "$plain/$repo:1"
 	[[ $output =~ 'status 130' ]] || fail "$output"
 	assert_equal "$(stat -c %a "$store/img/foo/closed")" 0
