@@ -449,8 +449,7 @@ static int find_placed(struct ch_stage *stage, struct ch_err *err)
 	rc = is_placed(stage);
 	if (lock < 0)
 		return rc;
-	if (rc > 0 &&
-	    ch_cache_branch_set(shelf->cache, stage->ref.text, &stage->commit, err) < 0)
+	if (rc > 0 && ch_cache_branch_set(shelf->cache, stage->ref.text, &stage->commit, err) < 0)
 		rc = err->code;
 	if (rc > 0 && stage->has_digests)
 		note_digests(stage);

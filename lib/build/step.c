@@ -226,10 +226,11 @@ static int have(const struct ch_step *step, const struct ch_ref *ref, bool files
 		return ch_base_have(shelf, ref, files, err);
 	if (ch_store_has(shelf->store, ref))
 		return 0;
-	return ch_err_set(err, -EDEADLK,
-			  "image '%s' is made by this build, and not in storage yet: choose another "
-			  "--tag",
-			  ref->text);
+	return ch_err_set(
+		err, -EDEADLK,
+		"image '%s' is made by this build, and not in storage yet: choose another "
+		"--tag",
+		ref->text);
 }
 
 /* The image REF becomes a part of the key; in a dry run it need not be there. While somebody makes

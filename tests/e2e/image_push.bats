@@ -173,7 +173,7 @@ listed() {
 	# The registry has it, even if that cannot be noted.
 	as_test bash -c 'rm -r "$1" && touch "$1"' x "$store/digest"
 	works push foo "$plain/$repo:1"
-	assert_match "$stderr" "warning: .*digest.*Not a directory"
+	assert_match "$stderr" "warning: .*digest: it is not a directory"
 }
 
 @test "push and pull: --no-xattrs" {

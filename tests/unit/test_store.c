@@ -496,9 +496,9 @@ static void what_was_noted_does_not_come_back(void **state)
 
 		put(draft.root, name, "");
 		if (is_noted) {
-			assert_int_equal(ch_noted_put(store, &ref, draft.root, "this", &can_be_lost,
-						      &err),
-					 0);
+			assert_int_equal(
+				ch_noted_put(store, &ref, draft.root, "this", &can_be_lost, &err),
+				0);
 			assert_int_equal(
 				ch_noted_put_digests(store, &ref, draft.root, &digests, &err), 0);
 		}
