@@ -137,14 +137,21 @@ static int print_tree(const struct ch_dockerfile *df, struct ch_err *err)
 /* ---- build ------------------------------------------------------------------------------------
  */
 
+/* What is wrong with the argument of an option that is looked at late. */
+static int wrong(const char *option, struct ch_err *err)
+{
+	ch_err_in(err, "option --%s", option);
+	return err->code = err->code == -EINVAL ? CH_IMAGE_USAGE : err->code;
+}
+
 static int read_force(const struct ch_image_build *set, struct ch_force *ret, struct ch_err *err)
 {
 	ret->no_detect = set->no_force_detect;
 	if (set->has_force && ch_force_set(ret, set->force, err) < 0)
-		return ch_err_in(err, "option --force");
+		return wrong("force", err);
 	for (size_t i = 0; i < set->force_cmds.n; i++)
 		if (ch_force_add(ret, set->force_cmds.v[i], err) < 0)
-			return ch_err_in(err, "option --force-cmd");
+			return wrong("force-cmd", err);
 	return 0;
 }
 

@@ -310,7 +310,16 @@ static int download(struct ch_step *step, struct words *w, struct ch_copy_source
 	return 0;
 }
 
-/* From the context, and by URL. By a checksum, the result is known without the file. */
+static bool has_url(const struct words *w)
+{
+	for (size_t i = 0; i + 1 < w->paths.n; i++)
+		if (is_url(w->paths.v[i]))
+			return true;
+	return false;
+}
+
+/* From the context, and by URL. By a checksum, the result is known without the file; a dry run does
+ * not get it, to see what it is. */
 static int copy_here(struct ch_step *step, struct words *w)
 {
 	size_t n = w->paths.n - 1;
@@ -326,7 +335,7 @@ static int copy_here(struct ch_step *step, struct words *w)
 	w->downloads = calloc(n, sizeof(*w->downloads));
 	if (!w->downloads)
 		return ch_step_nomem(step);
-	if (w->checksum)
+	if (w->checksum || (step->job->build->dry_run && has_url(w)))
 		rc = ch_step_begin(step);
 	if (rc != 0 || (step->has_begun && step->job->build->dry_run))
 		return rc < 0 ? rc : 0;

@@ -30,7 +30,7 @@ int ch_force_set(struct ch_force *force, const char *arg, struct ch_err *err)
 			force->mode = (enum ch_force_mode)i;
 			return 0;
 		}
-	return ch_err_set(err, -EINVAL, "--force: '%s' is none of seccomp, fakeroot, none", arg);
+	return ch_err_set(err, -EINVAL, "'%s' is none of seccomp, fakeroot, none", arg);
 }
 
 int ch_force_add(struct ch_force *force, const char *arg, struct ch_err *err)
@@ -38,7 +38,7 @@ int ch_force_add(struct ch_force *force, const char *arg, struct ch_err *err)
 	ch_auto(words) struct ch_words cmd = { 0 };
 
 	if (ch_force_split(arg, &cmd, err) < 0)
-		return ch_err_in(err, "--force-cmd");
+		return err->code;
 	ch_words_add(&force->cmds, arg);
 	force->mode = CH_FORCE_SECCOMP;
 	return force->cmds.bad ? ch_err_nomem(err) : 0;

@@ -133,6 +133,10 @@ grown in 2 instructions: one' --no-cache -t one .
 	fails 'RUN failed without root emulation: try --force.*RUN: the command exited with status 1' --force=none -t one .
 	img build --force=none --no-force-detect -t one .
 	[[ $status == 1 && $stderr != *'try --force'* ]]
+	img build --force=some -t one .
+	[[ $status == 64 && $stderr == *"error: option --force: 'some' is none of seccomp, fakeroot, none"* ]] || fail "$stderr"
+	img build --force-cmd=echo,-n --force=none -t one .
+	[[ $status == 0 && $stderr == *'RUN.S chown'* ]] || fail "$stderr"
 }
 
 @test "cache: the tree, deleted images, garbage" {
@@ -249,15 +253,15 @@ commits:            5
 	fails "Dockerfile:2:1: pull '127.0.0.1:1/none:latest': " -t one .
 	fails "'Dockerfile' has no ARG 'z'" --build-arg base=tiny --build-arg z=1 -t one .
 	# Proxies are there without ARG, and are no reason to build anew.
-	printf 'FROM tiny\nRUN echo "$http_proxy"\n' | df Dockerfile
-	via+=(http_proxy=one)
+	printf 'FROM tiny\nRUN echo "$http_proxy $SSH_AUTH_SOCK $TAR_OPTIONS"\n' | df Dockerfile
+	via+=(http_proxy=one SSH_AUTH_SOCK=/a)
 	img build -t one .
-	assert_equal "$output" one
-	via+=(http_proxy=two)
+	assert_equal "$output" 'one /a --no-same-owner'
+	via+=(http_proxy=two SSH_AUTH_SOCK=/b)
 	img build -t one .
-	assert_equal "$output" ''
+	assert_equal "$status$output" 0
 	img build --rebuild --build-arg http_proxy=three -t one .
-	assert_equal "$output" three
+	assert_equal "$output" 'three /b --no-same-owner'
 }
 
 @test "instructions: ARG holds from there to the end; of stages that are not built, it is known" {
@@ -541,11 +545,12 @@ commits:            5
 }
 
 @test "dry run: nothing is executed, nothing is made" {
-	printf 'FROM tiny\nRUN echo x\nWORKDIR /new\n' | df Dockerfile
+	printf 'FROM tiny\nRUN echo x\nWORKDIR /new\nADD http://127.0.0.1:1/x /x\n' | df Dockerfile
 	builds '  1. FROM tiny
   2. RUN.S echo x
   3. WORKDIR /new
-would be grown in 3 instructions: one' --dry-run -t one .
+  4. ADD http://127.0.0.1:1/x /x
+would be grown in 4 instructions: one' --dry-run -t one .
 	assert_equal "$output" ''
 	img list
 	assert_equal "$output" 'tiny (amd64)'
