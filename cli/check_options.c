@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/text.h"
+#include "opt/setters.h"
 #include "probe/probe.h"
 
 static int set_color(void *target, const char *value, struct ch_err *err)
@@ -18,21 +19,11 @@ static int set_color(void *target, const char *value, struct ch_err *err)
 	return ch_color_parse(value, &s->color, err);
 }
 
-#define FLAG(field)                                                                                \
-	static int set_##field(void *target, const char *value, struct ch_err *err)                \
-	{                                                                                          \
-		struct ch_check_settings *s = target;                                              \
-                                                                                                   \
-		(void)value;                                                                       \
-		(void)err;                                                                         \
-		s->field = true;                                                                   \
-		return 0;                                                                          \
-	}
-FLAG(help)
-FLAG(json)
-FLAG(quiet)
-FLAG(verbose)
-FLAG(version)
+CH_OPT_FLAG_SETTER(ch_check_settings, help)
+CH_OPT_FLAG_SETTER(ch_check_settings, json)
+CH_OPT_FLAG_SETTER(ch_check_settings, quiet)
+CH_OPT_FLAG_SETTER(ch_check_settings, verbose)
+CH_OPT_FLAG_SETTER(ch_check_settings, version)
 
 static int need_one(struct ch_check_settings *s, const char *name, struct ch_err *err)
 {

@@ -8,25 +8,16 @@
 
 #include "base/err.h"
 #include "base/text.h"
+#include "opt/setters.h"
 
 enum { JOBS_MAX = 256 };
 
-#define FLAG(field)                                                                                \
-	static int set_##field(void *target, const char *value, struct ch_err *err)                \
-	{                                                                                          \
-		struct ch_convert_settings *s = target;                                            \
-                                                                                                   \
-		(void)value;                                                                       \
-		(void)err;                                                                         \
-		s->field = true;                                                                   \
-		return 0;                                                                          \
-	}
-FLAG(dry_run)
-FLAG(help)
-FLAG(no_clobber)
-FLAG(no_xattrs)
-FLAG(version)
-FLAG(xattrs)
+CH_OPT_FLAG_SETTER(ch_convert_settings, dry_run)
+CH_OPT_FLAG_SETTER(ch_convert_settings, help)
+CH_OPT_FLAG_SETTER(ch_convert_settings, no_clobber)
+CH_OPT_FLAG_SETTER(ch_convert_settings, no_xattrs)
+CH_OPT_FLAG_SETTER(ch_convert_settings, version)
+CH_OPT_FLAG_SETTER(ch_convert_settings, xattrs)
 
 #define COUNT(field)                                                                               \
 	static int set_##field(void *target, const char *value, struct ch_err *err)                \

@@ -10,6 +10,7 @@
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/text.h"
+#include "opt/setters.h"
 
 static int set_bind(void *target, const char *value, struct ch_err *err)
 {
@@ -51,15 +52,10 @@ static int set_command(void *target, const char *value, struct ch_err *err)
 	return s->cmds.bad ? ch_err_nomem(err) : 0;
 }
 
-static int set_dry_run(void *target, const char *value, struct ch_err *err)
-{
-	struct ch_image_build *s = target;
-
-	(void)value;
-	(void)err;
-	s->dry_run = true;
-	return 0;
-}
+CH_OPT_FLAG_SETTER(ch_image_build, dry_run)
+CH_OPT_FLAG_SETTER(ch_image_build, interactive)
+CH_OPT_FLAG_SETTER(ch_image_build, no_force_detect)
+CH_OPT_FLAG_SETTER(ch_image_build, parse_only)
 
 static int set_file(void *target, const char *value, struct ch_err *err)
 {
@@ -86,36 +82,6 @@ static int set_force_cmd(void *target, const char *value, struct ch_err *err)
 
 	ch_words_add(&s->force_cmds, value);
 	return s->force_cmds.bad ? ch_err_nomem(err) : 0;
-}
-
-static int set_interactive(void *target, const char *value, struct ch_err *err)
-{
-	struct ch_image_build *s = target;
-
-	(void)value;
-	(void)err;
-	s->interactive = true;
-	return 0;
-}
-
-static int set_no_force_detect(void *target, const char *value, struct ch_err *err)
-{
-	struct ch_image_build *s = target;
-
-	(void)value;
-	(void)err;
-	s->no_force_detect = true;
-	return 0;
-}
-
-static int set_parse_only(void *target, const char *value, struct ch_err *err)
-{
-	struct ch_image_build *s = target;
-
-	(void)value;
-	(void)err;
-	s->parse_only = true;
-	return 0;
 }
 
 /* One KEY=VALUE of --secret. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "image_cache.h"
 
+#include "opt/setters.h"
+
 static int set_dot(void *target, const char *value, struct ch_err *err)
 {
 	struct ch_image_build_cache *s = target;
@@ -11,20 +13,10 @@ static int set_dot(void *target, const char *value, struct ch_err *err)
 	return 0;
 }
 
-#define FLAG(field)                                                                                \
-	static int set_##field(void *target, const char *value, struct ch_err *err)                \
-	{                                                                                          \
-		struct ch_image_build_cache *s = target;                                           \
-                                                                                                   \
-		(void)value;                                                                       \
-		(void)err;                                                                         \
-		s->field = true;                                                                   \
-		return 0;                                                                          \
-	}
-FLAG(gc)
-FLAG(reset)
-FLAG(tree)
-FLAG(verify)
+CH_OPT_FLAG_SETTER(ch_image_build_cache, gc)
+CH_OPT_FLAG_SETTER(ch_image_build_cache, reset)
+CH_OPT_FLAG_SETTER(ch_image_build_cache, tree)
+CH_OPT_FLAG_SETTER(ch_image_build_cache, verify)
 
 const struct ch_opt ch_image_build_cache_options[] = {
 	{ "dot", 0, CH_OPT_RUN, CH_OPT_OPTIONAL, "PATH",

@@ -7,43 +7,23 @@
 
 #include "base/err.h"
 #include "base/text.h"
-
-#define FLAG(type, field)                                                                          \
-	static int set_##field(void *target, const char *value, struct ch_err *err)                \
-	{                                                                                          \
-		struct type *s = target;                                                           \
-                                                                                                   \
-		(void)value;                                                                       \
-		(void)err;                                                                         \
-		s->field = true;                                                                   \
-		return 0;                                                                          \
-	}
+#include "opt/setters.h"
 
 /* ---- common ---------------------------------------------------------------------------------- */
 
-FLAG(ch_image_common, always_download)
-FLAG(ch_image_common, auth)
-FLAG(ch_image_common, debug)
-FLAG(ch_image_common, dependencies)
-FLAG(ch_image_common, help)
-FLAG(ch_image_common, no_lock)
-FLAG(ch_image_common, password_many)
-FLAG(ch_image_common, tls_no_verify)
-FLAG(ch_image_common, version)
+CH_OPT_FLAG_SETTER(ch_image_common, always_download)
+CH_OPT_FLAG_SETTER(ch_image_common, auth)
+CH_OPT_FLAG_SETTER(ch_image_common, debug)
+CH_OPT_FLAG_SETTER(ch_image_common, dependencies)
+CH_OPT_FLAG_SETTER(ch_image_common, help)
+CH_OPT_FLAG_SETTER(ch_image_common, no_lock)
+CH_OPT_FLAG_SETTER(ch_image_common, password_many)
+CH_OPT_FLAG_SETTER(ch_image_common, tls_no_verify)
+CH_OPT_FLAG_SETTER(ch_image_common, version)
 
-#define CACHE(name, mode)                                                                          \
-	static int set_##name(void *target, const char *value, struct ch_err *err)                 \
-	{                                                                                          \
-		struct ch_image_common *s = target;                                                \
-                                                                                                   \
-		(void)value;                                                                       \
-		(void)err;                                                                         \
-		s->cache = mode;                                                                   \
-		return 0;                                                                          \
-	}
-CACHE(cache, CH_IMAGE_CACHE_ON)
-CACHE(no_cache, CH_IMAGE_CACHE_OFF)
-CACHE(rebuild, CH_IMAGE_CACHE_REBUILD)
+CH_OPT_SETTER(cache, ch_image_common, cache, CH_IMAGE_CACHE_ON)
+CH_OPT_SETTER(no_cache, ch_image_common, cache, CH_IMAGE_CACHE_OFF)
+CH_OPT_SETTER(rebuild, ch_image_common, cache, CH_IMAGE_CACHE_REBUILD)
 
 static int set_arch(void *target, const char *value, struct ch_err *err)
 {
@@ -291,7 +271,7 @@ bool ch_image_drops_xattrs(const struct ch_image_common *common)
 
 /* ---- gestalt ------------------------------------------------------------------------------- */
 
-FLAG(ch_image_gestalt, fail)
+CH_OPT_FLAG_SETTER(ch_image_gestalt, fail)
 
 const struct ch_opt ch_image_gestalt_options[] = {
 	{ "fail", 0, CH_OPT_RUN, CH_OPT_FLAG, NULL, "of logging: end with an error",
@@ -302,9 +282,9 @@ const struct ch_opt ch_image_gestalt_options[] = {
 /* ---- list --------------------------------------------------------------------------------------
  */
 
-FLAG(ch_image_list, json)
-FLAG(ch_image_list, is_long)
-FLAG(ch_image_list, undeletable)
+CH_OPT_FLAG_SETTER(ch_image_list, json)
+CH_OPT_FLAG_SETTER(ch_image_list, is_long)
+CH_OPT_FLAG_SETTER(ch_image_list, undeletable)
 
 const struct ch_opt ch_image_list_options[] = {
 	{ "json", 0, CH_OPT_RUN, CH_OPT_FLAG, NULL, "print one JSON document",
@@ -330,7 +310,7 @@ const struct ch_opt ch_image_list_options[] = {
 /* ---- pull
  * ---------------------------------------------------------------------------------------- */
 
-FLAG(ch_image_pull, parse_only)
+CH_OPT_FLAG_SETTER(ch_image_pull, parse_only)
 
 static int set_last_layer(void *target, const char *value, struct ch_err *err)
 {

@@ -266,7 +266,7 @@ static int store_file(struct store *s, struct own *own, int dir, struct ch_node 
 	if (!S_ISREG(st.st_mode))
 		return changed(err);
 	ch_node_stat(node, &st);
-	node->large = limit && node->stamp.size >= limit;
+	node->large = (limit && node->stamp.size >= limit) || ch_large_is_sparse(&st);
 	if (node->large)
 		rc = store_large(s, own, fd, node, err);
 	else if (node->stamp.size <= SMALL)

@@ -58,21 +58,60 @@ void ch_large_name(const struct ch_large *large, char ret[CH_LARGE_NAME])
 
 /* ---- copy ---- */
 
-static int copy_by_hand(int from, int to, uint64_t size)
+/* All by offsets: files are copied in parts. */
+static int copy_by_hand(int from, int to, off64_t at, off64_t end)
 {
 	ch_auto(mem) char *room = malloc(CHUNK);
 
 	if (!room)
 		return -ENOMEM;
-	for (uint64_t done = 0; done < size;) {
-		ssize_t n = pread(from, room, CHUNK, (off_t)done);
-		int rc = n > 0 ? ch_write_all(to, room, (size_t)n) : n < 0 ? -errno : -EAGAIN;
+	while (at < end) {
+		size_t wanted = end - at < CHUNK ? (size_t)(end - at) : CHUNK;
+		ssize_t n = pread(from, room, wanted, at);
+		int rc = n > 0 ? ch_pwrite_all(to, room, (size_t)n, at) : n < 0 ? -errno : -EAGAIN;
 
 		if (rc == -EINTR)
 			continue;
 		if (rc < 0)
 			return rc;
-		done += (uint64_t)n;
+		at += n;
+	}
+	return 0;
+}
+
+/* What is from AT to END in FROM, to the same place */
+static int copy_part(int from, int to, off64_t at, off64_t end)
+{
+	off64_t in = at, out = at;
+
+	while (in < end) {
+		ssize_t n = copy_file_range(from, &in, to, &out, (size_t)(end - in), 0);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno != ENOSPC && errno != EDQUOT && errno != EIO && in == at)
+			return copy_by_hand(from, to, at, end);
+		if (n <= 0)
+			return n < 0 ? -errno : -EAGAIN;
+	}
+	return 0;
+}
+
+/* The parts of FROM that are no holes, till ALL */
+static int copy_parts(int from, int to, off64_t all)
+{
+	off64_t end = 0;
+
+	while (end < all) {
+		off64_t at = ch_large_data(from, end, all);
+		int rc;
+
+		end = at < all ? lseek64(from, at, SEEK_HOLE) : all;
+		if (end <= at || end > all)
+			end = all;
+		rc = copy_part(from, to, at, end);
+		if (rc < 0)
+			return rc;
 	}
 	return 0;
 }
@@ -80,48 +119,14 @@ static int copy_by_hand(int from, int to, uint64_t size)
 /* SIZE bytes from the beginning of FROM, by the cheapest means that work. */
 static int copy(int from, int to, uint64_t size)
 {
-	off64_t in = 0, out = 0;
+	int rc = ioctl(to, FICLONE, from) == 0 ? 0 : copy_parts(from, to, (off64_t)size);
 
-	if (ioctl(to, FICLONE, from) == 0)
-		return 0;
-	while ((uint64_t)in < size) {
-		ssize_t n = copy_file_range(from, &in, to, &out, (size_t)(size - (uint64_t)in), 0);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0 && errno != ENOSPC && errno != EDQUOT && errno != EIO && in == 0)
-			return copy_by_hand(from, to, size);
-		if (n <= 0)
-			return n < 0 ? -errno : -EAGAIN;
-	}
-	return 0;
+	if (rc == 0 && ftruncate(to, (off_t)size) < 0)
+		rc = -errno;
+	return rc;
 }
 
 /* ---- in and out ---- */
-
-int ch_large_hash(int fd, uint64_t size, uint8_t ret[CH_LARGE_BYTES], struct ch_err *err)
-{
-	ch_auto(hash) struct ch_hash hash = { 0 };
-	ch_auto(mem) char *room = malloc(CHUNK);
-	uint64_t done = 0;
-	int rc = room ? ch_hash_start(&hash, CH_SHA256, err) : ch_err_nomem(err);
-
-	while (rc == 0 && done < size) {
-		ssize_t n = pread(fd, room, CHUNK, (off_t)done);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return ch_err_sys(err, "read");
-		if (n == 0)
-			return ch_err_set(err, -EAGAIN, "it changes while it is read");
-		ch_hash_more(&hash, room, (size_t)n);
-		done += (uint64_t)n;
-	}
-	if (rc == 0)
-		ch_hash_end(&hash, ret);
-	return rc;
-}
 
 static int make_copy(struct ch_cache *cache, int fd, const struct ch_large *large, int dir,
 		     struct ch_err *err)
@@ -142,8 +147,7 @@ static int make_copy(struct ch_cache *cache, int fd, const struct ch_large *larg
 		rc = ch_large_hash(to, large->size, is.hash, err);
 	if (rc == 0 && memcmp(is.hash, large->hash, CH_LARGE_BYTES) != 0)
 		rc = ch_err_set(err, -EAGAIN, "it changes while it is read");
-	if (rc == 0 && (ftruncate(to, (off_t)large->size) < 0 || fdatasync(to) < 0 ||
-			renameat(cache->temp, temp, dir, name) < 0))
+	if (rc == 0 && (fdatasync(to) < 0 || renameat(cache->temp, temp, dir, name) < 0))
 		rc = ch_err_sys(err, "write");
 	if (rc < 0)
 		unlinkat(cache->temp, temp, 0);

@@ -18,6 +18,7 @@ libchcache_la_SOURCES = \
 	%D%/graph.c \
 	%D%/install.c \
 	%D%/large.c %D%/large.h \
+	%D%/large_hash.c \
 	%D%/mark.c %D%/mark.h \
 	%D%/name.c %D%/name.h \
 	%D%/node.c %D%/node.h \

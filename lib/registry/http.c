@@ -294,28 +294,32 @@ static void set_method(CURL *c, const struct ch_http_request *r)
 	curl_easy_setopt(c, CURLOPT_INFILESIZE_LARGE, (curl_off_t)r->size);
 }
 
-static void set_trust(struct ch_http *http, const char *url)
+/* The authorities that we believe. is_home: of the registry's own, too */
+static void set_authorities(struct ch_http *http, bool is_home)
+{
+	const char *file = ch_trust_file();
+	struct curl_blob blob = { .data = http->trust.certs.data,
+				  .len = http->trust.certs.len,
+				  .flags = CURL_BLOB_NOCOPY };
+
+	if (file)
+		curl_easy_setopt(http->easy, CURLOPT_CAINFO, file);
+	if (is_home && blob.len > 0)
+		curl_easy_setopt(http->easy, CURLOPT_CAINFO_BLOB, &blob);
+}
+
+static void set_trust(struct ch_http *http, const struct ch_http_request *r)
 {
 	CURL *c = http->easy;
-	const char *file = ch_trust_file();
+	bool is_home = http->home && ch_url_is_same_server(http->home, r->url);
 
-	if (http->no_verify) {
+	if (http->no_verify || r->is_probe) {
 		curl_easy_setopt(c, CURLOPT_SSL_VERIFYPEER, 0L);
 		curl_easy_setopt(c, CURLOPT_SSL_VERIFYHOST, 0L);
-		return;
+	} else {
+		set_authorities(http, is_home);
 	}
-	if (file)
-		curl_easy_setopt(c, CURLOPT_CAINFO, file);
-	if (!http->home || !ch_url_is_same_server(http->home, url))
-		return;
-	if (http->trust.certs.len > 0) {
-		struct curl_blob blob = { .data = http->trust.certs.data,
-					  .len = http->trust.certs.len,
-					  .flags = CURL_BLOB_NOCOPY };
-
-		curl_easy_setopt(c, CURLOPT_CAINFO_BLOB, &blob);
-	}
-	if (http->trust.client_cert) {
+	if (is_home && !http->no_verify && http->trust.client_cert) {
 		curl_easy_setopt(c, CURLOPT_SSLCERT, http->trust.client_cert);
 		curl_easy_setopt(c, CURLOPT_SSLKEY, http->trust.client_key);
 	}
@@ -414,7 +418,7 @@ int ch_http_do(struct ch_http *http, const struct ch_http_request *request,
 		return err->code;
 	curl_easy_reset(http->easy);
 	set_rest(http, &url, request->is_slow);
-	set_trust(http, request->url);
+	set_trust(http, request);
 	set_functions(http->easy, &x);
 	set_method(http->easy, request);
 	curl_easy_setopt(http->easy, CURLOPT_HTTPHEADER, headers);

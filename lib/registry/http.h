@@ -62,6 +62,10 @@ struct ch_http_request {
 	uint64_t size;
 	bool is_slow; /* the server has much to do before it answers: it may be silent for longer */
 
+	/* It matters only whether TLS is spoken: any certificate will do. (To read all authorities
+	 * takes longer than the rest.) */
+	bool is_probe;
+
 	/* What comes with 200 or 206 goes there; else, it is gathered as text. */
 	ch_http_write *write;
 	void *write_context;

@@ -256,7 +256,8 @@ static int knock(struct ch_registry *registry, enum protocol protocol, bool once
 		 struct ch_http_answer *answer, struct ch_err *err)
 {
 	ch_auto(str) char *url = NULL;
-	struct ch_exchange x = { .http = registry->http, .request.method = "GET" };
+	struct ch_exchange x = { .http = registry->http,
+				 .request = { .method = "GET", .is_probe = true } };
 
 	if (base_url(registry->shared, protocol, "", &url, err) < 0)
 		return err->code;

@@ -78,6 +78,9 @@ has_part() {
 	fails_to 1 "is for architecture 'arm/v7', not for 'amd64'.*--arch=yolo" pull "$registry/multi:arm" m
 	pulls -a yolo "$registry/multi:arm" n
 	at n 'grep -q arm which'
+	pulls --arch host "$registry/multi:all" n
+	at n 'grep -q amd64 which'
+	fails_to 1 "'a b' is no architecture" pull --arch 'a b' "$registry/multi:all" n
 	# by digest: what is there is not asked for again
 	digest=$(put_image multi:amd64 gzip:one.tar)
 	pulls "$registry/multi@$digest" d
@@ -186,7 +189,9 @@ has_part() {
 	put_image slow:1 none:slow.tar
 	start_proxy "$registry" 'GET /blobs/ 2 slow 100000'
 	begin_pull "$proxy/slow:1" a
-	await 10 has_part 0
+	# It is unpacked while it comes.
+	await 10 unpacks
+	has_part 0
 	pulls "$registry/slow:1" b
 	wait "$job"
 	at . 'cmp a/random b/random'
@@ -347,6 +352,35 @@ unpacks() {
 	[[ $(as_test find "$store/tmp" -name random) ]]
 }
 
+# two_parts: two blobs come at the same time
+two_parts() {
+	(($(compgen -G "$store/dlcache/*.part" | wc -l) == 2))
+}
+
+@test "pull: several layers at a time; on a terminal, each with its progress" {
+	local i
+
+	for i in 1 2; do
+		head -c 800000 /dev/urandom >"$tmp/r$i"
+		tar -C "$tmp" -cf "$tmp/l$i.tar" "r$i"
+	done
+	put_image bars:1 none:l1.tar none:l2.tar
+	start_proxy "$registry" 'GET /blobs/ 1 slow 1000000' 'GET /blobs/ - slow 60000'
+	begin_pull "$proxy/bars:1" a
+	await 10 two_parts
+	wait "$job"
+	assert_equal "$(cat "$tmp/err")" ""
+	as_test rm -r "$store/dlcache"
+	run as_test "${via[@]}" timeout -k 5 60 "$top/tests/lib/terminal" see:'layer 1/2: [0-9.]+ KiB of 7' \
+		see:'layer 2/2: [0-9.]+ KiB of 7[0-9.]+ KiB, [0-9]+%, .*/s, 0:0[0-9] left' -- ch-image pull --no-cache "$proxy/bars:1" b
+	((status == 0)) || fail "$output"
+	# Elsewhere, lines without anything for a terminal.
+	as_test rm -r "$store/dlcache"
+	pulls --no-cache "$proxy/bars:1" c
+	[[ $stderr == *downloading* && $stderr != *[$'\r\e']* ]] || fail "$stderr"
+	at . 'cmp a/r2 b/r2; cmp b/r1 c/r1'
+}
+
 # hostile NAME STATUS REGEX LOWER UPPER: pull an image of two layers, each a list of members
 hostile() {
 	local name=$1 want=$2 regex=$3
@@ -384,7 +418,7 @@ hostile() {
 	tar -C "$tmp" -Scf "$tmp/huge.tar" huge
 	rm "$tmp/huge"
 	put_image hostile:huge gzip:huge.tar
-	pulls --no-cache "$registry/hostile:huge" huge
+	pulls "$registry/hostile:huge" huge
 	at huge 'test "$(stat -c %s huge)" = 1099511627776 -a "$(stat -c %b huge)" -lt 100'
 	assert_equal "$(as_test bash -c 'cd "$1" && find . | sort | tr "\n" " " && cat file dir/x' x "$out")" \
 		". ./dir ./dir/x ./file kept"$'\n'"1"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # ch-image push: what registries get, what others make of it, and what is not sent again
-# shellcheck disable=SC2016,SC2154 # shells inside; variables of common.bash and bats
+# shellcheck disable=SC2016,SC2034,SC2154 # shells inside; variables of common.bash and bats
 
 load ../lib/common
 load ../lib/run
@@ -19,6 +19,7 @@ teardown_file() {
 
 setup() {
 	ch_setup
+	# shellcheck disable=SC2034 # of common.bash
 	no_fuse=yes
 	unset "${!CH_IMAGE_@}" "${!CH_REGY_@}" REGISTRY_AUTH_FILE DOCKER_CONFIG
 	setup_images
@@ -158,6 +159,7 @@ listed() {
 	assert_match "$output" "bar .*${digests:7:12}"
 	# What is brought back nobody knows, until it is asked for again.
 	works delete bar
+	assert_equal "$(as_test ls "$store/digest")" $'baz\nfoo'
 	works undelete bar
 	assert_equal "$(listed bar)" "null null"
 	works pull "$plain/$repo:1" bar
@@ -287,7 +289,7 @@ on_terminal() {
 	works import "$dir" foo
 	as_test bash -c 'mkdir "$1/closed" && yes | head -c 300000000 >"$1/closed/big" &&
 		chmod 0 "$1/closed/big" "$1/closed"' fill "$store/img/foo"
-	on_terminal see:preparing key:c -- bash -c 'trap : INT; ch-image push "$@"; echo "status $?"' x \
+	on_terminal see:preparing see:"packing: [0-9.]+ [KM]iB of 2[0-9.]+ MiB, [0-9]+%" key:c -- bash -c 'trap : INT; ch-image push "$@"; echo "status $?"' x \
 		foo "$plain/$repo:1"
 	[[ $output =~ 'status 130' ]] || fail "$output"
 	assert_equal "$(stat -c %a "$store/img/foo/closed")" 0

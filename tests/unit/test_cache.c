@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cache/cache.h"
+#include "cache/large.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -315,6 +316,52 @@ static void large_files_are_kept_beside(void **state)
 	assert_int_equal(files_read(cache, "b"), 0);
 }
 
+/* A file of SIZE bytes, with an x at AT, a hole else; or zeros. Returns what identifies it. */
+static void make_hole(const char *path, off_t size, off_t at, bool is_written,
+		      uint8_t ret[CH_LARGE_BYTES])
+{
+	ch_auto(fd) int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	struct ch_err err;
+
+	assert_int_equal(ftruncate(fd, size), 0);
+	for (off_t i = 0; is_written && i < size; i++)
+		assert_int_equal(pwrite(fd, "", 1, i), 1);
+	assert_int_equal(pwrite(fd, "x", 1, at), 1);
+	assert_int_equal(ch_large_hash(fd, (uint64_t)size, ret, &err), 0);
+}
+
+static void holes_are_kept_and_take_no_time(void **state)
+{
+	(void)state;
+	const off_t large = 1LL << 40;
+	uint8_t hole[CH_LARGE_BYTES], zeros[CH_LARGE_BYTES], other[CH_LARGE_BYTES];
+	ch_auto(cache) struct ch_cache *cache = cache_open();
+	struct ch_oid commit;
+	struct stat st;
+
+	make_hole("hole", 300000, 200000, false, hole);
+	make_hole("zeros", 300000, 200000, true, zeros);
+	assert_memory_equal(hole, zeros, sizeof(hole));
+	make_hole("longer", 400000, 200000, false, other);
+	assert_memory_not_equal(hole, other, sizeof(hole));
+	make_hole("elsewhere", 300000, 100000, false, other);
+	assert_memory_not_equal(hole, other, sizeof(hole));
+
+	assert_int_equal(mkdir("a", 0755), 0);
+	make_hole("a/large", large, large / 2, false, other);
+	assert_int_equal(commit_dir(cache, "a", NULL, 1, &commit), 0);
+	assert_int_equal(checkout_dir(cache, "b", &commit), 0);
+	assert_int_equal(stat("b/large", &st), 0);
+	assert_int_equal(st.st_size, large);
+	assert_in_range(st.st_blocks, 1, 64);
+
+	ch_auto(fd) int fd = open("b/large", O_RDONLY | O_CLOEXEC);
+	char x = '\0';
+
+	assert_int_equal(pread(fd, &x, 1, large / 2), 1);
+	assert_int_equal(x, 'x');
+}
+
 /* ---- states, commits, branches ---- */
 
 static void states_are_found(void **state)
@@ -529,6 +576,7 @@ int main(void)
 		IN_PLACE(what_the_owner_may_not_read_is_kept),
 		IN_PLACE(devices_and_sockets_are_left_out),
 		IN_PLACE(large_files_are_kept_beside),
+		IN_PLACE(holes_are_kept_and_take_no_time),
 		IN_PLACE(states_are_found),
 		IN_PLACE(another_process_sees_new_states),
 		IN_PLACE(commits_say_what_they_are),
