@@ -30,7 +30,7 @@ without_times() {
 
 # is NAME DIR: it has the files that are wanted
 is() {
-	diff <(files "$2") w/want >diff || fail "seed $seed: $1" "$(cat diff)"
+	diff <(files "$2") w/want >differs || fail "seed $seed: $1" "$(cat differs)"
 }
 
 # go NAME COMMAND...: it succeeds
@@ -54,7 +54,7 @@ go() {
 		go ch-convert ch-convert -i oci -o dir layouts/x w/converted
 		is ch-convert w/converted
 		go umoci umoci unpack --rootless --image layouts/x:x w/umoci
-		diff <(files w/umoci/rootfs | without_times) <(without_times <w/want) >diff ||
-			fail "seed $seed: umoci" "$(cat diff)"
+		diff <(files w/umoci/rootfs | without_times) <(without_times <w/want) >differs ||
+			fail "seed $seed: umoci" "$(cat differs)"
 	done
 }
