@@ -99,33 +99,55 @@ static int ask_user(const char *host, struct ch_credentials *ret, struct ch_err 
 
 /* ---- what was typed --------------------------------------------------------------------- */
 
+struct ch_image_typed {
+	struct ch_image_typed *next;
+	char *host;
+	struct ch_credentials credentials;
+};
+
+static void typed_free(struct ch_image_typed *typed)
+{
+	free(typed->host);
+	ch_credentials_done(&typed->credentials);
+	free(typed);
+}
+
 void ch_image_asked_done(struct ch_image_asked *asked)
 {
-	for (size_t i = 0; i < asked->n; i++) {
-		free(asked->v[i].host);
-		ch_credentials_done(&asked->v[i].credentials);
+	while (asked->first) {
+		struct ch_image_typed *typed = asked->first;
+
+		asked->first = typed->next;
+		typed_free(typed);
 	}
-	asked->n = 0;
 }
 
 static const struct ch_credentials *find(const struct ch_image_asked *asked, const char *host)
 {
-	for (size_t i = 0; i < asked->n; i++)
-		if (strcmp(asked->v[i].host, host) == 0)
-			return &asked->v[i].credentials;
-	return NULL;
+	const struct ch_image_typed *typed = asked->first;
+
+	while (typed && strcmp(typed->host, host) != 0)
+		typed = typed->next;
+	return typed ? &typed->credentials : NULL;
 }
 
-/* Without room or memory for it, HOST is asked for again. */
-static void keep(struct ch_image_asked *asked, const char *host, const struct ch_credentials *typed)
+/* Without memory for it, HOST is asked for again. */
+static void keep(struct ch_image_asked *asked, const char *host,
+		 const struct ch_credentials *credentials)
 {
-	ch_auto(str) char *copy = strdup(host);
+	struct ch_image_typed *new = calloc(1, sizeof(*new));
 	struct ch_err ignored;
 
-	if (!copy || asked->n == CH_IMAGE_ASKED_MAX ||
-	    take(typed->user, typed->secret, &asked->v[asked->n].credentials, &ignored) < 0)
+	if (!new)
 		return;
-	asked->v[asked->n++].host = ch_take(copy);
+	new->host = strdup(host);
+	if (!new->host ||
+	    take(credentials->user, credentials->secret, &new->credentials, &ignored) < 0) {
+		typed_free(new);
+		return;
+	}
+	new->next = asked->first;
+	asked->first = new;
 }
 
 int ch_image_ask(void *context, const char *host, struct ch_credentials *ret, struct ch_err *err)

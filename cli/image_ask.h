@@ -6,19 +6,13 @@
 #ifndef CH_CLI_IMAGE_ASK_H
 #define CH_CLI_IMAGE_ASK_H
 
-#include <stddef.h>
-
 #include "registry/registry.h"
 
-enum { CH_IMAGE_ASKED_MAX = 16 };
+struct ch_image_typed;
 
 /* What was typed, by registries; all zero: nothing yet */
 struct ch_image_asked {
-	size_t n;
-	struct {
-		char *host;
-		struct ch_credentials credentials;
-	} v[CH_IMAGE_ASKED_MAX];
+	struct ch_image_typed *first; /* owned */
 };
 
 /* Wipes it. */

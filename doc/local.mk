@@ -9,7 +9,8 @@ doc_optgen_CPPFLAGS = $(AM_CPPFLAGS) -iquote $(top_srcdir)
 doc_optgen_LDADD = libchprobe.la libchrt.la
 
 dist_doc_DATA += %D%/ADMIN.md %D%/ARCHITECTURE.md %D%/BUILD-CACHE.md %D%/COMPATIBILITY.md \
-	%D%/DOCKERFILE.md %D%/IMAGE-SERVER.md %D%/REGISTRIES.md %D%/SCALING.md %D%/TUTORIAL.md
+	%D%/CONVERT.md %D%/DOCKERFILE.md %D%/IMAGE-SERVER.md %D%/REGISTRIES.md %D%/SCALING.md \
+	%D%/TUTORIAL.md
 
 # In the tarball, too; made again by each build, since optgen is at hand.
 dist_man_MANS = %D%/ch-check.1 %D%/ch-run.1

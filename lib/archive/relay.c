@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "archive/entry.h"
-#include "base/auto.h"
+#include "base/analyser.h"
 #include "base/err.h"
 
 enum {
@@ -57,17 +57,17 @@ struct ch_relay {
 
 /* ---- the thread --------------------------------------------------------------------- */
 
-static int replay(struct ch_sink *to, const struct part *part, struct ch_err *err)
+static void replay(struct ch_sink *to, const struct part *part, struct ch_err *err)
 {
-	for (size_t at = 0; at < part->fill;) {
+	int rc = 0;
+
+	for (size_t at = 0; rc == 0 && at < part->fill;) {
 		const struct record *r = (const struct record *)(const void *)(part->records + at);
 
-		if ((r->is_entry ? to->add(to, &r->entry, err)
-				 : to->data(to, r->off, r->rest, r->len, err)) < 0)
-			return err->code;
+		rc = r->is_entry ? to->add(to, &r->entry, err)
+				 : to->data(to, r->off, r->rest, r->len, err);
 		at += r->size;
 	}
-	return 0;
 }
 
 /* Give on the next part, with the lock held, which is not while that goes on. */
@@ -75,16 +75,17 @@ static void take_part(struct ch_relay *r)
 {
 	struct part *part = &r->ring[r->taken % PARTS];
 	bool has_failed = r->has_failed;
-	struct ch_err err;
+	struct ch_err err = { 0 };
 
 	pthread_mutex_unlock(&r->lock);
 	if (!has_failed)
-		has_failed = replay(r->to, part, &err) < 0;
+		replay(r->to, part, &err);
 	part->fill = 0;
 	pthread_mutex_lock(&r->lock);
-	if (has_failed && !r->has_failed)
+	if (err.code < 0) {
 		r->err = err;
-	r->has_failed = has_failed;
+		r->has_failed = true;
+	}
 	r->taken++;
 	pthread_cond_signal(&r->fewer);
 }
@@ -136,28 +137,43 @@ static int hand_over(struct ch_relay *r, uint64_t waiting, struct ch_err *err)
 	return rc;
 }
 
-/* Room for a call with LEN bytes behind it. Returns 1 if it has to be done at once, by the caller:
- * there is no such room, but all before it is done. */
-static int make_room(struct ch_relay *r, size_t len, struct record **ret, struct ch_err *err)
+/* A record with LEN bytes behind it */
+static size_t record_size(size_t len)
 {
 	size_t unit = alignof(max_align_t);
-	size_t size = (sizeof(**ret) + len + unit - 1) / unit * unit;
-	struct part *part;
 
-	if (size < len || size > PART || !r->has_thread)
-		return hand_over(r, 0, err) < 0 ? err->code : 1;
-	if (r->ring[r->given % PARTS].fill + size > PART && hand_over(r, PARTS - 1, err) < 0)
-		return err->code;
-	part = &r->ring[r->given % PARTS];
-	if (!part->records)
-		part->records = malloc(PART);
-	if (!part->records)
-		return ch_err_nomem(err);
-	*ret = (struct record *)(void *)(part->records + part->fill);
-	**ret = (struct record){ .size = size };
-	part->fill += size;
-	return 0;
+	return (sizeof(struct record) + len + unit - 1) / unit * unit;
 }
+
+/* Can the thread do a call with LEN bytes? Else the caller does it, when all before is done. */
+static bool is_for_thread(const struct ch_relay *r, size_t len)
+{
+	return r->has_thread && len < PART && record_size(len) <= PART;
+}
+
+CH_MOVES_BEGIN
+/* Room for a call with LEN bytes, or NULL. */
+static struct record *make_room(struct ch_relay *r, size_t len, struct ch_err *err)
+{
+	struct part *part = &r->ring[r->given % PARTS];
+	size_t size = record_size(len);
+	struct record *record;
+
+	if (part->fill + size > PART) {
+		if (hand_over(r, PARTS - 1, err) < 0)
+			return NULL;
+		part = &r->ring[r->given % PARTS];
+	}
+	if (!part->records && !(part->records = malloc(PART))) {
+		ch_err_nomem(err);
+		return NULL;
+	}
+	record = (struct record *)(void *)(part->records + part->fill);
+	*record = (struct record){ .size = size };
+	part->fill += size;
+	return record;
+}
+CH_MOVES_END
 
 /* ---- copies ------------------------------------------------------------------------- */
 
@@ -214,31 +230,34 @@ static void copy_entry(struct record *to, const struct ch_entry *from)
 static int add(struct ch_sink *sink, const struct ch_entry *entry, struct ch_err *err)
 {
 	struct ch_relay *r = (struct ch_relay *)sink;
-	struct record *record = NULL;
-	int rc = make_room(r, size_of(entry), &record, err);
+	size_t len = size_of(entry);
+	struct record *record;
 
-	if (rc == 1)
-		return r->to->add(r->to, entry, err);
-	if (rc == 0)
-		copy_entry(record, entry);
-	return rc;
+	if (!is_for_thread(r, len))
+		return hand_over(r, 0, err) < 0 ? err->code : r->to->add(r->to, entry, err);
+	record = make_room(r, len, err);
+	if (!record)
+		return err->code;
+	copy_entry(record, entry);
+	return 0;
 }
 
 static int data(struct ch_sink *sink, uint64_t off, const void *bytes, size_t len,
 		struct ch_err *err)
 {
 	struct ch_relay *r = (struct ch_relay *)sink;
-	struct record *record = NULL;
-	int rc = make_room(r, len, &record, err);
+	struct record *record;
 
-	if (rc == 1)
-		return r->to->data(r->to, off, bytes, len, err);
-	if (rc == 0) {
-		record->off = off;
-		record->len = len;
-		memcpy(record->rest, bytes, len);
-	}
-	return rc;
+	if (!is_for_thread(r, len))
+		return hand_over(r, 0, err) < 0 ? err->code
+						: r->to->data(r->to, off, bytes, len, err);
+	record = make_room(r, len, err);
+	if (!record)
+		return err->code;
+	record->off = off;
+	record->len = len;
+	memcpy(record->rest, bytes, len);
+	return 0;
 }
 
 static int end(struct ch_sink *sink, struct ch_err *err)

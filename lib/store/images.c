@@ -143,8 +143,10 @@ int ch_store_delete(struct ch_store *store, const struct ch_ref *ref, struct ch_
 	else
 		rc = ch_err_set(err, -ENOENT, "image '%s' is not in storage '%s'", ref->text,
 				store->path);
-	if (rc == 0)
+	if (rc == 0) {
 		ch_store_move_stat(store, ref->file, NULL);
+		ch_store_drop_notes(store, ref->file);
+	}
 	ch_store_unlock_name(store, ref->file, &lock);
 	return rc;
 }

@@ -20,7 +20,12 @@
 #define AT_DIR	   "at"
 #define DIGEST_DIR "digest"
 
-enum { WHAT_MAX = 160, ID_MAX = 64, TEXT_MAX = WHAT_MAX + ID_MAX + CH_MACHINE_BOOT_MAX };
+enum {
+	WHAT_MAX = 160,
+	ID_MAX = 64,
+	TEXT_MAX = WHAT_MAX + ID_MAX + CH_MACHINE_BOOT_MAX,
+	PATH_SIZE = NAME_MAX + sizeof(DIGEST_DIR) + 1,
+};
 
 /* A note that was read. */
 struct note {
@@ -112,6 +117,18 @@ int ch_noted_put_digests(struct ch_store *store, const struct ch_ref *ref, int r
 		      : 0;
 }
 
+void ch_store_drop_notes(const struct ch_store *store, const char *file)
+{
+	static const char *const dirs[] = { AT_DIR, DIGEST_DIR };
+
+	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++) {
+		char path[PATH_SIZE];
+
+		snprintf(path, sizeof(path), "%s/%s", dirs[i], file);
+		(void)unlinkat(store->top, path, 0);
+	}
+}
+
 /* ---- read -------------------------------------------------------------------------------------
  */
 
@@ -119,7 +136,7 @@ int ch_noted_put_digests(struct ch_store *store, const struct ch_ref *ref, int r
 static bool read_note(const struct ch_store *store, const char *dir, const char *file, int root,
 		      struct note *ret)
 {
-	char path[NAME_MAX + sizeof(DIGEST_DIR) + 1], id[ID_MAX];
+	char path[PATH_SIZE], id[ID_MAX];
 	ssize_t n;
 
 	snprintf(path, sizeof(path), "%s/%s", dir, file);

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # ch-image push: what registries get, what others make of it, and what is not sent again
-# shellcheck disable=SC2016,SC2154 # shells inside; variables of common.bash and bats
+# shellcheck disable=SC2016,SC2034,SC2154 # shells inside; variables of common.bash and bats
 
 load ../lib/common
 load ../lib/run
@@ -19,6 +19,7 @@ teardown_file() {
 
 setup() {
 	ch_setup
+	# shellcheck disable=SC2034 # of common.bash
 	no_fuse=yes
 	unset "${!CH_IMAGE_@}" "${!CH_REGY_@}" REGISTRY_AUTH_FILE DOCKER_CONFIG
 	setup_images
@@ -158,6 +159,7 @@ listed() {
 	assert_match "$output" "bar .*${digests:7:12}"
 	# What is brought back nobody knows, until it is asked for again.
 	works delete bar
+	assert_equal "$(as_test ls "$store/digest")" $'baz\nfoo'
 	works undelete bar
 	assert_equal "$(listed bar)" "null null"
 	works pull "$plain/$repo:1" bar

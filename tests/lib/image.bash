@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
-# shellcheck disable=SC2154 # variables of common.bash and bats
+# shellcheck disable=SC2034,SC2154 # variables for and of common.bash and bats
 # image.bash - builds with ch-image: load after common and run
 #
 # Each test has a storage directory ($store) with the image "tiny", and a context ($ctx). At its
@@ -9,6 +9,7 @@
 setup()
 {
 	ch_setup
+	# shellcheck disable=SC2034 # of common.bash
 	no_fuse=yes # Images are directories.
 	setup_images
 	store=$tmp/store
