@@ -211,6 +211,7 @@ static bool is_there(const struct ch_place *p, const char *temp, int fd)
 	return ch_names_is(p->dir, temp, fd);
 }
 
+/* A hidden name that is hardly taken */
 static int random_name(const struct ch_place *p, char out[TEMP_MAX], struct ch_err *err)
 {
 	char prefix[NAME_MAX + 1];
