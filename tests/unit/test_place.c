@@ -207,6 +207,9 @@ static void nothing_half_removed_comes_back(bool is_left)
 	if (is_left) {
 		kill_between();
 		assert_int_equal(mkdir(path, 0755), 0);
+		/* What the killed one was making is removed. */
+		assert_int_equal(ch_place_new(path, CH_PLACE_DIR, &place, &err), 0);
+		ch_place_done(&place);
 	}
 	make_and_be_killed(KILLED_REMOVING);
 	assert_int_equal(rename(path, other), 0);
