@@ -107,7 +107,8 @@ ssize_t ch_gunzip_next(struct ch_gunzip *g, const void **ret_data, struct ch_err
 	if (!g->member)
 		return next_plain(g, ret_data, err);
 	while (n == 0) {
-		int rc = g->member->state.block_state == ISAL_BLOCK_FINISH ? begin_member(g, err) : 1;
+		int rc = g->member->state.block_state == ISAL_BLOCK_FINISH ? begin_member(g, err)
+									   : 1;
 
 		if (rc != 1)
 			return rc;

@@ -23,9 +23,9 @@ struct ch_gunzip {
 	/* private */
 	uint8_t *in; /* owned; what came, AT to END of it not yet used */
 	size_t at, end;
-	bool is_at_end;		     /* nothing comes any more */
-	bool has_begun; /* it is known whether it is gzip: then there is MEMBER */
-	uint8_t *out; /* owned */
+	bool is_at_end;			 /* nothing comes any more */
+	bool has_begun;			 /* it is known whether it is gzip: then there is MEMBER */
+	uint8_t *out;			 /* owned */
 	struct ch_gunzip_member *member; /* owned */
 };
 

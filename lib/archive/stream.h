@@ -20,11 +20,11 @@ struct ch_stream {
 	const struct ch_archive *from; /* borrowed */
 	struct archive *filter;	       /* owned; undoes the compression */
 	struct ch_hash hash;
-	uint64_t bytes;	     /* that came out */
-	struct ch_gunzip in; /* what goes in */
+	uint64_t bytes;	      /* that came out */
+	struct ch_gunzip in;  /* what goes in */
 	atomic_bool unwanted; /* set by any thread: nobody waits for what comes */
-	bool failed;	     /* then ERR says why */
-	struct ch_err err;   /* kept here, since libarchive calls us back */
+	bool failed;	      /* then ERR says why */
+	struct ch_err err;    /* kept here, since libarchive calls us back */
 };
 
 int ch_stream_open(const struct ch_archive *from, struct ch_stream *ret_stream, struct ch_err *err);
