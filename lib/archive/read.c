@@ -84,7 +84,8 @@ static void limit(struct reader *r, uint64_t max, const char *complaint)
 	r->complaint = complaint;
 }
 
-/* As ch_stream_next. Errors are kept for who hears of them from libarchive. */
+/* As ch_stream_next. Errors are kept for who hears of them from libarchive. What comes at once may
+ * be longer than a limit, and mostly of what is behind. */
 static ssize_t next_bytes(struct reader *r, const void **ret_data)
 {
 	ssize_t n = r->feeder ? ch_feeder_next(r->feeder, ret_data)
@@ -92,10 +93,10 @@ static ssize_t next_bytes(struct reader *r, const void **ret_data)
 
 	if (n < 0)
 		r->why = r->stream.err;
-	else if (r->complaint && (uint64_t)n > r->left)
+	else if (r->complaint && r->left == 0 && n > 0)
 		n = ch_err_set(&r->why, -EFBIG, "%s", r->complaint);
 	else if (r->complaint)
-		r->left -= (uint64_t)n;
+		r->left -= (uint64_t)n < r->left ? (uint64_t)n : r->left;
 	r->failed = n < 0;
 	return n;
 }
@@ -406,8 +407,9 @@ static int read_all(struct reader *r)
 		rc = take_entry(r, e);
 		if (rc != 0)
 			return rc;
-		/* An error is found again by what comes next. */
-		(void)archive_read_data_skip(r->tar);
+		/* Not left to what comes next: that takes a cut off archive for its end. */
+		if (archive_read_data_skip(r->tar) < ARCHIVE_WARN)
+			return damaged(r, "not a tar archive, or damaged");
 	}
 	if (rc != ARCHIVE_EOF)
 		return damaged(r, "not a tar archive, or damaged");
@@ -434,7 +436,8 @@ int ch_archive_read(const struct ch_archive *archive, struct ch_sink *sink,
 	use_former(utf8, former);
 	if (rc < 0)
 		return ch_err_in(err, "archive '%s'", archive->name);
-	r.got.bytes = r.stream.bytes;
+	if (rc == 0)
+		r.got.bytes = r.stream.bytes;
 	*ret_got = r.got;
 	return rc;
 }

@@ -264,41 +264,6 @@ commits:            5
 	assert_equal "$output" 'three /b --no-same-owner'
 }
 
-@test "instructions: ARG holds from there to the end; of stages that are not built, it is known" {
-	df Dockerfile <<-'END'
-		ARG first=1
-		FROM --arg=second=2 tiny AS base
-		ARG third=$first$second
-		FROM base AS unneeded
-		ARG unneeded
-		FROM base
-		ARG fourth
-		RUN echo "$first $second $third $fourth"
-	END
-	via+=(fourth=environment)
-	img build --build-arg fourth --build-arg unneeded=x -t one .
-	assert_equal "$status $output" '0 1 2 12 environment'
-	img build --build-arg nowhere -t one .
-	[[ $status == 64 && $stderr == *"option --build-arg: no variable 'nowhere' is in the environment"* ]] || fail "$stderr"
-	# Values that are used differ.
-	img build --build-arg fourth=4 --build-arg first=0 -t one .
-	assert_equal "$status $output" '0 0 2 02 4'
-}
-
-@test "instructions: flags of COPY" {
-	for file in a/b/file a/b/file.o a/other; do put "$file" x; done
-	df Dockerfile <<-'END'
-		FROM tiny AS one
-		FROM tiny
-		COPY --chmod=u=rw,go= --exclude=**/*.o --parents --link --chown=5:6 a/./b a/other /d/
-		COPY --chown=5:6 --from="one" /bin/busybox /d/
-	END
-	img build -t x .
-	[[ $status == 0 && $stderr == *--chown\ is\ ignored:* && $stderr != *ignored:*ignored:* ]] || fail "$stderr"
-	assert_equal "$(in_image x 'cd /d; find . -type f | sort | xargs stat -c "%n %a"')" \
-		$'./a/other 600\n./b/file 600\n./busybox 755'
-}
-
 @test "instructions: variables of the platform; what is made of nothing is for it" {
 	printf 'FROM tiny\nARG TARGETPLATFORM\nARG TARGETARCH TARGETVARIANT BUILDPLATFORM=mine TARGETOS\n%s\n' \
 		'RUN echo "$TARGETPLATFORM $TARGETARCH ${TARGETVARIANT-unset} $BUILDPLATFORM $TARGETOS"' | df Dockerfile
@@ -415,18 +380,6 @@ commits:            5
 	fails "required ssh 'default' is not given; see SSH_AUTH_SOCK" -t two .
 	printf 'FROM tiny\nRUN --mount=type=cache,target=/c,from=tiny true\n' | df Dockerfile
 	fails "Dockerfile:2:13: --mount: caches begin empty: 'from' is not possible" -t two .
-}
-
-@test "instructions: what RUN cannot have is refused" {
-	while IFS='|' read -r flag why; do
-		printf 'FROM tiny\nRUN %s true\n' "$flag" | df Dockerfile
-		fails "Dockerfile:2:[0-9]+: $why" -t x .
-	done <<-'END'
-		--network=none|--network=none: containers have the network of the host
-		--network=other|--network=other: containers have the network of the host
-		--security=insecure|--security=insecure: nobody gets privileges
-		--device=vendor.com/x|--device=vendor.com/x: bind devices: ch-image build --bind
-	END
 }
 
 @test "instructions: a compiler that is bound" {

@@ -143,6 +143,27 @@ commits: +5
 	fails "nothing in context .* matches '/opt/lib/\*\.so'" --bind "$ctx/bigvendor:/opt" -t x .
 }
 
+@test "manual, ARG: it holds from there to the end; of stages that are not built, it is known" {
+	df Dockerfile <<-'END'
+		ARG first=1
+		FROM --arg=second=2 tiny AS base
+		ARG third=$first$second
+		FROM base AS unneeded
+		ARG unneeded
+		FROM base
+		ARG fourth
+		RUN echo "$first $second $third $fourth"
+	END
+	via+=(fourth=environment)
+	img build --build-arg fourth --build-arg unneeded=x -t one .
+	assert_equal "$status $output" '0 1 2 12 environment'
+	img build --build-arg nowhere -t one .
+	[[ $status == 64 && $stderr == *"option --build-arg: no variable 'nowhere' is in the environment"* ]] || fail "$stderr"
+	# Values that are used differ.
+	img build --build-arg fourth=4 --build-arg first=0 -t one .
+	assert_equal "$status $output" '0 0 2 02 4'
+}
+
 # files DIR: what is below it, and of what type
 files()
 {

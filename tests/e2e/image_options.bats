@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# ch-image: options and files that are not about one instruction of a build
+# ch-image: options, of instructions too, and files that are not about one instruction of a build
 # shellcheck disable=SC2016,SC2154 # shells inside; variables of common.bash and bats
 
 load ../lib/common
@@ -311,4 +311,30 @@ os.chmod("copied", 0o640)' || skip "no extended attributes here"
 	assert_match "$output" $'\ndownloads: +3 MiB$'
 	assert_equal "$(as_test ls "$store/dlcache" "$store/dlcache/ref" | grep -c 'bb\|new')" 2
 	assert_equal "$(as_test ls "$store/dlcache" "$store/dlcache/ref" | grep -c 'aa\|old')" 0
+}
+
+@test "COPY: --chmod, --exclude, --parents, --link, --chown" {
+	for file in a/b/file a/b/file.o a/other; do put "$file" x; done
+	df Dockerfile <<-'END'
+		FROM tiny AS one
+		FROM tiny
+		COPY --chmod=u=rw,go= --exclude=**/*.o --parents --link --chown=5:6 a/./b a/other /d/
+		COPY --chown=5:6 --from="one" /bin/busybox /d/
+	END
+	img build -t x .
+	[[ $status == 0 && $stderr == *--chown\ is\ ignored:* && $stderr != *ignored:*ignored:* ]] || fail "$stderr"
+	assert_equal "$(in_image x 'cd /d; find . -type f | sort | xargs stat -c "%n %a"')" \
+		$'./a/other 600\n./b/file 600\n./busybox 755'
+}
+
+@test "RUN: what nobody can have is refused" {
+	while IFS='|' read -r flag why; do
+		printf 'FROM tiny\nRUN %s true\n' "$flag" | df Dockerfile
+		fails "Dockerfile:2:[0-9]+: $why" -t x .
+	done <<-'END'
+		--network=none|--network=none: containers have the network of the host
+		--network=other|--network=other: containers have the network of the host
+		--security=insecure|--security=insecure: nobody gets privileges
+		--device=vendor.com/x|--device=vendor.com/x: bind devices: ch-image build --bind
+	END
 }

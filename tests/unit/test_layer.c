@@ -341,6 +341,33 @@ static void what_is_behind_the_end_is_limited(void **state)
 	}
 }
 
+/* Also where its contents are of no use, and are not read. */
+static void a_member_that_is_cut_off_is_an_error(void **state)
+{
+	(void)state;
+	static const char *const members[] = { "b=", "dev/b=" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(members); i++) {
+		enum { HEADS = 3 * 512, SIZE = 4000 };
+		char path[64];
+		int dir = trees_temp(path, sizeof(path));
+		ch_auto(layers) struct ch_layers layers = { 0 };
+		ch_auto(buf) struct ch_buf text = CH_BUF_INIT(SIZE_MAX);
+		struct ch_archive_got got;
+		struct ch_err err;
+
+		ch_buf_addf(&text, "a=1 %s%0*d", members[i], SIZE, 7);
+
+		ch_auto(fd) int fd = tars_open(text.data);
+		const struct ch_archive layer = { .name = "layer", .fd = fd };
+
+		assert_int_equal(ftruncate(fd, HEADS + SIZE / 2), 0);
+		assert_int_equal(ch_layers_init(&layers, dir, &err), 0);
+		assert_int_equal(ch_layers_apply(&layers, &layer, &got, &err), -EINVAL);
+		trees_remove(dir, path);
+	}
+}
+
 /* A map of holes (as GNU's tar had it first) that goes on and on: each block of it is remembered.
  */
 static void headers_are_limited(void **state)
@@ -424,6 +451,7 @@ int main(void)
 		cmocka_unit_test(times_are_those_of_layers),
 		cmocka_unit_test(directories_that_come_again_cost_nothing),
 		cmocka_unit_test(what_is_behind_the_end_is_limited),
+		cmocka_unit_test(a_member_that_is_cut_off_is_an_error),
 		cmocka_unit_test(headers_are_limited),
 		cmocka_unit_test(errors_wait_for_no_more_input),
 	};
