@@ -173,6 +173,7 @@ void ch_feeder_stop(struct ch_feeder *a)
 	a->is_stopped = true;
 	pthread_cond_signal(&a->change);
 	pthread_mutex_unlock(&a->lock);
+	atomic_store(&a->stream->unwanted, true);
 	pthread_join(a->thread, NULL);
 	done(a);
 }

@@ -16,7 +16,7 @@ struct ch_feeder *ch_feeder_start(struct ch_stream *stream);
 /* As ch_stream_next, for one thread. */
 ssize_t ch_feeder_next(struct ch_feeder *feeder, const void **ret_data);
 
-/* Ends the thread, which may have to wait for input first, and frees FEEDER; NULL is no error. */
+/* Ends the thread, which waits for no more input, and frees FEEDER; NULL is no error. */
 void ch_feeder_stop(struct ch_feeder *feeder);
 
 #endif

@@ -49,6 +49,12 @@ static ssize_t next_plain(struct ch_gunzip *g, const void **ret_data, struct ch_
 /* What a member begins with: its mark, and the one method there is. */
 static const uint8_t magic[] = { 0x1f, 0x8b, 8 };
 
+/* isal_inflate would forget, between two pieces of a header, what was in the first one. */
+struct ch_gunzip_member {
+	struct inflate_state state;
+	struct isal_gzip_header header;
+};
+
 /* Does a member begin where we are? Returns 1 if so. */
 static int begin_member(struct ch_gunzip *g, struct ch_err *err)
 {
@@ -56,29 +62,33 @@ static int begin_member(struct ch_gunzip *g, struct ch_err *err)
 		return err->code;
 	if (g->end - g->at < sizeof(magic) || memcmp(g->in + g->at, magic, sizeof(magic)) != 0)
 		return 0;
-	if (!g->state)
-		g->state = malloc(sizeof(*g->state));
+	if (!g->member)
+		g->member = malloc(sizeof(*g->member));
 	if (!g->out)
 		g->out = malloc(ROOM);
-	if (!g->state || !g->out)
+	if (!g->member || !g->out)
 		return ch_err_nomem(err);
-	isal_inflate_init(g->state);
-	g->state->crc_flag = ISAL_GZIP;
+	isal_inflate_init(&g->member->state);
+	isal_gzip_header_init(&g->member->header);
+	g->member->state.crc_flag = ISAL_GZIP;
 	return 1;
 }
 
 /* Undo some of the input. Returns how much came out of it, which may be nothing. */
 static ssize_t inflate(struct ch_gunzip *g, struct ch_err *err)
 {
-	struct inflate_state *s = g->state;
+	struct inflate_state *s = &g->member->state;
 	size_t before = g->at;
-	int rc;
+	int rc = ISAL_DECOMP_OK;
 
 	s->next_in = g->in + g->at;
 	s->avail_in = (uint32_t)(g->end - g->at);
 	s->next_out = g->out;
 	s->avail_out = ROOM;
-	rc = isal_inflate(s);
+	if (!s->wrapper_flag)
+		rc = isal_read_gzip_header(s, &g->member->header);
+	if (rc == ISAL_DECOMP_OK)
+		rc = isal_inflate(s);
 	g->at = g->end - s->avail_in;
 	if (rc < 0)
 		return ch_err_set(err, -EINVAL, "read: damaged gzip input");
@@ -94,10 +104,11 @@ ssize_t ch_gunzip_next(struct ch_gunzip *g, const void **ret_data, struct ch_err
 	if (!g->has_begun && begin_member(g, err) < 0)
 		return err->code;
 	g->has_begun = true;
-	if (!g->state)
+	if (!g->member)
 		return next_plain(g, ret_data, err);
 	while (n == 0) {
-		int rc = g->state->block_state == ISAL_BLOCK_FINISH ? begin_member(g, err) : 1;
+		int rc = g->member->state.block_state == ISAL_BLOCK_FINISH ? begin_member(g, err)
+									   : 1;
 
 		if (rc != 1)
 			return rc;
@@ -128,5 +139,5 @@ void ch_gunzip_done(struct ch_gunzip *gunzip)
 {
 	free(gunzip->in);
 	free(gunzip->out);
-	free(gunzip->state);
+	free(gunzip->member);
 }

@@ -13,20 +13,20 @@
 #include <sys/types.h>
 
 struct ch_err;
-struct inflate_state;
+struct ch_gunzip_member;
 
 struct ch_gunzip {
-	/* As in read.h */
+	/* As in read.h, but for UNWANTED */
 	ssize_t (*more)(void *data, void *buf, size_t size, struct ch_err *err);
 	void *data;
 
 	/* private */
 	uint8_t *in; /* owned; what came, AT to END of it not yet used */
 	size_t at, end;
-	bool is_at_end;		     /* nothing comes any more */
-	bool has_begun;		     /* it is known whether it is gzip: then there is STATE */
-	uint8_t *out;		     /* owned */
-	struct inflate_state *state; /* owned; of the library */
+	bool is_at_end;			 /* nothing comes any more */
+	bool has_begun;			 /* it is known whether it is gzip: then there is MEMBER */
+	uint8_t *out;			 /* owned */
+	struct ch_gunzip_member *member; /* owned */
 };
 
 /* All but MORE and DATA is zero at first. */

@@ -10,6 +10,7 @@ libcharchive_la_SOURCES = \
 	%D%/entry_xattrs.c %D%/entry_xattrs.h \
 	%D%/feeder.c %D%/feeder.h \
 	%D%/gunzip.c %D%/gunzip.h \
+	%D%/input.c %D%/input.h \
 	%D%/layer.c %D%/layer.h \
 	%D%/name.c %D%/name.h \
 	%D%/output.c %D%/output.h \

@@ -12,6 +12,7 @@
 #ifndef CH_ARCHIVE_READ_H
 #define CH_ARCHIVE_READ_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -28,8 +29,10 @@ struct ch_archive {
 	/* Up to SIZE bytes to BUF; waits until there is one at least. Returns their number, 0 at
 	 * the end, or a negative errno, which becomes the result of all. It is called by another
 	 * thread than the one that reads, ahead of what the sink gets; no more once it has
-	 * returned 0 or an error, or ch_archive_read has returned. */
-	ssize_t (*more)(void *data, void *buf, size_t size, struct ch_err *err);
+	 * returned 0 or an error, or ch_archive_read has returned. UNWANTED becomes true when the
+	 * reader has failed: then do not wait any longer, but return any error soon. */
+	ssize_t (*more)(void *data, void *buf, size_t size, const atomic_bool *unwanted,
+			struct ch_err *err);
 	void *data;
 
 	/* If all members are in one directory, which is not one that root file systems have

@@ -4,10 +4,10 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include <archive.h>
 
+#include "archive/input.h"
 #include "archive/read.h"
 #include "base/auto.h"
 
@@ -44,22 +44,13 @@ int ch_stream_fail(struct ch_stream *s, const struct ch_err *err)
 	return s->err.code;
 }
 
-static ssize_t read_fd(int fd, void *buf, size_t size, struct ch_err *err)
-{
-	ssize_t n;
-
-	do
-		n = read(fd, buf, size);
-	while (n < 0 && errno == EINTR);
-	return n < 0 ? ch_err_sys(err, "read") : n;
-}
-
 static ssize_t read_more(void *data, void *buf, size_t size, struct ch_err *err)
 {
-	const struct ch_archive *from = ((struct ch_stream *)data)->from;
+	const struct ch_stream *s = data;
+	const struct ch_archive *from = s->from;
 
-	return from->more ? from->more(from->data, buf, size, err)
-			  : read_fd(from->fd, buf, size, err);
+	return from->more ? from->more(from->data, buf, size, &s->unwanted, err)
+			  : ch_input_read(from->fd, buf, size, NULL, &s->unwanted, err);
 }
 
 /* What libarchive wants when it has run out of input */

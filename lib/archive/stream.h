@@ -3,6 +3,7 @@
 #ifndef CH_ARCHIVE_STREAM_H
 #define CH_ARCHIVE_STREAM_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -19,10 +20,11 @@ struct ch_stream {
 	const struct ch_archive *from; /* borrowed */
 	struct archive *filter;	       /* owned; undoes the compression */
 	struct ch_hash hash;
-	uint64_t bytes;	     /* that came out */
-	struct ch_gunzip in; /* what goes in */
-	bool failed;	     /* then ERR says why */
-	struct ch_err err;   /* kept here, since libarchive calls us back */
+	uint64_t bytes;	      /* that came out */
+	struct ch_gunzip in;  /* what goes in */
+	atomic_bool unwanted; /* set by any thread: nobody waits for what comes */
+	bool failed;	      /* then ERR says why */
+	struct ch_err err;    /* kept here, since libarchive calls us back */
 };
 
 int ch_stream_open(const struct ch_archive *from, struct ch_stream *ret_stream, struct ch_err *err);

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "archive/input.h"
 #include "archive/read.h"
 #include "base/analyser.h"
 #include "base/auto.h"
@@ -21,10 +22,11 @@ struct from_tar {
 	bool keeps_top;			 /* it has more than one top directory */
 };
 
-static ssize_t more(void *data, void *buf, size_t size, struct ch_err *err)
+static ssize_t more(void *data, void *buf, size_t size, const atomic_bool *unwanted,
+		    struct ch_err *err)
 {
 	struct from_tar *f = data;
-	ssize_t n = ch_source_read(f->how, f->fd, buf, size, err);
+	ssize_t n = ch_input_read(f->fd, buf, size, f->how->cancel, unwanted, err);
 
 	if (n > 0)
 		ch_progress_add(f->how->progress, (uint64_t)n);

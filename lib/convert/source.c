@@ -2,8 +2,6 @@
 #include "convert/source.h"
 
 #include <errno.h>
-#include <poll.h>
-#include <unistd.h>
 
 #include "base/err.h"
 
@@ -12,35 +10,6 @@ uint64_t ch_source_archive_max(const struct ch_source_how *how)
 	const uint64_t some = 1024 * 1024;
 
 	return how->max == 0 || how->max > UINT64_MAX / 8 ? 0 : 4 * how->max + some;
-}
-
-enum { PAUSE_MS = 100 };
-
-/* Is there something to read, or an end? Not by read itself: the signal may be another thread's. */
-static int wait_for_data(const struct ch_source_how *how, int fd, struct ch_err *err)
-{
-	struct pollfd ready = { .fd = fd, .events = POLLIN };
-	int rc;
-
-	do {
-		if (ch_source_is_cancelled(how))
-			return ch_err_set(err, -ECANCELED, "interrupted");
-		rc = poll(&ready, 1, PAUSE_MS);
-	} while (rc == 0 || (rc < 0 && errno == EINTR));
-	return rc < 0 ? ch_err_sys(err, "wait for data") : 0;
-}
-
-ssize_t ch_source_read(const struct ch_source_how *how, int fd, void *buf, size_t size,
-		       struct ch_err *err)
-{
-	ssize_t n;
-
-	do {
-		if (wait_for_data(how, fd, err) < 0)
-			return err->code;
-		n = read(fd, buf, size);
-	} while (n < 0 && errno == EINTR);
-	return n < 0 ? ch_err_sys(err, "read") : n;
 }
 
 int ch_source_open(enum ch_format format, const struct ch_source_how *how,

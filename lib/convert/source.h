@@ -70,10 +70,6 @@ int ch_source_open(enum ch_format format, const struct ch_source_how *how,
  * image, for headers; who has too much in files is told so by the filter, which knows which. */
 uint64_t ch_source_archive_max(const struct ch_source_how *how);
 
-/* read(2), as ch_archive's MORE, in any thread: HOW's cancel ends it. */
-ssize_t ch_source_read(const struct ch_source_how *how, int fd, void *buf, size_t size,
-		       struct ch_err *err);
-
 /* The same as ch_source_open, by format; each in from_NAME.c. */
 int ch_source_dir(const struct ch_source_how *how, struct ch_source **ret_source,
 		  struct ch_err *err);

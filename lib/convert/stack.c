@@ -69,11 +69,14 @@ static void ch_auto_reading(struct reading *r)
 	ch_hash_done(&r->hash);
 }
 
-static ssize_t more(void *data, void *buf, size_t size, struct ch_err *err)
+/* A file does not let wait. */
+static ssize_t more(void *data, void *buf, size_t size, const atomic_bool *unwanted,
+		    struct ch_err *err)
 {
 	struct reading *r = data;
 	ssize_t n = ch_piece_read(&r->layer->piece, r->at, buf, size, err);
 
+	(void)unwanted;
 	if (n <= 0)
 		return n;
 	r->at += (uint64_t)n;
@@ -101,7 +104,7 @@ static int check(struct reading *r, const uint8_t *diff_id, struct ch_err *err)
 	char rest[16384];
 	ssize_t n;
 
-	while ((n = more(r, rest, sizeof(rest), err)) > 0)
+	while ((n = more(r, rest, sizeof(rest), NULL, err)) > 0)
 		;
 	if (n < 0)
 		return (int)n;

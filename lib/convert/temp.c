@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "archive/input.h"
 #include "archive/output.h"
 #include "archive/read.h"
 #include "archive/stream.h"
@@ -43,11 +44,12 @@ struct input {
 	int fd; /* borrowed */
 };
 
-static ssize_t more(void *data, void *buf, size_t size, struct ch_err *err)
+static ssize_t more(void *data, void *buf, size_t size, const atomic_bool *unwanted,
+		    struct ch_err *err)
 {
 	const struct input *in = data;
 
-	return ch_source_read(in->how, in->fd, buf, size, err);
+	return ch_input_read(in->fd, buf, size, in->how->cancel, unwanted, err);
 }
 
 static int copy(struct ch_stream *stream, struct ch_output *out, const struct ch_source_how *how,

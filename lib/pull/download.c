@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/auto.h"
@@ -18,7 +19,11 @@
 #include "pull/blobs.h"
 #include "registry/registry.h"
 
-enum { THREADS_MAX = 4 };
+enum {
+	THREADS_MAX = 4,
+	NS = 1000 * 1000 * 1000, /* in a second */
+	PAUSE_NS = NS / 10,
+};
 
 /* Changed with the lock held; the file grows without it. */
 struct layer {
@@ -271,20 +276,39 @@ static bool is_readable(const struct layer *layer, off_t at)
 	return layer->is_whole || (layer->fd >= 0 && fstat(layer->fd, &st) == 0 && st.st_size > at);
 }
 
+static bool is_set(const atomic_bool *flag)
+{
+	return flag && atomic_load_explicit(flag, memory_order_relaxed);
+}
+
+/* Wait for a change; not long, since nothing tells of UNWANTED. */
+static void wait_a_moment(struct ch_downloads *d)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_nsec += PAUSE_NS;
+	until.tv_sec += until.tv_nsec / NS;
+	until.tv_nsec %= NS;
+	pthread_cond_timedwait(&d->change, &d->lock, &until);
+}
+
 /* Wait until it is. */
-static int wait_for(struct ch_downloads *d, const struct layer *layer, struct layer *ret_now,
-		    struct ch_err *err)
+static int wait_for(struct ch_downloads *d, const struct layer *layer, const atomic_bool *unwanted,
+		    struct layer *ret_now, struct ch_err *err)
 {
 	int rc = 0;
 
 	pthread_mutex_lock(&d->lock);
-	while (!d->failed && !is_readable(layer, d->at))
-		pthread_cond_wait(&d->change, &d->lock);
+	while (!d->failed && !is_readable(layer, d->at) && !is_set(unwanted))
+		wait_a_moment(d);
 	if (d->failed) {
 		*err = d->err;
 		rc = err->code;
 	} else if (atomic_load(d->options.cancel)) {
 		rc = ch_err_set(err, -ECANCELED, "interrupted");
+	} else if (is_set(unwanted)) {
+		rc = ch_err_set(err, -EAGAIN, "not wanted any more");
 	}
 	*ret_now = *layer;
 	pthread_mutex_unlock(&d->lock);
@@ -314,7 +338,7 @@ static int verify(struct ch_downloads *d, size_t i, struct ch_err *err)
 }
 
 ssize_t ch_downloads_read(struct ch_downloads *d, size_t i, void *buf, size_t size,
-			  struct ch_err *err)
+			  const atomic_bool *unwanted, struct ch_err *err)
 {
 	struct layer now;
 	ssize_t n;
@@ -324,7 +348,7 @@ ssize_t ch_downloads_read(struct ch_downloads *d, size_t i, void *buf, size_t si
 	/* What has failed is emptied before that is known: there is something to read, and then
 	 * there is not. */
 	do {
-		if (wait_for(d, &d->layers[first_like(d, i)], &now, err) < 0)
+		if (wait_for(d, &d->layers[first_like(d, i)], unwanted, &now, err) < 0)
 			return err->code;
 		n = pread(now.fd, buf, size, d->at);
 	} while (n == 0 && !now.is_whole);

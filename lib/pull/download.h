@@ -35,9 +35,10 @@ int ch_downloads_start(const struct ch_downloads_options *options,
 
 /* Read on in layer I; waits for it. As a file that is read from begin to end; layers one after
  * the other. Up to SIZE bytes to BUF. Returns their number, 0 at the end: then the layer is whole,
- * and what it should be. Or a negative errno. */
+ * and what it should be. Or a negative errno: -EAGAIN if UNWANTED, which may be NULL, is true: then
+ * reading can go on later. */
 ssize_t ch_downloads_read(struct ch_downloads *downloads, size_t i, void *buf, size_t size,
-			  struct ch_err *err);
+			  const atomic_bool *unwanted, struct ch_err *err);
 
 /* Whoever reads them has failed, for the reason ERR: no more of them is wanted. */
 void ch_downloads_fail(struct ch_downloads *downloads, const struct ch_err *err);

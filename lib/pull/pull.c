@@ -42,11 +42,15 @@ struct feed {
 	struct ch_err err;
 };
 
-static ssize_t feed_more(void *data, void *buf, size_t size, struct ch_err *err)
+static ssize_t feed_more(void *data, void *buf, size_t size, const atomic_bool *unwanted,
+			 struct ch_err *err)
 {
 	struct feed *feed = data;
-	ssize_t n = ch_downloads_read(feed->downloads, feed->i, buf, size, err);
+	ssize_t n = ch_downloads_read(feed->downloads, feed->i, buf, size, unwanted, err);
 
+	/* Nothing has failed here; drain may go on. */
+	if (n == -EAGAIN)
+		return n;
 	if (n < 0) {
 		feed->has_failed = true;
 		feed->err = *err;
@@ -64,7 +68,7 @@ static int drain(struct feed *feed, struct ch_err *err)
 	ssize_t n;
 
 	do
-		n = feed_more(feed, part, sizeof(part), err);
+		n = feed_more(feed, part, sizeof(part), NULL, err);
 	while (n > 0);
 	return (int)n;
 }

@@ -474,6 +474,19 @@ make_sif() {
 	[[ ! -e new ]] || fail "something was made"
 }
 
+@test "convert: an error does not wait for the rest of an archive" {
+	mktar evil.tar f:../evil:x
+	as_test mkfifo fifo
+	# shellcheck disable=SC2016 # the inner shell's
+	as_test env "${via[@]:1}" bash -c '
+		(cat evil.tar; exec sleep 30) >fifo & writer=$!
+		timeout 10 ch-convert -i tar fifo ./new 2>err
+		status=$?
+		kill $writer
+		exit $status' 3>&- && fail "it was not refused"
+	assert_match "$(cat err)" "error: .*'\.\./evil'"
+}
+
 @test "convert: what a killed one has left, the next one removes" {
 	local form out
 

@@ -437,11 +437,16 @@ hostile() {
 	put_image full:big gzip:big.tar
 	put_image full:bigger none:bigger.tar
 	put_image full:small gzip:small.tar
+	put_image full:stalls none:big.tar
 	mkdir "$tmp/small"
 	mount -t tmpfs -o size=5m,mode=1777 small "$tmp/small"
-	store=$tmp/small/store via=(env "CH_IMAGE_STORAGE=$tmp/small/store")
+	store=$tmp/small/store via=(env "CH_IMAGE_STORAGE=$tmp/small/store" timeout 15)
 	# ... while it is unpacked, and while it comes: that is not kept
 	fails_to 1 "No space left on device" pull "$registry/full:big" a
+	as_test rm -r "$store/dlcache"
+	# ... also while the rest does not come
+	start_proxy "$registry" "GET /blobs/sha256:$(sha256sum <"$tmp/big.tar" | cut -c 1-64) - stall 2900000"
+	fails_to 1 "No space left on device" pull "$proxy/full:stalls" a
 	as_test rm -r "$store/dlcache"
 	fails_to 1 "layer 1/1: .*No space left on device" pull "$registry/full:bigger" a
 	as_test ls "$store/dlcache" | grep part && fail "a part is left"

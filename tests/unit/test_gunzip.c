@@ -89,6 +89,28 @@ static void pack(size_t len, size_t n)
 	codec->free(state);
 }
 
+/* A header with all that it may have, up to a sum of itself */
+static const char header[] = "\x1f\x8b\10\x1f\0\0\0\0\0\xff"
+			     "\5\0extra"
+			     "name\0"
+			     "comment\0"
+			     "\xe9\x54";
+
+/* As pack, with that instead of the one of 10 bytes */
+static void pack_with_header(size_t len, size_t n)
+{
+	enum { SIMPLE = 10, HEADER = sizeof(header) - 1 };
+	size_t one;
+
+	pack(len, 1);
+	one = packed_len - SIMPLE + HEADER;
+	memmove(packed + HEADER, packed + SIMPLE, packed_len - SIMPLE);
+	memcpy(packed, header, HEADER);
+	for (size_t i = 1; i < n; i++)
+		memcpy(packed + i * one, packed, one);
+	packed_len = n * one;
+}
+
 static void make_plain(void)
 {
 	for (size_t i = 0; i < PLAIN; i++)
@@ -111,6 +133,18 @@ static void members_may_come_in_any_pieces(void **state)
 				assert_int_equal(undo(&t), 0);
 				assert_plain(&t, n);
 			}
+}
+
+static void headers_may_come_in_any_pieces(void **state)
+{
+	(void)state;
+	static struct trial t;
+
+	pack_with_header(100, 3);
+	for (t.piece = 1; t.piece <= packed_len; t.piece++) {
+		assert_int_equal(undo(&t), 0);
+		assert_plain(&t, 3);
+	}
 }
 
 static void members_may_be_large(void **state)
@@ -193,6 +227,21 @@ static void each_byte_counts(void **state)
 		packed[i] ^= 1;
 	}
 }
+
+/* A header with a sum of itself: so does each of its own. */
+static void each_byte_of_a_header_counts(void **state)
+{
+	(void)state;
+	static struct trial t;
+
+	pack_with_header(100, 1);
+	for (size_t i = 4; i < sizeof(header) - 1; i++)
+		for (t.piece = 1; t.piece < 50; t.piece++) {
+			packed[i] ^= 1;
+			assert_int_equal(undo(&t), -EINVAL);
+			packed[i] ^= 1;
+		}
+}
 #endif
 
 static int undo_some(void *data)
@@ -214,6 +263,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(members_may_come_in_any_pieces),
+		cmocka_unit_test(headers_may_come_in_any_pieces),
 		cmocka_unit_test(members_may_be_large),
 		cmocka_unit_test(what_is_no_gzip_goes_by),
 		cmocka_unit_test(errors_of_the_input_are_told),
@@ -221,6 +271,7 @@ int main(void)
 		cmocka_unit_test(what_follows_is_left_out),
 		cmocka_unit_test(what_ends_too_early_is_damaged),
 		cmocka_unit_test(each_byte_counts),
+		cmocka_unit_test(each_byte_of_a_header_counts),
 #endif
 		cmocka_unit_test(memory_may_end),
 	};

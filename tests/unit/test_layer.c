@@ -409,6 +409,31 @@ static void headers_are_limited(void **state)
 	trees_remove(dir, path);
 }
 
+static void errors_wait_for_no_more_input(void **state)
+{
+	(void)state;
+	char path[64];
+	int dir = trees_temp(path, sizeof(path)), ends[2];
+	size_t len;
+	ch_auto(str) char *tar = tars_make("../x=1", &len);
+	ch_auto(layers) struct ch_layers layers = { 0 };
+	struct ch_archive_got got;
+	struct ch_err err;
+
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+
+	const struct ch_archive layer = { .name = "layer", .fd = ends[0] };
+
+	assert_int_equal(write(ends[1], tar, len), len);
+	assert_int_equal(ch_layers_init(&layers, dir, &err), 0);
+	alarm(20);
+	assert_int_equal(ch_layers_apply(&layers, &layer, &got, &err), -EINVAL);
+	alarm(0);
+	close(ends[0]);
+	close(ends[1]);
+	trees_remove(dir, path);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -428,6 +453,7 @@ int main(void)
 		cmocka_unit_test(what_is_behind_the_end_is_limited),
 		cmocka_unit_test(a_member_that_is_cut_off_is_an_error),
 		cmocka_unit_test(headers_are_limited),
+		cmocka_unit_test(errors_wait_for_no_more_input),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
