@@ -469,12 +469,13 @@ make_sif() {
 	mktar evil.tar f:../evil:x
 	as_test mkfifo fifo
 	# shellcheck disable=SC2016 # the inner shell's
-	as_test env "${via[@]:1}" bash -c '
+	run as_test env "${via[@]:1}" bash -c '
 		(cat evil.tar; exec sleep 30) >fifo & writer=$!
 		timeout 10 ch-convert -i tar fifo ./new 2>err
 		status=$?
 		kill $writer
-		exit $status' 3>&- && fail "it was not refused"
+		exit $status' 3>&-
+	assert_equal "$status" 1
 	assert_match "$(cat err)" "error: .*'\.\./evil'"
 }
 
