@@ -466,7 +466,8 @@ make_sif() {
 }
 
 @test "convert: an error does not wait for the rest of an archive" {
-	mktar evil.tar f:../evil:x
+	# What goes before keeps the reader busy till the rest is waited for.
+	mktar evil.tar f:{a..z}:x f:../evil:x
 	as_test mkfifo fifo
 	# shellcheck disable=SC2016 # the inner shell's
 	run as_test env "${via[@]:1}" bash -c '
