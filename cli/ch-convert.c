@@ -333,9 +333,8 @@ static int convert(struct job *job, struct ch_err *err)
 		       (unsigned long long)got.links);
 	if (got.unread > 0)
 		ch_log(CH_WARN,
-		       "%u scripts in /.singularity.d/env do more than to set variables: what of "
-		       "the "
-		       "environment they set then is not kept",
+		       "%u scripts in /.singularity.d/env do more than to set variables, or set "
+		       "too much: what of the environment they set then is not kept",
 		       got.unread);
 	ch_log(CH_INFO, "done");
 	return 0;

@@ -64,16 +64,14 @@ static void tell(const struct ch_image_push *set, const struct ch_ref *from,
 		ch_log(CH_INFO, "image path:      %s", set->image);
 }
 
-/* For ch-image list. */
-static int note_digests(struct ch_store *store, const struct ch_ref *ref, int image,
-			const struct ch_oci_digests *digests, struct ch_err *err)
+/* For ch-image list. The registry has the image, whatever becomes of this. */
+static void note_digests(struct ch_store *store, const struct ch_ref *ref, int image,
+			 const struct ch_oci_digests *digests)
 {
-	int lock = ch_store_lock(store, ref, err);
-	int rc = lock < 0 ? lock : ch_noted_put_digests(store, ref, image, digests, err);
+	struct ch_err err;
 
-	if (lock >= 0)
-		ch_store_unlock(store, ref, lock);
-	return rc;
+	if (ch_noted_try_digests(store, ref, image, digests, &err) < 0)
+		warn(NULL, err.msg);
 }
 
 static int push(const struct ch_image_push *set, const struct ch_compress_how *compress,
@@ -115,8 +113,8 @@ static int push(const struct ch_image_push *set, const struct ch_compress_how *c
 		return ch_err_in(err, "push to '%s'", ch_registry_name(registry));
 	}
 	ch_log(CH_INFO, "digest:          %s", digests.manifest);
-	if (push.ref && note_digests(store, push.ref, image, &digests, err) < 0)
-		return err->code;
+	if (push.ref)
+		note_digests(store, push.ref, image, &digests);
 	ch_log(CH_INFO, "done");
 	return 0;
 }

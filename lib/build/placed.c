@@ -45,20 +45,3 @@ enum ch_noted ch_placed_at(const struct ch_store *store, const struct ch_ref *re
 	ch_hash_hex(commit->bytes, sizeof(commit->bytes), hex);
 	return ch_noted_is(store, ref, hex);
 }
-
-int ch_placed_digests(struct ch_store *store, const struct ch_ref *ref, const struct ch_oid *commit,
-		      const struct ch_oci_digests *digests, struct ch_err *err)
-{
-	int lock = ch_store_lock(store, ref, err);
-	int rc = lock < 0 ? lock : 0;
-
-	/* It was, before we waited. */
-	if (rc == 0 && ch_placed_at(store, ref, commit) == CH_NOTED_SAME) {
-		ch_auto(fd) int root = ch_store_look(store, ref, err);
-
-		rc = root < 0 ? root : ch_noted_put_digests(store, ref, root, digests, err);
-	}
-	if (lock >= 0)
-		ch_store_unlock(store, ref, lock);
-	return rc;
-}

@@ -42,8 +42,4 @@ int ch_placed_note(struct ch_store *store, const struct ch_ref *ref, int root,
 enum ch_noted ch_placed_at(const struct ch_store *store, const struct ch_ref *ref,
 			   const struct ch_oid *commit);
 
-/* It is: note its digests, too. Waits for who makes or deletes it. */
-int ch_placed_digests(struct ch_store *store, const struct ch_ref *ref, const struct ch_oid *commit,
-		      const struct ch_oci_digests *digests, struct ch_err *err);
-
 #endif

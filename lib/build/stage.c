@@ -168,8 +168,11 @@ static int find_base(struct ch_stage *stage, const struct ch_ref *base, struct c
 	return rc < 0 ? rc : 1;
 }
 
+typedef int locker(struct ch_store *store, const struct ch_ref *ref, struct ch_err *err);
+
 /* Two builds that begin with the same new image want one state of it. */
-static int find_or_adopt(struct ch_stage *stage, const struct ch_ref *base, struct ch_err *err)
+static int find_or_adopt(struct ch_stage *stage, const struct ch_ref *base, locker *lock_name,
+			 struct ch_err *err)
 {
 	struct ch_store *store = stage->shelf->store;
 	int rc = find_base(stage, base, err);
@@ -177,7 +180,7 @@ static int find_or_adopt(struct ch_stage *stage, const struct ch_ref *base, stru
 
 	if (rc != 0)
 		return rc;
-	lock = ch_store_lock(store, base, err);
+	lock = lock_name(store, base, err);
 	if (lock < 0)
 		return lock;
 	rc = find_base(stage, base, err);
@@ -193,9 +196,14 @@ static int find_or_adopt(struct ch_stage *stage, const struct ch_ref *base, stru
 int ch_stage_from_image(struct ch_stage *stage, const struct ch_ref *base, struct ch_err *err)
 {
 	if (stage->shelf->cache)
-		return find_or_adopt(stage, base, err);
+		return find_or_adopt(stage, base, ch_store_lock, err);
 	stage->base = ch_store_read(stage->shelf->store, base, err);
 	return stage->base < 0 ? stage->base : ch_store_read_meta(stage->base, &stage->meta, err);
+}
+
+int ch_stage_try_image(struct ch_stage *stage, const struct ch_ref *base, struct ch_err *err)
+{
+	return find_or_adopt(stage, base, ch_store_try_lock, err);
 }
 
 int ch_stage_from_stage(struct ch_stage *stage, struct ch_stage *base, struct ch_err *err)
@@ -409,29 +417,56 @@ static int place(struct ch_stage *stage, struct ch_err *err)
 	if (rc == 0 && stage->has_digests)
 		rc = ch_noted_put_digests(shelf->store, &stage->ref, draft->root, &stage->digests,
 					  err);
+	draft->has_note = shelf->cache;
+	draft->has_digests = stage->has_digests;
 	return rc == 0 ? ch_draft_commit(draft, err) : rc;
 }
 
-static int finish_placed(struct ch_stage *stage, struct ch_err *err)
+/* The image is there, whatever becomes of this. */
+static void note_digests(const struct ch_stage *stage)
 {
 	const struct ch_shelf *shelf = stage->shelf;
+	struct ch_err err;
+	ch_auto(fd) int root = ch_store_look(shelf->store, &stage->ref, &err);
 
-	if (ch_cache_branch_set(shelf->cache, stage->ref.text, &stage->commit, err) < 0)
-		return err->code;
-	return stage->has_digests ? ch_placed_digests(shelf->store, &stage->ref, &stage->commit,
-						      &stage->digests, err)
-				  : 0;
+	if (root < 0 ||
+	    ch_noted_put_digests(shelf->store, &stage->ref, root, &stage->digests, &err) < 0)
+		shelf->warn(err.msg, shelf->data);
+}
+
+/* If the image is in storage already, let its branch and its digests say so. Returns 1 if it is,
+ * else 0. Without the lock, that could come in between when somebody else sets the branch and
+ * places another image. But who has the lock need not be waited for: what he makes comes after
+ * this one. */
+static int find_placed(struct ch_stage *stage, struct ch_err *err)
+{
+	const struct ch_shelf *shelf = stage->shelf;
+	int lock = ch_store_try_lock(shelf->store, &stage->ref, err);
+	int rc;
+
+	if (lock < 0 && lock != -EWOULDBLOCK)
+		return lock;
+	rc = is_placed(stage);
+	if (lock < 0)
+		return rc;
+	if (rc > 0 && ch_cache_branch_set(shelf->cache, stage->ref.text, &stage->commit, err) < 0)
+		rc = err->code;
+	if (rc > 0 && stage->has_digests)
+		note_digests(stage);
+	ch_store_unlock(shelf->store, &stage->ref, lock);
+	return rc;
 }
 
 int ch_stage_finish(struct ch_stage *stage, struct ch_err *err)
 {
 	const struct ch_shelf *shelf = stage->shelf;
-	int rc = 0;
+	int rc;
 
 	if (stage->is_finished)
 		return 0;
-	if (shelf->cache && is_placed(stage))
-		return finish_placed(stage, err);
+	rc = shelf->cache ? find_placed(stage, err) : 0;
+	if (rc != 0)
+		return rc < 0 ? rc : 0;
 	/* From here on nobody else makes this image: branch and files are of the same build. */
 	rc = ch_stage_ready(stage, err);
 	if (rc == 0 && shelf->cache)

@@ -73,6 +73,10 @@ int ch_stage_from_unknown(struct ch_stage *stage, struct ch_err *err);
  * Errors: -ENOENT there is no such image. */
 int ch_stage_from_image(struct ch_stage *stage, const struct ch_ref *base, struct ch_err *err);
 
+/* The same with a cache, and without waiting. Returns -EWOULDBLOCK (no error is set) if the cache
+ * has not got it, and somebody makes or deletes it, which may be the caller. */
+int ch_stage_try_image(struct ch_stage *stage, const struct ch_ref *base, struct ch_err *err);
+
 /* Begin with what BASE is by now. */
 int ch_stage_from_stage(struct ch_stage *stage, struct ch_stage *base, struct ch_err *err);
 

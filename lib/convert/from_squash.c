@@ -327,14 +327,12 @@ static void free_squash(struct ch_source *source)
 	free(f);
 }
 
-/* What a SIF file says besides its image */
-static int read_sif(struct from_squash *f, struct ch_err *err)
+static int read_settings(struct from_squash *f, struct ch_err *err)
 {
 	struct ch_sif at;
 	size_t len;
 	int rc = ch_sif_find_json(f->file.fd, SETTINGS, &at, err);
 
-	f->source.arch = ch_sif_arch(f->file.fd);
 	if (rc <= 0)
 		return rc;
 
@@ -344,6 +342,16 @@ static int read_sif(struct from_squash *f, struct ch_err *err)
 		return ch_err_in(err, "'" SETTINGS "'");
 	f->source.settings = f->settings;
 	return 0;
+}
+
+/* What a SIF file says besides its image. Settings that are too long, or not all there, it has not
+ * said. */
+static int read_sif(struct from_squash *f, struct ch_err *err)
+{
+	int rc = read_settings(f, err);
+
+	f->source.arch = ch_sif_arch(f->file.fd);
+	return rc == -EPROTO || rc == -EFBIG ? 0 : rc;
 }
 
 static int open_image(struct from_squash *f, const char *path, struct ch_err *err)

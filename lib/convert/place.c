@@ -26,7 +26,12 @@
 
 #define LOOK_AT (O_PATH | O_DIRECTORY | O_CLOEXEC)
 
-enum { DIGITS = 8, NAME_PART = NAME_MAX - 1 - (sizeof(MARK) - 1) - DIGITS, TRIES = 100 };
+enum {
+	DIGITS = 8,
+	NAME_PART = NAME_MAX - 1 - (sizeof(MARK) - 1) - DIGITS,
+	TEMP_MAX = NAME_MAX + DIGITS + 1,
+	TRIES = 100,
+};
 
 /* ---- what is there ------------------------------------------------------------------------ */
 
@@ -206,18 +211,28 @@ static bool is_there(const struct ch_place *p, const char *temp, int fd)
 	return ch_names_is(p->dir, temp, fd);
 }
 
-static int begin(struct ch_place *p, struct ch_err *err)
+/* A hidden name that is hardly taken */
+static int random_name(const struct ch_place *p, char out[TEMP_MAX], struct ch_err *err)
 {
-	char temp[NAME_MAX + DIGITS + 1], prefix[NAME_MAX + 1];
+	char prefix[NAME_MAX + 1];
+	uint32_t digits;
 
 	prefix_of(p, prefix);
+	if (getrandom(&digits, sizeof(digits), 0) != (ssize_t)sizeof(digits))
+		return ch_err_sys(err, "random number");
+	snprintf(out, TEMP_MAX, "%s%0*x", prefix, (int)DIGITS, digits);
+	return 0;
+}
+
+static int begin(struct ch_place *p, struct ch_err *err)
+{
+	char temp[TEMP_MAX];
+
 	for (int i = 0; i < TRIES; i++) {
 		ch_auto(fd) int fd = -1;
-		uint32_t digits;
 
-		if (getrandom(&digits, sizeof(digits), 0) != (ssize_t)sizeof(digits))
-			return ch_err_sys(err, "random number");
-		snprintf(temp, sizeof(temp), "%s%0*x", prefix, (int)DIGITS, digits);
+		if (random_name(p, temp, err) < 0)
+			return err->code;
 		fd = make(p, temp);
 		if (fd < 0 && errno == EEXIST)
 			continue;
@@ -310,8 +325,21 @@ static void remove_old(const struct ch_place *p, const char *old)
 		       old, err.msg);
 }
 
+/* Remove OLD by a name that remove_all_stale() knows: half removed, it must not be brought back. */
+static int discard(const struct ch_place *p, const char *old, struct ch_err *err)
+{
+	char temp[TEMP_MAX];
+
+	if (random_name(p, temp, err) < 0)
+		return err->code;
+	if (renameat(p->dir, old, p->dir, temp) < 0)
+		return errno == ENOENT ? 0 : ch_err_sys(err, "remove '%s'", old);
+	return ch_rmtree(p->dir, temp, err);
+}
+
 /* Without an exchange: at any time, one of them has its name, or both are there. Between the two
- * renames, another maker may take us for dead (bring_back). */
+ * renames, another maker may take us for dead (bring_back). In the end, the old one has the hidden
+ * name of the new one, as after an exchange. */
 static int move_aside(const struct ch_place *p, struct ch_err *err)
 {
 	char old[NAME_MAX + 1];
@@ -320,12 +348,12 @@ static int move_aside(const struct ch_place *p, struct ch_err *err)
 	old_name(p, old);
 	for (int i = 0; i < TRIES && (failed == ENOTEMPTY || failed == EEXIST); i++) {
 		/* Left by one that was killed, since it has got its name again, from somebody. */
-		if (ch_rmtree(p->dir, old, err) < 0)
+		if (discard(p, old, err) < 0)
 			return err->code;
 		if (renameat(p->dir, p->name, p->dir, old) < 0)
 			return ch_err_sys(err, "replace '%s'", p->path);
 		if (move(p, 0) == 0) {
-			remove_old(p, old);
+			(void)renameat(p->dir, old, p->dir, p->temp);
 			return 0;
 		}
 		failed = errno;
@@ -337,15 +365,17 @@ static int move_aside(const struct ch_place *p, struct ch_err *err)
 /* A directory that is not empty cannot be renamed over: it is exchanged, and gone then. */
 static int move_dir(struct ch_place *p, struct ch_err *err)
 {
-	if (move(p, RENAME_EXCHANGE) == 0) {
-		ch_auto(str) char *old = ch_take(p->temp);
-
-		remove_old(p, old);
-		return 0;
+	if (move(p, RENAME_EXCHANGE) < 0) {
+		if (errno != EINVAL || faccessat(p->dir, p->name, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+			return move(p, 0) < 0 ? ch_err_sys(err, "make '%s'", p->path) : 0;
+		if (move_aside(p, err) < 0)
+			return err->code;
 	}
-	if (errno == EINVAL && faccessat(p->dir, p->name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-		return move_aside(p, err);
-	return move(p, 0) < 0 ? ch_err_sys(err, "make '%s'", p->path) : 0;
+
+	ch_auto(str) char *old = ch_take(p->temp);
+
+	remove_old(p, old);
+	return 0;
 }
 
 static int give_name(struct ch_place *p, struct ch_err *err)

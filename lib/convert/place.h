@@ -4,8 +4,9 @@
  * It is made beside that, with a hidden name, and renamed in the end; so what was there before
  * stays till then, also if nothing comes of it. Where directories cannot be exchanged (NFS), what
  * was there is called ".NAME.ch-old" for a moment: if its maker is killed just then, the next one
- * gives it its name back. Its maker holds a lock on what it makes (flock(2)): what makers that were
- * killed have left, the next one for the same name removes, where a lock can be had. */
+ * gives it its name back. (It is removed under another name: half of it does not come back.) Its
+ * maker holds a lock on what it makes (flock(2)): what makers that were killed have left, the next
+ * one for the same name removes, where a lock can be had. */
 #ifndef CH_CONVERT_PLACE_H
 #define CH_CONVERT_PLACE_H
 

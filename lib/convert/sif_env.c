@@ -8,11 +8,19 @@
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/words.h"
+#include "oci/meta.h"
 
 /* Where nothing has set it yet. It is none that "-" knows: what is behind that then counts. */
 #define PATH_DEFAULT "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-enum { VALUE_MAX = 128 * 1024, DEPTH_MAX = 8 };
+/* NAMES_MAX: variables that there are, or are set, or asked for: these look through all of those.
+ * BYTES_MAX: of them and their values, each time they are set; labels need room, too. */
+enum {
+	VALUE_MAX = 128 * 1024,
+	DEPTH_MAX = 8,
+	NAMES_MAX = 4096,
+	BYTES_MAX = CH_OCI_META_MAX / 2,
+};
 
 /* Where we are in a script */
 struct script {
@@ -20,7 +28,16 @@ struct script {
 	const struct ch_words *env; /* as it was before this command */
 	struct ch_words new;	    /* what the command sets, up to here */
 	unsigned depth;		    /* of defaults in defaults */
+	size_t names, bytes;	    /* up to here: see NAMES_MAX, BYTES_MAX */
 };
+
+/* Count a variable, and BYTES of it. Is that still not too much? */
+static bool count(struct script *s, size_t bytes)
+{
+	s->names++;
+	s->bytes += bytes;
+	return s->names <= NAMES_MAX && s->bytes <= BYTES_MAX;
+}
 
 static size_t name_length(const char *text)
 {
@@ -33,17 +50,17 @@ static size_t name_length(const char *text)
 
 /* ---- values ------------------------------------------------------------------------------- */
 
-/* The value of the variable whose name has N bytes; NULL: it has none. */
-static const char *value_of(const struct script *s, const char *name, size_t n)
+/* The value of the variable whose name has N bytes; NULL: it has none, or it is too much. */
+static const char *value_of(struct script *s, const char *name, size_t n)
 {
-	ch_auto(str) char *copy = strndup(name, n);
+	ch_auto(str) char *copy = count(s, 0) ? strndup(name, n) : NULL;
 	const char *value = copy ? ch_words_get(&s->new, copy) : NULL;
 
 	return value || !copy ? value : ch_words_get(s->env, copy);
 }
 
 /* What stands for it */
-static const char *expand(const struct script *s, const char *name, size_t n)
+static const char *expand(struct script *s, const char *name, size_t n)
 {
 	const char *value = value_of(s, name, n);
 
@@ -170,7 +187,7 @@ static bool read_assignment(struct script *s, bool is_export)
 	if (*s->at != '=')
 		return is_export && (!*s->at || strchr(" \t\n;", *s->at));
 	s->at++;
-	if (!read_value(s, " \t\n;", &value))
+	if (!read_value(s, " \t\n;", &value) || !count(s, n + 1 + value.len + 1))
 		return false;
 	ch_words_set(&s->new, name, value.data ? value.data : "");
 	return true;
@@ -198,6 +215,8 @@ bool ch_sif_env_read(const char *script, struct ch_words *env)
 	struct script s = { .at = script, .env = env };
 	bool is_good = true;
 
+	for (size_t i = 0; i < env->n; i++)
+		(void)count(&s, strlen(env->v[i]) + 1);
 	while (is_good && *s.at) {
 		s.at += strspn(s.at, " \t\r\n;");
 		is_good = read_command(&s, env);

@@ -15,8 +15,9 @@
 
 struct ch_words;
 
-/* Do what SCRIPT says to ENV (NAME=VALUE), up to the first line that is anything else: what is
- * below that may depend on it. Returns whether that was the end. ENV is bad if memory is short. */
+/* Do what SCRIPT says to ENV (NAME=VALUE), up to the first line that is anything else, or too much
+ * (4096 variables, half of what image metadata may have): what is below that may depend on it.
+ * Returns whether that was the end. ENV is bad if memory is short. */
 bool ch_sif_env_read(const char *script, struct ch_words *env);
 
 #endif

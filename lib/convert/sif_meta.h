@@ -26,7 +26,8 @@ extern const char *const ch_sif_files[CH_SIF_TEXTS];
 
 /* Read what there is to RET, which is empty. SOURCE: where the image comes from, for what is not in
  * its files. TEXTS: of the files; NULL: not there.
- * ret_unread: scripts that do more than to set variables: what they do then is not in RET.
+ * ret_unread: scripts that do more than to set variables, or set too much (convert/sif_env.h): what
+ * they do then is not in RET.
  * Returns 1 if there was something, 0 if there was nothing, or -ENOMEM. */
 int ch_sif_meta(const struct ch_source *source, char *const texts[CH_SIF_TEXTS],
 		struct ch_oci_meta *ret, unsigned *ret_unread, struct ch_err *err);

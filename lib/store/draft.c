@@ -153,6 +153,7 @@ int ch_draft_commit(struct ch_draft *draft, struct ch_err *err)
 
 	if (make_movable(draft->root) < 0 || (!draft->can_be_lost && syncfs(draft->root) < 0))
 		return ch_err_sys(err, "write image '%s'", draft->path);
+	ch_store_drop_notes(s, draft->file, !draft->has_note, !draft->has_digests);
 	rc = replace(draft, old, err);
 	/* What can be lost is known by its note, which is on the disk (noted.h): what the note is
 	 * about has to be in its place, too, or an older image would seem to be sound. */

@@ -126,6 +126,13 @@ int ch_store_lock(struct ch_store *store, const struct ch_ref *ref, struct ch_er
 	return ch_store_lock_name(store, ref->file, err);
 }
 
+int ch_store_try_lock(struct ch_store *store, const struct ch_ref *ref, struct ch_err *err)
+{
+	/* Without locks, nobody waits anyway. */
+	return store->no_lock ? ch_store_lock_name(store, ref->file, err)
+			      : ch_store_try_name(store, ref->file, err);
+}
+
 void ch_store_unlock(struct ch_store *store, const struct ch_ref *ref, int lock)
 {
 	ch_store_unlock_name(store, ref->file, &lock);
@@ -145,7 +152,7 @@ int ch_store_delete(struct ch_store *store, const struct ch_ref *ref, struct ch_
 				store->path);
 	if (rc == 0) {
 		ch_store_move_stat(store, ref->file, NULL);
-		ch_store_drop_notes(store, ref->file);
+		ch_store_drop_notes(store, ref->file, true, true);
 	}
 	ch_store_unlock_name(store, ref->file, &lock);
 	return rc;

@@ -16,6 +16,7 @@
 #include "oci/ref.h"
 #include "store/store.h"
 #include "sys/machine.h"
+#include "sys/names.h"
 
 #define AT_DIR	   "at"
 #define DIGEST_DIR "digest"
@@ -33,7 +34,8 @@ struct note {
 	const char *what, *boot; /* in TEXT; BOOT may be "" */
 };
 
-/* Which directory it is: inodes are used again. */
+/* Which directory it is: inodes are used again. Where the file system does not know when it was
+ * made, that is 0: then the inode has to do. */
 static int identify(int root, char ret[ID_MAX])
 {
 	struct statx st;
@@ -117,16 +119,34 @@ int ch_noted_put_digests(struct ch_store *store, const struct ch_ref *ref, int r
 		      : 0;
 }
 
-void ch_store_drop_notes(const struct ch_store *store, const char *file)
+int ch_noted_try_digests(struct ch_store *store, const struct ch_ref *ref, int root,
+			 const struct ch_oci_digests *digests, struct ch_err *err)
 {
-	static const char *const dirs[] = { AT_DIR, DIGEST_DIR };
+	int lock = ch_store_try_lock(store, ref, err);
+	int rc = 0;
 
-	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++) {
-		char path[PATH_SIZE];
+	if (lock < 0)
+		return lock == -EWOULDBLOCK ? 0 : lock;
+	if (ch_names_is(store->img, ref->file, root))
+		rc = ch_noted_put_digests(store, ref, root, digests, err);
+	ch_store_unlock(store, ref, lock);
+	return rc;
+}
 
-		snprintf(path, sizeof(path), "%s/%s", dirs[i], file);
-		(void)unlinkat(store->top, path, 0);
-	}
+static void drop_note(const struct ch_store *store, const char *dir, const char *file)
+{
+	char path[PATH_SIZE];
+
+	snprintf(path, sizeof(path), "%s/%s", dir, file);
+	(void)unlinkat(store->top, path, 0);
+}
+
+void ch_store_drop_notes(const struct ch_store *store, const char *file, bool what, bool digests)
+{
+	if (what)
+		drop_note(store, AT_DIR, file);
+	if (digests)
+		drop_note(store, DIGEST_DIR, file);
 }
 
 /* ---- read -------------------------------------------------------------------------------------

@@ -4,11 +4,13 @@
  *	at/NAME		a link to "WHAT INODE TIME": what the image is, a word of whoever made it;
  *			TIME is when its directory was made
  *	digest/NAME	a link to "MANIFEST,CONFIG INODE TIME": its digests where it was pulled
- *from, or pushed to, last
+ *			from, or pushed to, last
  *
- * Whoever replaces the directory makes that untrue. " BOOT" comes behind it if it was not waited
- * for that all is on the disk: should the machine have been started anew since, files may lack
- * what was in them. Then ch_store_read refuses the image; its maker can make it again. */
+ * Whoever replaces the directory makes that untrue, and removes what is noted, unless he notes it
+ * anew (draft.h): a directory may come back, by way of the spare, and so may its inode. " BOOT"
+ * comes behind it if it was not waited for that all is on the disk: should the machine have been
+ * started anew since, files may lack what was in them. Then ch_store_read refuses the image; its
+ * maker can make it again. */
 #ifndef CH_STORE_NOTED_H
 #define CH_STORE_NOTED_H
 
@@ -37,6 +39,11 @@ enum ch_noted ch_noted_is(const struct ch_store *store, const struct ch_ref *ref
 
 /* Note its digests, in the same way: but that they are lost is no harm. */
 int ch_noted_put_digests(struct ch_store *store, const struct ch_ref *ref, int root,
+			 const struct ch_oci_digests *digests, struct ch_err *err);
+
+/* The same for who has not locked the name. Nothing is noted, and that is no error, if somebody
+ * makes or deletes the image, or if ROOT is no longer it. */
+int ch_noted_try_digests(struct ch_store *store, const struct ch_ref *ref, int root,
 			 const struct ch_oci_digests *digests, struct ch_err *err);
 
 /* What is noted of the image REF, with ROOT as its directory? */

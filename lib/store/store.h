@@ -97,6 +97,10 @@ static inline void ch_auto_store_names(struct ch_store_names *names)
  * deletes it. Returns a descriptor for ch_store_unlock (of use for nothing else), or a negative
  * errno. */
 int ch_store_lock(struct ch_store *store, const struct ch_ref *ref, struct ch_err *err);
+
+/* The same, without waiting. Returns -EWOULDBLOCK (no error is set) if somebody has the lock,
+ * which may be the caller. */
+int ch_store_try_lock(struct ch_store *store, const struct ch_ref *ref, struct ch_err *err);
 void ch_store_unlock(struct ch_store *store, const struct ch_ref *ref, int lock);
 
 /* Delete an image. Waits for who is making it. Errors: -ENOENT there is no such image. */

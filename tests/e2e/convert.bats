@@ -352,6 +352,15 @@ make_sif() {
 	works y.sif ./d
 	assert_match "$(cat d/ch/metadata.json)" '"entrypoint": \["/.singularity.d/runscript"\]'
 	[[ $(cat d/ch/metadata.json) != *'"cmd"'* ]] || fail "the command is there"
+	# Settings that are too long, or not in the file
+	as_test bash -euc '
+		python3 "$1/tests/lib/sif.py" y.sif s2.sqfs settings=settings settings_offset=0x10000000
+		head -c 1M /dev/zero | tr "\0" " " >>settings
+		python3 "$1/tests/lib/sif.py" x.sif s2.sqfs settings=settings' - "$top"
+	for sif in x.sif y.sif; do
+		works "$sif" ./d
+		assert_match "$(cat d/ch/metadata.json)" '"env": \{"PATH": "/x:/opt/bin:/bin", "LANG": "C", "A": "b"\}'
+	done
 	# What cannot be told without a shell
 	convert ./s x.sqfs
 	[[ $status == 0 && $stderr == *"warning: 1 scripts in /.singularity.d/env do more"* ]] || fail "$stderr"

@@ -101,6 +101,47 @@ grown in 2 instructions: one' -t one .
 	assert_equal "$status$output" 0
 }
 
+# held NAME ARGS...: as img, while somebody else has the lock on the image NAME
+held() {
+	run --separate-stderr as_test flock -o "$store/locks/$1" \
+		timeout -k 5 20 "${via[@]}" env -C "$ctx" ch-image "${@:2}"
+	[[ $status == 0 && $stderr != *waiting* ]] || fail "status: $status" "stderr: $stderr"
+}
+
+@test "cache: images that somebody makes, or this build, are copied from as they are" {
+	local name
+
+	for name in own other; do
+		img -q --no-cache import "$dir" $name
+	done
+	put f x
+	df Dockerfile <<-'END'
+		FROM tiny
+		COPY f /f
+		COPY --from=own /bin/busybox /own
+		RUN --mount=from=other,target=/mnt test -x /own -a -x /mnt/bin/busybox
+	END
+	held other build -t own .
+	assert_equal "$(in_image own 'cat /f')" x
+	# Known to the cache only, it cannot be had before it is made.
+	img -q --no-cache delete own
+	put f y
+	fails "image 'own' is made by this build, and not in storage yet" -t own .
+}
+
+@test "cache: what an image is, its maker alone says" {
+	local cache=$store/bucache
+
+	printf 'FROM tiny\nLABEL a=b\n' | df Dockerfile
+	img build -t one .
+	# As if somebody were about to place another one
+	as_test git -C "$cache" update-ref refs/heads/one refs/heads/tiny
+	held one build -t one .
+	assert_equal "$(as_test git -C "$cache" rev-parse one)" "$(as_test git -C "$cache" rev-parse tiny)"
+	img build -t one .
+	assert_equal "$(as_test git -C "$cache" log -1 --format=%s one)" 'LABEL a=b'
+}
+
 @test "cache: none, and rebuild" {
 	printf 'FROM tiny\nRUN echo $$ >/x; echo ran\n' | df Dockerfile
 	builds '  1. FROM tiny

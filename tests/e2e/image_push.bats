@@ -164,10 +164,16 @@ listed() {
 	assert_equal "$(listed bar)" "null null"
 	works pull "$plain/$repo:1" bar
 	assert_equal "$(listed bar)" "$digests"
+	# Who finds it as it is does not wait for who makes another one.
+	as_test flock -o "$store/locks/bar" timeout 20 "${via[@]}" ch-image -q pull "$plain/$repo:1" bar
 	works pull --last-layer 1 "$plain/$repo:1" bar
 	assert_equal "$(listed bar)" "null null"
 	works build -t bar - <<<"FROM $plain/$repo:1"
 	assert_equal "$(listed bar)" "null null"
+	# The registry has it, even if that cannot be noted.
+	as_test bash -c 'rm -r "$1" && touch "$1"' x "$store/digest"
+	works push foo "$plain/$repo:1"
+	assert_match "$stderr" "warning: .*digest: it is not a directory"
 }
 
 @test "push and pull: --no-xattrs" {

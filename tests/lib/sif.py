@@ -4,7 +4,7 @@
 Keys: fs, part, type (of the descriptor, default 1, 2, 0x4004: a primary SquashFS partition),
 offset, size (what the descriptor says; default: the truth), slot (its place in the table of
 48), pad (bytes in front of the partition), arch (2: amd64). settings=FILE: those of an OCI image, in
-the next slot.
+the next slot; settings_offset, as above.
 """
 import struct
 import sys
@@ -42,7 +42,8 @@ def main(out, file, *words):
         struct.pack("<ii3s", what["fs"], what["part"], b"%02d" % what["arch"]))
     if settings:
         table[at + EACH:at + 2 * EACH] = descriptor(
-            0x4006, b"oci-config.json", start + len(data), len(settings))
+            0x4006, b"oci-config.json", what.get("settings_offset", start + len(data)),
+            len(settings))
     with open(out, "wb") as f:
         f.write((head.ljust(TABLE, b"\0") + table).ljust(start, b"\0") + data + settings)
 

@@ -17,7 +17,7 @@
 #include "unit.h"
 
 /* What goes wrong when directories are renamed without an exchange */
-static enum { NOTHING, KILLED_BETWEEN, TAKEN_FOR_DEAD } trouble;
+static enum trouble { NOTHING, KILLED_BETWEEN, KILLED_REMOVING, TAKEN_FOR_DEAD } trouble;
 static bool cannot_exchange;
 
 static void bring_back_by_another(void);
@@ -36,6 +36,14 @@ int renameat2(int from_dir, const char *from, int to_dir, const char *to, unsign
 		bring_back_by_another();
 	}
 	return (int)syscall(SYS_renameat2, from_dir, from, to_dir, to, flags);
+}
+
+/* As the C library's, but it may kill us in an image. */
+int unlinkat(int dir, const char *name, int flags)
+{
+	if (trouble == KILLED_REMOVING && strcmp(name, "usr") == 0)
+		_exit(9);
+	return (int)syscall(SYS_unlinkat, dir, name, flags);
 }
 
 static char top[] = "/tmp/test_place.XXXXXX", path[PATH_MAX];
@@ -127,8 +135,7 @@ static void a_directory_is_replaced(void **state)
 	}
 }
 
-/* The maker ends between its two renames. */
-static void kill_between(void)
+static void make_and_be_killed(enum trouble when)
 {
 	struct ch_err err;
 	int status;
@@ -136,12 +143,18 @@ static void kill_between(void)
 
 	assert_true(pid >= 0);
 	if (pid == 0) {
-		trouble = KILLED_BETWEEN;
+		trouble = when;
 		make("new", &err);
 		_exit(0);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 9);
+}
+
+/* The maker ends between its two renames. */
+static void kill_between(void)
+{
+	make_and_be_killed(KILLED_BETWEEN);
 	assert_int_equal(access(path, F_OK), -1);
 }
 
@@ -181,6 +194,48 @@ static void without_an_exchange_it_is_still_there_for_who_keeps_it(void **state)
 	assert_image("old");
 }
 
+/* Killed while the old one is removed: the one that is replaced, or with IS_LEFT, one that was left
+ * when another was killed, and somebody else gave the image its name. */
+static void nothing_half_removed_comes_back(bool is_left)
+{
+	ch_auto(place) struct ch_place place = CH_PLACE_INIT;
+	char other[PATH_MAX + 8];
+	struct ch_err err;
+
+	snprintf(other, sizeof(other), "%s.moved", path);
+	make("old", &err);
+	if (is_left) {
+		kill_between();
+		assert_int_equal(mkdir(path, 0755), 0);
+		/* What the killed one was making is removed. */
+		assert_int_equal(ch_place_new(path, CH_PLACE_DIR, &place, &err), 0);
+		ch_place_done(&place);
+	}
+	make_and_be_killed(KILLED_REMOVING);
+	assert_int_equal(rename(path, other), 0);
+
+	assert_int_equal(ch_place_new(path, CH_PLACE_DIR, &place, &err), 0);
+	assert_int_equal(access(path, F_OK), -1);
+	ch_place_done(&place);
+	assert_int_equal(count(), 3);
+	assert_int_equal(rename(other, path), 0);
+}
+
+static void without_an_exchange_nothing_half_removed_comes_back(void **state)
+{
+	(void)state;
+	cannot_exchange = true;
+	nothing_half_removed_comes_back(false);
+	assert_image("new");
+}
+
+static void nor_does_what_another_one_has_left(void **state)
+{
+	(void)state;
+	cannot_exchange = true;
+	nothing_half_removed_comes_back(true);
+}
+
 static void who_is_taken_for_dead_tries_again(void **state)
 {
 	(void)state;
@@ -204,6 +259,8 @@ int main(void)
 		TEST(a_directory_is_replaced),
 		TEST(without_an_exchange_what_was_there_comes_back),
 		TEST(without_an_exchange_it_is_still_there_for_who_keeps_it),
+		TEST(without_an_exchange_nothing_half_removed_comes_back),
+		TEST(nor_does_what_another_one_has_left),
 		TEST(who_is_taken_for_dead_tries_again),
 	};
 

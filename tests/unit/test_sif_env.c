@@ -99,11 +99,79 @@ static void what_needs_a_shell_ends_it(void **state)
 	}
 }
 
+/* LINE some times, with its number for "%d" */
+static void repeat(struct ch_buf *script, const char *line, int times)
+{
+	for (int i = 0; i < times; i++) {
+		const char *number = strstr(line, "%d");
+
+		if (number)
+			ch_buf_addf(script, "%.*s%d%s", (int)(number - line), line, i, number + 2);
+		else
+			ch_buf_adds(script, line);
+	}
+}
+
+static void too_much_ends_it(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *first, *line;
+		int times;
+		bool is_whole;
+	} cases[] = {
+		{ "", "B%d=\n", 4000, true },	{ "", "B%d=\n", 100000, false },
+		{ "", "B%d= ", 100000, false }, { "C=", "${Z-}", 4000, true },
+		{ "C=", "$Z", 100000, false },	{ "C=\"", "${Z-}", 100000, false },
+		{ "", "B=$X\n", 4, true },	{ "", "B%d=$X\n", 1000, false },
+		{ "", "B%d=$X ", 1000, false },
+	};
+	enum { LARGE = 100 * 1000, MAX = 512 * 1024 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		ch_auto(words) struct ch_words env = { 0 };
+		ch_auto(buf) struct ch_buf script = CH_BUF_INIT(2 * MAX);
+		size_t bytes = 0;
+
+		ch_buf_adds(&script, "X=");
+		repeat(&script, "x", LARGE);
+		ch_buf_addf(&script, "\n%s", cases[i].first);
+		repeat(&script, cases[i].line, cases[i].times);
+		assert_false(ch_buf_bad(&script));
+
+		assert_int_equal(ch_sif_env_read(script.data, &env), cases[i].is_whole);
+		assert_false(env.bad);
+		for (size_t j = 0; j < env.n; j++)
+			bytes += strlen(env.v[j]) + 1;
+		assert_in_range(env.n, 1, 4096);
+		assert_in_range(bytes, LARGE, MAX);
+	}
+}
+
+/* Many may be there before; they are not touched by what is too much then. */
+static void too_much_may_be_there_already(void **state)
+{
+	(void)state;
+	ch_auto(words) struct ch_words env = { 0 };
+	char pair[16];
+
+	for (int i = 0; i < 5000; i++) {
+		snprintf(pair, sizeof(pair), "B%d=", i);
+		ch_words_add(&env, pair);
+	}
+	assert_true(ch_sif_env_read("# nothing\n", &env));
+	assert_false(ch_sif_env_read("B0=x\n", &env));
+	assert_int_equal(env.n, 5000);
+	assert_string_equal(env.v[0], "B0=");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(assignments_are_understood),
 		cmocka_unit_test(what_needs_a_shell_ends_it),
+		cmocka_unit_test(too_much_ends_it),
+		cmocka_unit_test(too_much_may_be_there_already),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,6 +15,7 @@
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "oci/manifest.h"
 #include "oci/ref.h"
 #include "store/draft.h"
 #include "store/noted.h"
@@ -467,6 +468,48 @@ static void what_may_be_damaged_is_not_read(void **state)
 	assert_true(again >= 0);
 }
 
+static struct ch_oci_digests digests_of(char digit)
+{
+	struct ch_oci_digests digests;
+
+	memset(&digests, 0, sizeof(digests));
+	memset(digests.manifest, digit, CH_OCI_DIGEST_SIZE - 1);
+	memcpy(digests.manifest, "sha256:", strlen("sha256:"));
+	memcpy(digests.config, digests.manifest, sizeof(digests.config));
+	return digests;
+}
+
+/* The third image has the directory of the first one, which was the spare. */
+static void what_was_noted_does_not_come_back(void **state)
+{
+	(void)state;
+	ch_auto(store) struct ch_store *store = open_it();
+	ch_auto(ref) struct ch_ref ref = parse("a");
+	struct ch_oci_digests digests = digests_of('1');
+	struct ch_err err;
+
+	for (int i = 0; i < 3; i++) {
+		ch_auto(draft) struct ch_draft draft = begin_with_spare(store, &ref,
+									i == 2 ? "0" : NULL);
+		char name[2] = { (char)('0' + i) };
+		bool can_be_lost = false, is_noted = i == 0;
+
+		put(draft.root, name, "");
+		if (is_noted) {
+			assert_int_equal(
+				ch_noted_put(store, &ref, draft.root, "this", &can_be_lost, &err),
+				0);
+			assert_int_equal(
+				ch_noted_put_digests(store, &ref, draft.root, &digests, &err), 0);
+		}
+		draft.has_note = draft.has_digests = is_noted;
+		assert_int_equal(ch_draft_commit(&draft, &err), 0);
+		assert_int_equal(ch_noted_is(store, &ref, "this"),
+				 is_noted ? CH_NOTED_SAME : CH_NOTED_ELSE);
+		assert_int_equal(ch_noted_digests(store, &ref, draft.root, &digests), is_noted);
+	}
+}
+
 /* ---- other processes ------------------------------------------------------------------------- */
 
 /* A process that makes image "a", tells so by SIGSTOP, and goes on when it is continued. */
@@ -542,6 +585,46 @@ static void the_same_image_waits_and_others_do_not(void **state)
 	assert_true(has(fd, "here") && !has(fd, "elsewhere"));
 }
 
+static bool digests_are(const struct ch_store *store, const struct ch_ref *ref, int root,
+			char digit)
+{
+	const struct ch_oci_digests wanted = digests_of(digit);
+	struct ch_oci_digests digests;
+
+	return ch_noted_digests(store, ref, root, &digests) &&
+	       strcmp(digests.manifest, wanted.manifest) == 0;
+}
+
+static void digests_are_noted_without_waiting(void **state)
+{
+	(void)state;
+	ch_auto(store) struct ch_store *store = open_it();
+	ch_auto(ref) struct ch_ref ref = parse("a");
+	const struct ch_oci_digests one = digests_of('1'), two = digests_of('2');
+	struct ch_err err;
+
+	make(store, "a", "file");
+
+	ch_auto(fd) int old = ch_store_look(store, &ref, &err);
+	pid_t pid = make_elsewhere();
+
+	assert_int_equal(ch_noted_try_digests(store, &ref, old, &one, &err), 0);
+	assert_false(digests_are(store, &ref, old, '1'));
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	assert_int_equal(ch_noted_try_digests(store, &ref, old, &one, &err), 0);
+	assert_true(digests_are(store, &ref, old, '1'));
+	/* What comes too late, is about another image. */
+	make(store, "a", "file");
+
+	ch_auto(fd) int new = ch_store_look(store, &ref, &err);
+
+	assert_int_equal(ch_noted_try_digests(store, &ref, new, &two, &err), 0);
+	assert_int_equal(ch_noted_try_digests(store, &ref, old, &one, &err), 0);
+	assert_true(digests_are(store, &ref, new, '2'));
+	assert_null(notes.data);
+}
+
 static void images_are_replaced_without_an_exchange(void **state)
 {
 	(void)state;
@@ -602,9 +685,11 @@ int main(void)
 		TEST(there_is_one_spare),
 		TEST(what_is_known_goes_with_the_files),
 		TEST(what_may_be_damaged_is_not_read),
+		TEST(what_was_noted_does_not_come_back),
 		TEST(the_dead_are_cleared_away),
 		TEST(the_same_image_waits_and_others_do_not),
 		TEST(waiting_can_be_ended),
+		TEST(digests_are_noted_without_waiting),
 		TEST(images_are_replaced_without_an_exchange),
 	};
 
