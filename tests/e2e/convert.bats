@@ -689,7 +689,7 @@ interrupted() {
 }
 
 @test "convert: on a terminal it is seen how far it is, and how long it takes" {
-	as_test bash -c 'head -c 10M /dev/urandom >noise && tar -cf x.tar noise'
+	as_test bash -c 'head -c 60M /dev/urandom >noise && tar -cf x.tar noise'
 	run as_test "$top/tests/lib/terminal" see:'converting: .*%.*/s.* left' key:C \
 		-- ch-convert -j 1 --compress xz:9 x.tar x.sqfs
 	assert_match "$output" 'interrupted'
