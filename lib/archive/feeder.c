@@ -1,35 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "feeder.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/auto.h"
-#include "base/err.h"
 #include "stream.h"
 
-/* What comes at once is 64 to 256 KiB. */
-enum { RING = 16 };
+/* What comes at once is mostly 64 to 256 KiB; more is given in pieces. */
+enum { RING = 16, ROOM = 256 * 1024 };
 
-struct block {
-	char *data; /* owned; SIZE bytes of room */
-	size_t size;
-	ssize_t n; /* what ch_stream_next has returned */
-};
-
-/* Blocks are numbered in their order; the one with number I is in ring[I % RING], and
+/* Blocks are numbered in their order; of the one with number I, sizes[I % RING] is what
+ * ch_stream_next has returned, and
  *
  *	taken <= filled <= taken + RING
  *
  * The block that was taken last is the user's until the next one is wanted. */
 struct ch_feeder {
 	struct ch_stream *stream; /* borrowed */
-	struct block ring[RING];
+	char *rooms;		  /* owned; of all blocks */
+	ssize_t sizes[RING];
 
 	pthread_mutex_t lock; /* for what is below */
 	pthread_cond_t change;
@@ -40,64 +34,56 @@ struct ch_feeder {
 	pthread_t thread;
 };
 
+static char *room_of(const struct ch_feeder *a, uint64_t number)
+{
+	return a->rooms + number % RING * ROOM;
+}
+
 /* ---- the thread ------------------------------------------------------------------------- */
 
-static bool make_room(struct block *b, size_t size)
+/* Wait until a block may be filled. Returns false if none is wanted any more. */
+static bool wait_for_room(struct ch_feeder *a)
 {
-	if (b->size >= size)
-		return true;
-	free(b->data);
-	b->data = malloc(size);
-	b->size = b->data ? size : 0;
-	return b->data;
-}
-
-static void fill(struct ch_stream *stream, struct block *b)
-{
-	const void *data = NULL;
-
-	b->n = ch_stream_next(stream, &data);
-	if (b->n <= 0)
-		return;
-	if (make_room(b, (size_t)b->n)) {
-		memcpy(b->data, data, (size_t)b->n);
-		return;
-	}
-
-	struct ch_err err;
-
-	ch_err_nomem(&err);
-	b->n = ch_stream_fail(stream, &err);
-}
-
-/* Wait for a block that may be filled. */
-static struct block *next_free(struct ch_feeder *a)
-{
-	struct block *b = NULL;
+	bool is_stopped;
 
 	pthread_mutex_lock(&a->lock);
 	while (!a->is_stopped && a->filled - a->taken == RING)
 		pthread_cond_wait(&a->change, &a->lock);
-	if (!a->is_stopped)
-		b = &a->ring[a->filled % RING];
+	is_stopped = a->is_stopped;
 	pthread_mutex_unlock(&a->lock);
-	return b;
+	return !is_stopped;
+}
+
+/* Fill one with N bytes of DATA; or with N, if that is the end or an error. */
+static bool fill(struct ch_feeder *a, const char *data, ssize_t n)
+{
+	if (!wait_for_room(a))
+		return false;
+	if (n > 0)
+		memcpy(room_of(a, a->filled), data, (size_t)n);
+	a->sizes[a->filled % RING] = n;
+	pthread_mutex_lock(&a->lock);
+	a->filled++;
+	pthread_cond_signal(&a->change);
+	pthread_mutex_unlock(&a->lock);
+	return true;
 }
 
 static void *work(void *data)
 {
 	struct ch_feeder *a = data;
-	struct block *b;
-	ssize_t n = 1;
+	const void *bytes = NULL;
+	bool is_wanted = true;
+	ssize_t n;
 
-	while (n > 0 && (b = next_free(a))) {
-		fill(a->stream, b);
-		n = b->n;
-		pthread_mutex_lock(&a->lock);
-		a->filled++;
-		pthread_cond_signal(&a->change);
-		pthread_mutex_unlock(&a->lock);
-	}
+	do {
+		n = ch_stream_next(a->stream, &bytes);
+		if (n <= 0)
+			is_wanted = fill(a, NULL, n);
+		for (ssize_t at = 0; at < n && is_wanted; at += ROOM)
+			is_wanted = fill(a, (const char *)bytes + at,
+					 n - at < ROOM ? n - at : ROOM);
+	} while (n > 0 && is_wanted);
 	return NULL;
 }
 
@@ -116,8 +102,7 @@ static bool start_thread(struct ch_feeder *a)
 
 static void done(struct ch_feeder *a)
 {
-	for (size_t i = 0; i < RING; i++)
-		free(a->ring[i].data);
+	free(a->rooms);
 	pthread_cond_destroy(&a->change);
 	pthread_mutex_destroy(&a->lock);
 	free(a);
@@ -132,37 +117,29 @@ struct ch_feeder *ch_feeder_start(struct ch_stream *stream)
 	if (!a)
 		return NULL;
 	a->stream = stream;
+	a->rooms = malloc((size_t)RING * ROOM);
 	pthread_mutex_init(&a->lock, NULL);
 	pthread_cond_init(&a->change, NULL);
-	if (start_thread(a))
+	if (a->rooms && start_thread(a))
 		return a;
 	done(a);
 	return NULL;
 }
 
-/* What comes after the end, or after an error, is the same once more. */
-static bool is_last(const struct block *b)
-{
-	return b->n <= 0;
-}
-
 ssize_t ch_feeder_next(struct ch_feeder *a, const void **ret_data)
 {
-	struct block *b;
-
 	pthread_mutex_lock(&a->lock);
-	b = &a->ring[a->taken % RING];
-	if (a->is_using && !is_last(b)) {
+	/* What comes after the end, or after an error, is the same once more. */
+	if (a->is_using && a->sizes[a->taken % RING] > 0) {
 		a->taken++;
 		pthread_cond_signal(&a->change);
-		b = &a->ring[a->taken % RING];
 	}
 	while (a->filled == a->taken)
 		pthread_cond_wait(&a->change, &a->lock);
 	a->is_using = true;
 	pthread_mutex_unlock(&a->lock);
-	*ret_data = b->data;
-	return b->n;
+	*ret_data = room_of(a, a->taken);
+	return a->sizes[a->taken % RING];
 }
 
 void ch_feeder_stop(struct ch_feeder *a)

@@ -36,7 +36,8 @@ static void add_filters(struct archive *a)
 	}
 }
 
-int ch_stream_fail(struct ch_stream *s, const struct ch_err *err)
+/* The first error counts: others follow from it. */
+static int fail(struct ch_stream *s, const struct ch_err *err)
 {
 	if (!s->failed)
 		s->err = *err;
@@ -61,7 +62,7 @@ static la_ssize_t more_input(struct archive *a, void *data, const void **ret_buf
 	ssize_t n = ch_gunzip_next(&s->in, ret_buf, &err);
 
 	if (n < 0) {
-		archive_set_error(a, -ch_stream_fail(s, &err), "%s", err.msg);
+		archive_set_error(a, -fail(s, &err), "%s", err.msg);
 		return ARCHIVE_FATAL;
 	}
 	return n;
@@ -75,7 +76,7 @@ static int fail_filter(struct ch_stream *s)
 	struct ch_err err;
 
 	ch_err_set(&err, code, "read: %s", why ? why : "unknown error");
-	return ch_stream_fail(s, &err);
+	return fail(s, &err);
 }
 
 static void start(struct ch_stream *s)
@@ -133,7 +134,7 @@ ssize_t ch_stream_next(struct ch_stream *s, const void **ret_data)
 		struct ch_err err;
 
 		ch_err_set(&err, -EFBIG, "it is larger than %" PRIu64 " bytes", max);
-		return ch_stream_fail(s, &err);
+		return fail(s, &err);
 	}
 	if (s->from->diff_id)
 		ch_hash_more(&s->hash, *ret_data, n);

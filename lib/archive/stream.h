@@ -33,10 +33,6 @@ int ch_stream_open(const struct ch_archive *from, struct ch_stream *ret_stream, 
  * negative errno: then STREAM's err is set. */
 ssize_t ch_stream_next(struct ch_stream *stream, const void **ret_data);
 
-/* ERR is the stream's from now on, unless it has one: others follow from the first. Returns the
- * code of that. */
-int ch_stream_fail(struct ch_stream *stream, const struct ch_err *err);
-
 void ch_stream_done(struct ch_stream *stream);
 
 static inline void ch_auto_stream(struct ch_stream *stream)
