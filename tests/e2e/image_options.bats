@@ -185,6 +185,37 @@ big_blobs()
 	assert_equal "$(big_blobs)" 2
 }
 
+# shares FILE: some of its blocks belong to another file, too
+shares() { filefrag -v "$1" | grep -q 'shared'; }
+
+@test "--cache-large, COPY: files share their blocks where the file system can" {
+	((EUID == 0)) || return 0
+	truncate -s 400M "$tmp/xfs"
+	mkfs.xfs -q -m reflink=1 "$tmp/xfs"
+	mkdir "$tmp/fs"
+	mount -o loop,nodev,nosuid "$tmp/xfs" "$tmp/fs"
+	store=$tmp/fs/store ctx=$tmp/fs/ctx
+	mkdir "$ctx"
+	own "$tmp/fs"
+	own "$ctx"
+	via[1]=CH_IMAGE_STORAGE=$store
+	img -q import "$dir" tiny
+	as_test bash -c 'head -c 3M /dev/urandom >"$1"' - "$ctx/big"
+	printf 'FROM tiny\nCOPY big /big\nRUN cp /big /other\n' | df Dockerfile
+	img --cache-large 1 build -t x .
+	assert_equal "$status" 0
+	shares "$ctx/big"
+	shares "$store/img/x/big"
+	# From the cache
+	img delete x
+	img undelete x
+	assert_equal "$status" 0
+	as_test cmp "$ctx/big" "$store/img/x/other"
+	shares "$store/img/x/other"
+	as_test git -C "$store/bucache" fsck --full --strict
+	umount "$tmp/fs"
+}
+
 @test ".dockerignore: what is not of the context, for COPY, keys of the cache, and mounts" {
 	put .dockerignore $'# all but one\n*.o\n!keep.o\nsecret\n**/tmp\ndir/*/x\n.dockerignore\nDockerfile'
 	for file in a.c a.o keep.o secret/s dir/tmp/f dir/sub/x dir/sub/y tmp/z; do put "$file" "$file"; done

@@ -28,6 +28,7 @@ teardown()
 		[[ $status == 0 ]] || fail "git fsck: $output"
 	fi
 	! declare -F stop_servers >/dev/null || stop_servers
+	! mountpoint -q "$tmp/fs" || umount "$tmp/fs"
 	ch_teardown
 }
 
