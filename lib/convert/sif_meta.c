@@ -53,7 +53,7 @@ static int read_labels(const char *text, struct ch_oci_meta *ret, struct ch_err 
 	ch_auto(words) struct ch_words labels = { 0 };
 	int rc = text ? ch_oci_labels(text, strlen(text), &labels, err) : 0;
 
-	if (rc == 0)
+	if (rc == 0 && ret->labels.n + labels.n <= CH_OCI_PAIRS_MAX)
 		ch_words_put(&ret->labels, &labels);
 	return rc == -ENOMEM ? rc : 0;
 }

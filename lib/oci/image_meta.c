@@ -43,7 +43,7 @@ static void read_keys(const struct ch_json *set, struct ch_words *ret)
 /* The first one of a name counts, as for the programs that look for it. */
 static void read_env(const struct ch_json *list, struct ch_words *ret)
 {
-	for (size_t i = 0; i < ch_json_count(list); i++) {
+	for (size_t i = 0; i < ch_json_count(list) && ret->n <= CH_OCI_PAIRS_MAX; i++) {
 		const char *text = ch_json_text(ch_json_at(list, i));
 		const char *equals = text ? strchr(text, '=') : NULL;
 		ch_auto(str) char *name = equals ? strndup(text, (size_t)(equals - text)) : NULL;
@@ -59,7 +59,7 @@ static void read_labels(const struct ch_json *labels, struct ch_words *ret)
 	const char *name;
 	void *iter = NULL;
 
-	while ((value = ch_json_next(labels, &iter, &name)))
+	while (ret->n <= CH_OCI_PAIRS_MAX && (value = ch_json_next(labels, &iter, &name)))
 		if (ch_json_text(value) && *name && !strchr(name, '='))
 			ch_words_set(ret, name, ch_json_text(value));
 }
@@ -152,6 +152,8 @@ int ch_oci_image_meta(const char *text, size_t len, struct ch_oci_meta *ret, str
 		return err->code;
 	if (read_config(ch_json_get(doc, "config"), &meta) < 0)
 		return ch_err_nomem(err);
+	if (ch_oci_meta_check(&meta, err) < 0)
+		return err->code;
 	*ret = ch_take(meta);
 	return 0;
 }
@@ -165,6 +167,8 @@ int ch_oci_settings_meta(const char *text, size_t len, struct ch_oci_meta *ret, 
 		return err->code;
 	if (read_config(doc, &meta) < 0)
 		return ch_err_nomem(err);
+	if (ch_oci_meta_check(&meta, err) < 0)
+		return err->code;
 	*ret = ch_take(meta);
 	return 0;
 }
@@ -176,5 +180,7 @@ int ch_oci_labels(const char *text, size_t len, struct ch_words *ret, struct ch_
 	if (ch_json_parse(text, len, &doc, err) < 0)
 		return err->code;
 	read_labels(doc, ret);
+	if (ret->n > CH_OCI_PAIRS_MAX)
+		return ch_err_set(err, -E2BIG, "more than %d labels", CH_OCI_PAIRS_MAX);
 	return ret->bad ? ch_err_nomem(err) : 0;
 }

@@ -10,7 +10,7 @@ struct ch_oci_meta;
 struct ch_words;
 
 /* Read LEN bytes of JSON into RET, which is empty. What has another type than it should is not
- * there. Errors: -EINVAL no JSON; -ENOMEM. */
+ * there. Errors: -EINVAL no JSON; -ENOMEM; -E2BIG (ch_oci_meta_check). */
 int ch_oci_image_meta(const char *text, size_t len, struct ch_oci_meta *ret, struct ch_err *err);
 
 /* The same of the member "config" of such a configuration, alone. */

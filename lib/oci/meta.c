@@ -57,7 +57,7 @@ static void read_pairs(const struct ch_json *value, struct ch_words *ret)
 	const char *name;
 	void *iter = NULL;
 
-	while ((member = ch_json_next(value, &iter, &name)))
+	while (ret->n <= CH_OCI_PAIRS_MAX && (member = ch_json_next(value, &iter, &name)))
 		if (ch_json_text(member) && *name && !strchr(name, '='))
 			ch_words_set(ret, name, ch_json_text(member));
 }
@@ -98,6 +98,15 @@ static bool read_field(const struct field *f, const struct ch_json *value, struc
 }
 CH_MOVES_END
 
+int ch_oci_meta_check(const struct ch_oci_meta *meta, struct ch_err *err)
+{
+	if (meta->env.n <= CH_OCI_PAIRS_MAX && meta->labels.n <= CH_OCI_PAIRS_MAX)
+		return 0;
+	return ch_err_set(err, -E2BIG, "more than %d %s", CH_OCI_PAIRS_MAX,
+			  meta->env.n > CH_OCI_PAIRS_MAX ? "variables of the environment"
+							 : "labels");
+}
+
 int ch_oci_meta_parse(const char *text, size_t len, struct ch_oci_meta *ret, struct ch_err *err)
 {
 	ch_auto(json) struct ch_json *doc = NULL;
@@ -106,6 +115,8 @@ int ch_oci_meta_parse(const char *text, size_t len, struct ch_oci_meta *ret, str
 	for (size_t i = 0; i < N_FIELDS && rc == 0; i++)
 		if (!read_field(&fields[i], ch_json_get(doc, fields[i].key), ret))
 			rc = ch_err_nomem(err);
+	if (rc == 0)
+		rc = ch_oci_meta_check(ret, err);
 	if (rc < 0)
 		ch_oci_meta_done(ret);
 	return rc;
@@ -191,6 +202,9 @@ int ch_oci_meta_print(const struct ch_oci_meta *meta, char **ret_text, struct ch
 {
 	ch_auto(json_out) struct ch_json_out out = { .buf = CH_BUF_INIT(CH_OCI_META_MAX) };
 
+	/* Who writes it, is to be able to read it. */
+	if (ch_oci_meta_check(meta, err) < 0)
+		return err->code;
 	ch_json_open(&out, NULL, '{');
 	for (size_t i = 0; i < N_FIELDS; i++)
 		put_field(&out, &fields[i], meta);

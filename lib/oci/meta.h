@@ -22,6 +22,8 @@
 struct ch_err;
 
 #define CH_OCI_META_MAX (1024 * 1024) /* bytes of the file */
+/* Variables, and labels: more than any image has. Lists are looked through for each of them. */
+#define CH_OCI_PAIRS_MAX 4096
 
 /* A command as a Dockerfile has it. */
 struct ch_oci_form {
@@ -40,11 +42,14 @@ struct ch_oci_meta {
 	struct ch_oci_form entrypoint, cmd, health;
 };
 
-/* Read LEN bytes of JSON into RET, which is empty. Errors: -EINVAL no JSON; -ENOMEM. */
+/* Are there at most CH_OCI_PAIRS_MAX variables, and as many labels? Else -E2BIG. */
+int ch_oci_meta_check(const struct ch_oci_meta *meta, struct ch_err *err);
+
+/* Read LEN bytes of JSON into RET, which is empty. Errors: -EINVAL no JSON; -ENOMEM; -E2BIG. */
 int ch_oci_meta_parse(const char *text, size_t len, struct ch_oci_meta *ret, struct ch_err *err);
 
 /* Write it. ret_text: malloc'ed. Errors: -ENOMEM, also if a list of META is bad, or all is too
- * long. */
+ * long; -E2BIG. */
 int ch_oci_meta_print(const struct ch_oci_meta *meta, char **ret_text, struct ch_err *err);
 
 /* The environment as lines for ch-run --set-env (/ch/environment). Variables whose value has
