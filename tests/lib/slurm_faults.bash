@@ -15,7 +15,7 @@
 #   srun_flipped SEED... run images with flipped bits
 #   outcome WHAT         fail unless $status and $output are those of a step that ran with
 #                        exit code 42, or of one that failed, with one line of ours a node
-#   one_reason_only FILE...   fail unless all that we say in FILEs is that the keeper is gone
+#   one_reason_only FILE...   fail unless all that we say in FILEs is that a helper is gone
 
 outcome() {
 	local node
@@ -159,12 +159,14 @@ storm() {
 	one_reason_only "$share"/storm*
 }
 
-# Slurm has killed the keeper, too, and the tasks notice that first.
+# Slurm kills the processes of a step one after the other. The tasks may notice that the keeper
+# is gone, or the keeper, before its turn comes, that one of its children is.
 one_reason_only() {	# FILE...
-	local reason='the keeper of the container ended unexpectedly'
+	local gone='the (keeper|builder) of the container ended unexpectedly'
 
+	gone+="|image '.*': the image server (ended unexpectedly|has ended)"
 	run grep -h charlie: "$@"
-	assert_equal "$(grep -vx "charlie: n[12]: $reason" <<<"$output")" ""
+	assert_equal "$(grep -vxE "charlie: n[12]: ($gone)" <<<"$output")" ""
 }
 
 # ---- images that are damaged ---------------------------------------------------------------
