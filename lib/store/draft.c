@@ -168,7 +168,7 @@ int ch_draft_commit(struct ch_draft *draft, struct ch_err *err)
 	exchange_stat(s, place, draft->file);
 	/* The image is there; an older one that cannot be removed is tried again later on. */
 	if (*old && let_go(draft, old, err) < 0)
-		ch_store_note(s, "not removed: %s", err->msg);
+		ch_tell(&s->waiter.teller, CH_WARN, "not removed: %s", err->msg);
 	return 0;
 }
 

@@ -2,7 +2,6 @@
 /* lock.c - locks that end with their process */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,21 +12,6 @@
 #include "base/err.h"
 #include "inner.h"
 #include "sys/names.h"
-
-void ch_store_note(const struct ch_store *store, const char *fmt, ...)
-{
-	ch_auto(str) char *line = NULL;
-	va_list args;
-
-	if (!store->waiter.note)
-		return;
-	va_start(args, fmt);
-	if (vasprintf(&line, fmt, args) < 0)
-		line = NULL;
-	va_end(args);
-	if (line)
-		store->waiter.note(store->waiter.data, line);
-}
 
 static int cannot_lock(const struct ch_store *store, int rc, struct ch_err *err)
 {

@@ -106,8 +106,8 @@ static int sweep_one(const struct ch_store *store, const char *place, struct ch_
 
 			snprintf(text, sizeof(text), "%s", file);
 			ch_ref_unescape(text);
-			ch_store_note(store, "dropped unfinished image '%s': its maker was killed",
-				      text);
+			ch_tell(&store->waiter.teller, CH_INFO,
+				"dropped unfinished image '%s': its maker was killed", text);
 		}
 	}
 	ch_store_unlock_name(store, file, &lock);
@@ -128,6 +128,7 @@ int ch_store_sweep(const struct ch_store *store, struct ch_err *err)
 	/* What cannot be removed (a mount, a file of somebody else's) is in nobody's way. */
 	while (errno = 0, (entry = readdir(stream)))
 		if (entry->d_name[0] != '.' && sweep_one(store, entry->d_name, err) < 0)
-			ch_store_note(store, "left over, and not removed: %s", err->msg);
+			ch_tell(&store->waiter.teller, CH_WARN, "left over, and not removed: %s",
+				err->msg);
 	return errno ? ch_err_sys(err, "read '%s/tmp'", store->path) : 0;
 }
