@@ -87,13 +87,8 @@ int ch_store_keep_spare(const struct ch_store *store, const char *place, const c
 
 int ch_store_drop_spare(struct ch_store *store, struct ch_err *err)
 {
-	int lock = ch_store_lock_name(store, spare, err);
-	int rc;
+	int rc = ch_store_throw(store, store->top, spare, spare, err);
 
-	if (lock < 0)
-		return lock;
-	rc = ch_store_throw(store, store->top, spare, spare, err);
 	ch_store_move_stat(store, spare_stat, NULL);
-	ch_store_unlock_name(store, spare, &lock);
 	return rc == -ENOENT ? 0 : rc;
 }

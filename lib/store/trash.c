@@ -54,63 +54,75 @@ void ch_store_make_movable(int dir, const char *name)
 		(void)chmod(ch_fd_path(fd, path), (st.st_mode & 07777) | S_IRWXU);
 }
 
-int ch_store_set_aside(const struct ch_store *store, int dir, const char *name, const char *file,
-		       char place[NAME_MAX + 1], struct ch_err *err)
+int ch_store_new_place(const struct ch_store *store, const char *file, char mark,
+		       struct ch_store_lock *ret_place, struct ch_err *err)
 {
-	struct stat st;
-
-	ch_store_make_movable(dir, name);
+	/* Trash that does not go away is one for each of its readers: this ends. */
 	for (unsigned n = 0;; n++) {
-		ch_store_place(file, CH_STORE_TRASH_MARK, n, place);
-		/* There is one trash of a name that does not go away for each of its readers, so
-		 * that this ends; and who has the lock on it makes them, alone. */
-		if (fstatat(store->tmp, place, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		ch_auto(store_lock) struct ch_store_lock place = { 0 };
+		char name[NAME_MAX + 1];
+		struct stat st;
+		int rc = ch_store_try_name(store, ch_store_place(file, mark, n, name), &place, err);
+
+		if (rc < 0 && rc != -EWOULDBLOCK)
+			return rc;
+		if (rc < 0 || fstatat(store->tmp, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
 			continue;
-		if (renameat(dir, name, store->tmp, place) == 0)
-			return 0;
-		if (errno != ENOTEMPTY && errno != EEXIST)
-			return ch_err_sys(err, "move '%s' to '%s/tmp'", name, store->path);
+		*ret_place = ch_take(place);
+		return 0;
 	}
+}
+
+int ch_store_set_aside(const struct ch_store *store, int dir, const char *name, const char *file,
+		       struct ch_store_lock *ret_place, struct ch_err *err)
+{
+	ch_auto(store_lock) struct ch_store_lock place = { 0 };
+
+	if (ch_store_new_place(store, file, CH_STORE_TRASH_MARK, &place, err) < 0)
+		return err->code;
+	ch_store_make_movable(dir, name);
+	if (renameat(dir, name, store->tmp, place.name) < 0)
+		return ch_err_sys(err, "move '%s' to '%s/tmp'", name, store->path);
+	*ret_place = ch_take(place);
+	return 0;
 }
 
 int ch_store_throw(const struct ch_store *store, int dir, const char *name, const char *file,
 		   struct ch_err *err)
 {
-	char place[NAME_MAX + 1];
+	ch_auto(store_lock) struct ch_store_lock place = { 0 };
 
-	if (ch_store_set_aside(store, dir, name, file, place, err) < 0)
+	if (ch_store_set_aside(store, dir, name, file, &place, err) < 0)
 		return err->code;
-	return discard(store, place, err);
+	return discard(store, place.name, err);
+}
+
+static void note_dropped(const struct ch_store *store, const char *place, size_t len)
+{
+	char text[NAME_MAX + 1];
+
+	snprintf(text, sizeof(text), "%.*s", (int)len, place);
+	ch_ref_unescape(text);
+	ch_store_note(store, "dropped unfinished image '%s': its maker was killed", text);
 }
 
 /* What is left over has a name that nobody has locked. */
 static int sweep_one(const struct ch_store *store, const char *place, struct ch_err *err)
 {
+	ch_auto(store_lock) struct ch_store_lock lock = { 0 };
 	size_t n = strcspn(place, (char[]){ CH_STORE_DRAFT_MARK, CH_STORE_TRASH_MARK, '\0' });
-	char file[NAME_MAX + 1];
 	struct stat st;
-	int rc = 0;
+	int rc = ch_store_try_name(store, place, &lock, err);
 
-	snprintf(file, sizeof(file), "%.*s", (int)n, place);
-
-	int lock = ch_store_try_name(store, file, err);
-
-	if (lock < 0)
-		return lock == -EWOULDBLOCK ? 0 : lock;
+	if (rc < 0)
+		return rc == -EWOULDBLOCK ? 0 : rc;
 	/* Its maker may have finished while we came here. */
-	if (fstatat(store->tmp, place, &st, AT_SYMLINK_NOFOLLOW) == 0) {
-		rc = discard(store, place, err);
-		ch_store_move_stat(store, place, NULL);
-		if (rc == 0 && place[n] == CH_STORE_DRAFT_MARK) {
-			char text[NAME_MAX + 1];
-
-			snprintf(text, sizeof(text), "%s", file);
-			ch_ref_unescape(text);
-			ch_store_note(store, "dropped unfinished image '%s': its maker was killed",
-				      text);
-		}
-	}
-	ch_store_unlock_name(store, file, &lock);
+	if (fstatat(store->tmp, place, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return 0;
+	rc = discard(store, place, err);
+	ch_store_move_stat(store, place, NULL);
+	if (rc == 0 && place[n] == CH_STORE_DRAFT_MARK)
+		note_dropped(store, place, n);
 	return rc;
 }
 
