@@ -16,8 +16,8 @@
 #include "oci/ref.h"
 #include "sys/names.h"
 
-/* To put an image in its place takes less. */
-enum { PATIENCE_MS = 1000 };
+/* To look whether somebody has a claim, and to put an image in its place, takes less. */
+enum { CLAIM_PATIENCE_MS = 100, PATIENCE_MS = 1000 };
 
 void ch_store_note(const struct ch_store *store, const char *fmt, ...)
 {
@@ -142,7 +142,7 @@ void ch_store_unlock(struct ch_store_lock *lock)
 int ch_store_claim(const struct ch_store *store, const struct ch_ref *ref,
 		   struct ch_store_lock *ret_lock, struct ch_err *err)
 {
-	const struct wait wait = { .ref = ref, .what = "made or deleted" };
+	const struct wait wait = { ref, "made or deleted", CLAIM_PATIENCE_MS };
 
 	return lock_name(store, ref->file, &wait, ret_lock, err);
 }

@@ -68,9 +68,10 @@ static bool is_free(const struct ch_store *store, const char *place)
 int ch_store_keep_spare(const struct ch_store *store, const char *place, const char *file,
 			struct ch_err *err)
 {
-	bool wanted = !store->no_lock && has_room(store) && is_free(store, place);
+	bool wanted;
 
 	ch_store_make_movable(store->tmp, place);
+	wanted = !store->no_lock && has_room(store) && is_free(store, place);
 	for (int i = 0; wanted && i < TRIES; i++) {
 		if (renameat(store->tmp, place, store->top, spare) == 0) {
 			ch_store_move_stat(store, place, spare_stat);

@@ -13,6 +13,7 @@
 #include "inner.h"
 #include "oci/ref.h"
 #include "sys/mnt.h"
+#include "sys/names.h"
 #include "sys/rmtree.h"
 
 const char *ch_store_place(const char *file, char mark, unsigned n, char out[NAME_MAX + 1])
@@ -126,20 +127,32 @@ static int sweep_one(const struct ch_store *store, const char *place, struct ch_
 	return rc;
 }
 
+/* Locks of the dead. What is in use stays: it is locked. */
+static void sweep_locks(const struct ch_store *store)
+{
+	ch_auto(names) struct ch_names names = { 0 };
+
+	if (ch_names_list(store->locks, &names) < 0)
+		return;
+	for (size_t i = 0; i < names.n; i++) {
+		ch_auto(store_lock) struct ch_store_lock lock = { 0 };
+		struct ch_err ignored;
+
+		(void)ch_store_try_name(store, names.list[i], &lock, &ignored);
+	}
+}
+
 int ch_store_sweep(const struct ch_store *store, struct ch_err *err)
 {
-	int copy = openat(store->tmp, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	ch_auto(dir) DIR *stream = copy < 0 ? NULL : fdopendir(copy);
-	const struct dirent *entry;
+	ch_auto(names) struct ch_names names = { 0 };
+	int rc = ch_names_list(store->tmp, &names);
 
-	if (!stream) {
-		ch_err_sys(err, "read '%s/tmp'", store->path);
-		ch_close(&copy);
-		return err->code;
-	}
+	if (rc < 0)
+		return ch_err_rc(err, rc, "read '%s/tmp'", store->path);
 	/* What cannot be removed (a mount, a file of somebody else's) is in nobody's way. */
-	while (errno = 0, (entry = readdir(stream)))
-		if (entry->d_name[0] != '.' && sweep_one(store, entry->d_name, err) < 0)
+	for (size_t i = 0; i < names.n; i++)
+		if (names.list[i][0] != '.' && sweep_one(store, names.list[i], err) < 0)
 			ch_store_note(store, "left over, and not removed: %s", err->msg);
-	return errno ? ch_err_sys(err, "read '%s/tmp'", store->path) : 0;
+	sweep_locks(store);
+	return 0;
 }
