@@ -136,8 +136,8 @@ held() {
 	img build -t one .
 	# As if somebody who is about to place another one, and has the lock, had been killed then
 	as_test git -C "$cache" update-ref refs/heads/one refs/heads/tiny
-	as_test flock "$store/locks/one^" sleep 1.5 3>&- &
-	await 10 bash -c '! flock -n "$1" true' x "$store/locks/one^"
+	as_test flock "$store/locks/one^" sh -c 'echo >"$1"; sleep 1.5' - "$tmp/ctx/locked" 3>&- &
+	await 10 test -e "$ctx/locked"
 	img build -t one .
 	assert_match "$stderr" "waiting: image 'one' is being read or put in place"
 	wait
