@@ -69,8 +69,8 @@ int ch_store_throw(const struct ch_store *store, int dir, const char *name, cons
 /* Let the owner of NAME in the directory DIR move it: a directory gets another "..". */
 void ch_store_make_movable(int dir, const char *name);
 
-/* Remove what dead processes have left in tmp and locks, and note which images that were, and what cannot be
- * removed. */
+/* Remove what dead processes have left in tmp and locks, and note which images that were, and what
+ * cannot be removed. */
 int ch_store_sweep(const struct ch_store *store, struct ch_err *err);
 
 /* ---- mounted.c ------------------------------------------------------------------------- */

@@ -136,11 +136,12 @@ static struct ch_ref parse(const char *text)
 }
 
 /* As ch-image does it. */
-static int delete(struct ch_store *store, const struct ch_ref *ref, struct ch_err *err)
+static int delete (struct ch_store *store, const struct ch_ref *ref, struct ch_err *err)
 {
 	ch_auto(store_lock) struct ch_store_lock claim = { 0 }, lock = { 0 };
 
-	if (ch_store_claim(store, ref, &claim, err) < 0 || ch_store_lock(store, ref, &lock, err) < 0)
+	if (ch_store_claim(store, ref, &claim, err) < 0 ||
+	    ch_store_lock(store, ref, &lock, err) < 0)
 		return err->code;
 	return ch_store_delete(store, ref, err);
 }
@@ -295,8 +296,8 @@ static void images_are_made_replaced_and_deleted(void **state)
 	assert_true(has(fd, "two") && !has(fd, "one"));
 	ch_close(&fd);
 
-	assert_int_equal(delete(store, &ref, &err), 0);
-	assert_int_equal(delete(store, &ref, &err), -ENOENT);
+	assert_int_equal(delete (store, &ref, &err), 0);
+	assert_int_equal(delete (store, &ref, &err), -ENOENT);
 	assert_int_equal(ch_store_read(store, &ref, &err), -ENOENT);
 	assert_int_equal(count(store, NULL), 1);
 	assert_int_equal(entries("locks"), 0);
@@ -457,7 +458,7 @@ static void what_is_known_goes_with_the_files(void **state)
 	/* The image's, and the spare's */
 	assert_int_equal(entries(CH_DRAFT_STAT), 2);
 	put(dir, "a" CH_DRAFT_STAT_NEW, "");
-	assert_int_equal(delete(store, &ref, &err), 0);
+	assert_int_equal(delete (store, &ref, &err), 0);
 	assert_int_equal(ch_store_drop_spare(store, &err), 0);
 	assert_int_equal(entries(CH_DRAFT_STAT), 0);
 }
@@ -766,7 +767,7 @@ static void waiting_can_be_ended(void **state)
 	impatient.stop = at_once;
 	assert_int_equal(ch_store_open(&impatient, &store, &err), 0);
 	assert_int_equal(ch_store_claim(store, &ref, &claim, &err), -EINTR);
-	assert_int_equal(delete(store, &ref, &err), -EINTR);
+	assert_int_equal(delete (store, &ref, &err), -EINTR);
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
 	assert_int_equal(ch_store_claim(store, &ref, &claim, &err), 0);
