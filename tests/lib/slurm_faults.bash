@@ -249,9 +249,9 @@ cancel_while_looking() {
 		begin=$SECONDS
 		$who scancel --name=looking
 		wait "$pid" || true
-		wait_until_empty 25 "nodes are not idle" busy_nodes
+		wait_until_empty 40 "nodes are not idle" busy_nodes
 		gone 10
-		((SECONDS - begin < 25)) || fail "took $((SECONDS - begin)) s"
+		((SECONDS - begin < 45)) || fail "took $((SECONDS - begin)) s"
 		kill -USR2 "$bad"
 	done
 }
