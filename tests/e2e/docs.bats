@@ -17,11 +17,6 @@ teardown() {
 	ch_teardown
 }
 
-type_in()
-{
-	run as_test env -u TMPDIR timeout -k 5 60 bash -euc "$1"
-}
-
 @test "docs: every example that needs no cluster is tested here" {
 	assert_equal "$(tested "$BATS_TEST_FILENAME")" "$(examples run)"
 }
