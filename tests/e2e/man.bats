@@ -87,3 +87,10 @@ debian='PRETTY_NAME="Debian GNU/Linux 12'
 	follow man-convert-plan
 	[[ -e app/etc/answer ]]
 }
+
+@test "man: ch-check" {
+	follow man-check-report
+	assert_match "$(<report.txt)" 'Containers can run here'
+	follow man-check-need
+	follow man-check-json
+}

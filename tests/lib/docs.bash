@@ -92,5 +92,5 @@ examples()
 
 tested()
 {
-	grep -Eoh '(example|commands|follow|follow_session) (run|man|slurm|long)-[a-z-]+' "$@" | sed 's/.* //' | sort -u
+	grep -Eoh '(example|commands|follow|follow_session|submit) (run|man|slurm|long)-[a-z-]+' "$@" | sed 's/.* //' | sort -u
 }
