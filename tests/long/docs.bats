@@ -16,7 +16,9 @@ setup()
 }
 teardown()
 {
+	# podman run
 	rm -rf "$tmp/podman"
+	rmdir /run/runc 2>/dev/null || true
 	ch_teardown
 }
 
@@ -47,7 +49,7 @@ type_in()
 @test "man: Podman" {
 	[[ $CH_TEST_AS == root ]] || skip "does not apply to an ordinary user"
 	mkdir -p bin podman
-	printf '[engine]\nlock_type = "file"\n' >containers.conf
+	printf '[engine]\nlock_type = "file"\n[containers]\nnetns = "none"\n' >containers.conf
 	cat >bin/podman <<-EOS
 		#!/bin/sh
 		export CONTAINERS_CONF='$tmp/containers.conf'
@@ -56,7 +58,10 @@ type_in()
 	EOS
 	chmod +x bin/podman
 	PATH=$tmp/bin:$PATH
-	ch-convert -q -o podman "$(image tiny)" foo
+	cp -a "$(image tiny dir)" rootfs
+	echo '{"cmd": ["sh"]}' >rootfs/ch/metadata.json
+	echo ID=debian >rootfs/etc/os-release
+	ch-convert -q -o podman ./rootfs foo
 	follow long-man-import
 	follow long-man-export
 	follow long-man-podman
