@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The examples in the installed man pages work as printed, with images called as there (ch-image(1):
 # man_image.bats)
-# shellcheck disable=SC2016,SC2154 # shells inside; variables of common.bash and bats
+# shellcheck disable=SC2016,SC2034,SC2154 # shells inside; variables of common.bash and bats
 
 load ../lib/common
 load ../lib/docs
@@ -66,6 +66,7 @@ debian='PRETTY_NAME="Debian GNU/Linux 12'
 }
 
 @test "man: ch-convert, each format" {
+	no_fuse=yes
 	export CH_IMAGE_STORAGE=$tmp/storage
 	cp "$(image tiny sif)" app.sif
 	as_test ch-image -q import "$(image tiny dir)" app:1.2
