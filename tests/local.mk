@@ -144,6 +144,7 @@ lint_tests = \
 	%D%/lint/check-banned \
 	%D%/lint/check-compat \
 	%D%/lint/check-dist \
+	%D%/lint/check-docs \
 	%D%/lint/check-format \
 	%D%/lint/check-headers \
 	%D%/lint/check-layers \

@@ -15,6 +15,8 @@
 #                    see token_server.py; sets $registry and $registry_log
 #   start_proxy UPSTREAM [--tls] [--drop N] [FAULT]...   faults in front of a registry: see
 #                    fault_proxy.py; sets $proxy to HOST:PORT, and $proxy_log
+#   start_connect UPSTREAM   a proxy for HTTPS, in which all hosts are UPSTREAM; sets $connect to
+#                    HOST:PORT, for https_proxy. Our certificate is registry.example.com's, too
 #   start_layouts DIR   a registry whose images are the OCI layouts in DIR: see serve_layouts.py;
 #                    sets $registry
 #   start_files DIR  a server of files, by plain HTTP; sets $files to HOST:PORT, and $files_log
@@ -52,7 +54,7 @@ make_ca()
 			-subj "/CN=localhost" -keyout "$registry_key" -out "$dir/server.csr"
 		openssl x509 -req -in "$dir/server.csr" -CA "$registry_ca" -CAkey "$dir/ca.key" \
 			-CAcreateserial -days 30 -out "$registry_cert" \
-			-extfile <(echo "subjectAltName=DNS:localhost,IP:127.0.0.1")
+			-extfile <(echo "subjectAltName=DNS:localhost,DNS:registry.example.com,IP:127.0.0.1")
 		chmod 755 "$dir" "$BATS_FILE_TMPDIR"
 	) || fail "certificates:" "$(cat "$dir/log")"
 }
@@ -160,6 +162,16 @@ start_proxy()
 	fi
 	launch_python fault_proxy.py "${options[@]}" -- "$upstream" "$@" || return
 	proxy=127.0.0.1:$port proxy_log=$log
+}
+
+start_connect()
+{
+	local name=connect$RANDOM port
+
+	servers_dir
+	launch "$name" "$top/tests/lib/connect_proxy.py" "$servers/$name.port" "$1"
+	wait_port cat "$servers/$name.port" 2>/dev/null || return
+	connect=127.0.0.1:$port
 }
 
 start_layouts()
