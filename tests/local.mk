@@ -5,6 +5,7 @@
 # One program per source file: to add unit/test_X.c, add its line here. Nothing else: sources
 # and libraries are the defaults of automake and of LDADD below.
 unit_tests = \
+	%D%/unit/test_ask \
 	%D%/unit/test_bind \
 	%D%/unit/test_buf \
 	%D%/unit/test_contain \
@@ -31,6 +32,7 @@ unit_tests = \
 	%D%/unit/test_seccomp \
 	%D%/unit/test_settings \
 	%D%/unit/test_sif \
+	%D%/unit/test_stdio \
 	%D%/unit/test_storage \
 	%D%/unit/test_text
 
@@ -170,6 +172,8 @@ EXTRA_DIST += %D%/fuzz/driver.c
 %C%_unit_test_probe_stamp_LDFLAGS = $(AM_LDFLAGS) -export-dynamic
 LDADD = %D%/libtest.la $(WRAP_LDFLAGS) $(CMOCKA_LIBS)
 # Of the plugin, what does not need Slurm.
+%C%_unit_test_ask_SOURCES = %D%/unit/test_ask.c spank/ask.c spank/ask.h
+%C%_unit_test_ask_CPPFLAGS = $(AM_CPPFLAGS) -iquote $(top_srcdir)
 %C%_unit_test_contain_SOURCES = %D%/unit/test_contain.c spank/contain.c spank/contain.h
 %C%_unit_test_contain_CPPFLAGS = $(AM_CPPFLAGS) -iquote $(top_srcdir)
 if ISAL
