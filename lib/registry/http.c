@@ -26,6 +26,7 @@ enum {
 	HEADERS_MAX = 256 * 1024, /* bytes of all headers of an answer */
 	HEADER_MAX = 64 * 1024,
 	BUFFER = 512 * 1024,
+	SMALL = 1024 * 1024, /* bytes of a body that are sent without asking */
 };
 
 struct ch_http {
@@ -249,6 +250,7 @@ static bool is_value(const char *text)
 	return true;
 }
 
+/* value: NULL: none. "": libcurl is to send none, either */
 static int add_header(struct curl_slist **list, const char *name, const char *value,
 		      struct ch_err *err)
 {
@@ -259,7 +261,7 @@ static int add_header(struct curl_slist **list, const char *name, const char *va
 		return 0;
 	if (!is_value(value))
 		return ch_err_set(err, -EINVAL, "header '%s': it has control characters", name);
-	ch_buf_addf(&line, "%s: %s", name, value);
+	ch_buf_addf(&line, "%s:%s%s", name, value[0] ? " " : "", value);
 	longer = ch_buf_bad(&line) ? NULL : curl_slist_append(*list, line.data);
 	if (line.data)
 		explicit_bzero(line.data, line.len);
@@ -279,7 +281,10 @@ static int make_headers(const struct ch_http_request *r, struct curl_slist **ret
 	    add_header(ret, "Accept", r->accept, err) < 0 ||
 	    add_header(ret, "Content-Type", r->content_type, err) < 0 ||
 	    add_header(ret, "Content-Range", r->content_range, err) < 0 ||
-	    add_header(ret, "Range", r->from > 0 ? range : NULL, err) < 0)
+	    add_header(ret, "Range", r->from > 0 ? range : NULL, err) < 0 ||
+	    /* To ask whether it is welcome takes longer than to send it; and a second, where a
+	     * proxy does not pass on the answer. */
+	    add_header(ret, "Expect", r->size <= SMALL ? "" : NULL, err) < 0)
 		return err->code;
 	return 0;
 }

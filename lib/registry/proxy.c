@@ -96,10 +96,11 @@ int ch_proxy_find(const struct ch_url *url, struct ch_proxy *ret, struct ch_err 
 
 int ch_proxy_err(const struct ch_proxy *proxy, int status, struct ch_err *err)
 {
-	if (status == 407 && proxy->has_user)
+	/* tinyproxy says 401 to a wrong password. */
+	if ((status == 407 || status == 401) && proxy->has_user)
 		return ch_err_set(err, -EPERM,
-				  "proxy '%s' does not accept the user and password of $%s (407)",
-				  proxy->name, proxy->variable);
+				  "proxy '%s' does not accept the user and password of $%s (%d)",
+				  proxy->name, proxy->variable, status);
 	if (status == 407)
 		return ch_err_set(err, -EPERM,
 				  "proxy '%s' wants a user and password: "

@@ -116,6 +116,7 @@ static void errors_name_it(void **state)
 	} cases[] = {
 		{ "https_proxy=p:1", 407, -EPERM, "proxy 'p:1' wants a user and password" },
 		{ "https_proxy=u:secret@p:1", 407, -EPERM, "proxy 'p:1' does not accept the user" },
+		{ "https_proxy=u:secret@p:1", 401, -EPERM, "proxy 'p:1' does not accept the user" },
 		{ "https_proxy=u:secret@p:1", 403, -EPERM, "proxy 'p:1' of $https_proxy does not" },
 		{ "https_proxy=u:secret@p:1", 502, -EHOSTUNREACH, "it answers 502" },
 	};
