@@ -84,6 +84,7 @@ unit_tests_image = \
 	%D%/unit/test_place \
 	%D%/unit/test_progress \
 	%D%/unit/test_registry_auth \
+	%D%/unit/test_registry_proxy \
 	%D%/unit/test_registry_url \
 	%D%/unit/test_relay \
 	%D%/unit/test_rsync \
