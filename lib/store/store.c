@@ -319,7 +319,8 @@ int ch_store_reset(const struct ch_store_options *options, struct ch_err *err)
 	    lock_all(store, LOCK_EX, err) < 0)
 		return err->code;
 	store->tmp = ch_store_dir(store, "tmp", err);
-	if (store->tmp < 0 || throw_all(store, err) < 0 || ch_rmtree(store->top, "tmp", err) < 0)
+	if (store->tmp < 0 || throw_all(store, err) < 0 ||
+	    ch_rmtree_shown(store->top, "tmp", err) < 0)
 		return err->code;
 	return write_version(store, err);
 }
