@@ -171,9 +171,9 @@ static void add_lines(struct ch_buf *out, int64_t now)
 	struct winsize size;
 	unsigned columns = 80, rows = 24;
 
-	if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1 && size.ws_row > 1) {
-		columns = size.ws_col;
-		rows = size.ws_row;
+	if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0) {
+		columns = size.ws_col > 1 ? size.ws_col : columns;
+		rows = size.ws_row > 1 ? size.ws_row : rows;
 	}
 	for (struct ch_progress *p = all; p && lines + 1 < rows; p = p->next) {
 		ch_auto(buf) struct ch_buf line = CH_BUF_INIT(1024);
