@@ -38,6 +38,19 @@ ended() {
 	assert_match "$(in_image x 'cat /n /one')" $'^[12]\none$'
 }
 
+@test "an image is what it is noted to be, whatever its branch says" {
+	printf 'FROM tiny\nARG n\nRUN echo $n >/n\n' | df Dockerfile
+	printf 'FROM x\nRUN cat /n >/m\n' | df from
+	img -q build --build-arg n=1 -t x .
+	# As if a build of another one had set the branch, and been killed then
+	as_test git -C "$store/bucache" update-ref refs/heads/x refs/heads/root
+	img build -t y -f from .
+	[[ $stderr == '1* FROM x'* ]] || fail "$stderr"
+	assert_equal "$(in_image y 'cat /n /m')" $'1\n1'
+	img -q build --build-arg n=1 -t x .
+	assert_match "$(as_test git -C "$store/bucache" log -1 --format=%s x)" 'RUN.* echo .n'
+}
+
 @test "two builds: each copies from the image that the other one makes" {
 	local n
 

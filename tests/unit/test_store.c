@@ -262,9 +262,17 @@ static void reset_begins_anew(void **state)
 	ch_auto(fd) int fd = ch_store_dir(store, "bucache", &err);
 
 	put(fd, "object", "");
+
+	ch_auto(ref) struct ch_ref ref = parse("a");
+	ch_auto(fd) int image = ch_store_read(store, &ref, &err);
+
 	ch_store_close(store);
 	assert_int_equal(ch_store_reset(&options, &err), 0);
+	/* Who reads keeps what it has, here, too. */
+	assert_true(has(image, "file"));
+	ch_close(&image);
 	store = open_it();
+	assert_int_equal(entries("tmp"), 0);
 	assert_int_equal(count(store, NULL), 0);
 	assert_false(has(fd, "object"));
 	ch_store_close(store);
