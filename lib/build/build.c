@@ -156,12 +156,10 @@ static int check_args(const struct ch_job *job, struct ch_err *err)
 static void tell_end(const struct ch_job *job, unsigned last)
 {
 	const struct ch_shelf *shelf = &job->build->shelf;
-	char line[CH_REF_MAX + 64];
 
-	snprintf(line, sizeof(line), "%s in %u instruction%s: %s",
-		 job->build->dry_run ? "would be grown" : "grown", job->executed,
-		 job->executed == 1 ? "" : "s", job->stages[last].ref.text);
-	shelf->tell(line, shelf->data);
+	ch_tell(&shelf->teller, CH_INFO, "%s in %u instruction%s: %s",
+		job->build->dry_run ? "would be grown" : "grown", job->executed,
+		job->executed == 1 ? "" : "s", job->stages[last].ref.text);
 }
 
 static int run_stages(struct ch_job *job, unsigned last, struct ch_df_err *ret)

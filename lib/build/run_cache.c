@@ -65,12 +65,7 @@ static int lock(const struct ch_run *run, const struct ch_run_mount *m, int fd, 
 		return ch_err_sys(err, "lock it");
 	if (m->sharing == CH_RUN_PRIVATE)
 		return -EWOULDBLOCK;
-	if (run->tell) {
-		char line[256];
-
-		snprintf(line, sizeof(line), "waiting for cache '%.200s', which is in use", m->id);
-		run->tell(line, run->data);
-	}
+	ch_tell(&run->teller, CH_INFO, "waiting for cache '%.200s', which is in use", m->id);
 
 	const struct ch_waiter waiter = { .stop = run->stop, .data = run->data };
 	int rc = ch_waitlock(fd, how, &waiter, "");

@@ -16,11 +16,6 @@
 #include "sys/owner.h"
 #include "sys/tree.h"
 
-static void say(const struct ch_shelf *shelf, const char *line)
-{
-	shelf->tell(line, shelf->data);
-}
-
 /* ---- states of the cache ------------------------------------------------------------------- */
 
 static int key_state(const struct ch_cache_state *parent, const struct ch_key *key,
@@ -77,8 +72,8 @@ static int commit(struct ch_stage *stage, const char *text, const struct ch_cach
 	stage->commit = made;
 	stage->state = *state;
 	if (report.devices || report.sockets)
-		stage->shelf->warn("device files and sockets are not kept in the cache",
-				   stage->shelf->data);
+		ch_tell(&stage->shelf->teller, CH_WARN,
+			"device files and sockets are not kept in the cache");
 	return 0;
 }
 
@@ -263,11 +258,9 @@ int ch_stage_find_base(struct ch_stage *stage, const struct ch_key *key, struct 
 static void left_out(void *data, const char *source, mode_t mode)
 {
 	const struct ch_shelf *shelf = data;
-	char line[512];
 
 	(void)mode;
-	snprintf(line, sizeof(line), "not copied: '%s'", source);
-	shelf->warn(line, shelf->data);
+	ch_tell(&shelf->teller, CH_WARN, "not copied: '%s'", source);
 }
 
 static int copy_all(void *data, struct ch_err *err)
@@ -282,7 +275,7 @@ static int copy_base(struct ch_stage *stage, struct ch_err *err)
 {
 	if (stage->base < 0)
 		return 0;
-	say(stage->shelf, "copying image ...");
+	ch_tell(&stage->shelf->teller, CH_INFO, "copying image ...");
 
 	int rc = copy_all(stage, err);
 
@@ -297,7 +290,7 @@ static int check_out(struct ch_stage *stage, struct ch_err *err)
 				err);
 
 	if (!stage->is_blank)
-		say(stage->shelf, "copying image from cache ...");
+		ch_tell(&stage->shelf->teller, CH_INFO, "copying image from cache ...");
 	placed.image.progress = ch_progress_new("from the cache", CH_PROGRESS_FILES, 0);
 	if (rc == 0)
 		rc = ch_cache_checkout(stage->shelf->cache, &stage->commit, &placed.image, NULL,
@@ -394,7 +387,8 @@ static bool is_placed(const struct ch_stage *stage)
 	case CH_NOTED_SAME:
 		return true;
 	case CH_NOTED_IN_DOUBT:
-		say(stage->shelf, "made just before the machine stopped: making it again");
+		ch_tell(&stage->shelf->teller, CH_INFO,
+			"made just before the machine stopped: making it again");
 		return false;
 	case CH_NOTED_ELSE:
 		break;
@@ -428,7 +422,7 @@ static void note_digests(const struct ch_stage *stage)
 
 	if (root < 0 ||
 	    ch_noted_put_digests(shelf->store, &stage->ref, root, &stage->digests, &err) < 0)
-		shelf->warn(err.msg, shelf->data);
+		ch_tell(&shelf->teller, CH_WARN, "%s", err.msg);
 }
 
 int ch_stage_put(struct ch_stage *stage, struct ch_err *err)

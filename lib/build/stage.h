@@ -15,6 +15,7 @@
 
 #include <stdbool.h>
 
+#include "base/teller.h"
 #include "build/key.h"
 #include "cache/cache.h"
 #include "oci/manifest.h"
@@ -35,10 +36,7 @@ struct ch_shelf {
 	bool rebuild;		/* do not look for states, but for those of base images */
 	const struct ch_pull_options *pull; /* how images come that are not there; NULL: they do
 					       not */
-	/* Say a line to the user; a warning. */
-	void (*tell)(const char *line, void *data);
-	void (*warn)(const char *line, void *data);
-	void *data;
+	struct ch_teller teller;	    /* told what is done, and what to mind */
 };
 
 /* The image that a build, or a pull, is for: claimed (store/lock.h) before there are files of any

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,24 +15,6 @@
 #include "dockerfile/subst.h"
 #include "pull/watch.h"
 #include "store/store.h"
-
-static void say(void (*how)(const char *line, void *data), const struct ch_step *step,
-		const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-
-static void say(void (*how)(const char *line, void *data), const struct ch_step *step,
-		const char *fmt, ...)
-{
-	char *line;
-	va_list args;
-
-	va_start(args, fmt);
-	if (vasprintf(&line, fmt, args) < 0)
-		line = NULL;
-	va_end(args);
-	if (line)
-		how(line, step->job->build->shelf.data);
-	free(line);
-}
 
 /* ---- errors --------------------------------------------------------------------------------- */
 
@@ -61,11 +42,11 @@ static void unset(const char *name, struct ch_df_pos pos, void *data)
 
 	/* Places in what the base image says tell nobody anything. */
 	if (step->df != b->df)
-		say(b->shelf.warn, step, "ONBUILD of the base image: variable '%s' is not set",
-		    name);
+		ch_tell(&b->shelf.teller, CH_WARN,
+			"ONBUILD of the base image: variable '%s' is not set", name);
 	else
-		say(b->shelf.warn, step, "%s:%u:%u: variable '%s' is not set", b->file, pos.line,
-		    pos.column, name);
+		ch_tell(&b->shelf.teller, CH_WARN, "%s:%u:%u: variable '%s' is not set", b->file,
+			pos.line, pos.column, name);
 }
 
 int ch_step_expand(struct ch_step *step, const struct ch_df_word *word, char **ret_text)
@@ -156,7 +137,7 @@ int ch_step_show(struct ch_step *step, char mark)
 
 	if (!text)
 		return ch_step_nomem(step);
-	say(step->job->build->shelf.tell, step, "%3u%c %s", step->number, mark, text);
+	ch_tell(&step->job->build->shelf.teller, CH_INFO, "%3u%c %s", step->number, mark, text);
 	step->job->executed++;
 	return 0;
 }
@@ -284,13 +265,6 @@ int ch_step_source_open(struct ch_step *step, const struct ch_step_source *sourc
 			root = ch_store_read(store, &source->ref, &err);
 	}
 	return root < 0 ? ch_step_fail(step, &err) : root;
-}
-
-void ch_step_warn(void *shelf, const char *line)
-{
-	const struct ch_shelf *s = shelf;
-
-	s->warn(line, s->data);
 }
 
 /* ---- dispatch ------------------------------------------------------------------------------- */

@@ -107,9 +107,6 @@ static inline void ch_auto_step_source(struct ch_step_source *source)
  * key. */
 int ch_step_see(struct ch_step *step, const char *path, struct ch_err *err);
 
-/* For notes of copies: LINE is a warning. SHELF: struct ch_shelf. */
-void ch_step_warn(void *shelf, const char *line);
-
 /* Copy by PLAN from the context, and what was downloaded: begin, unless the step has begun already;
  * copy, and end. */
 int ch_step_copy(struct ch_step *step, const struct ch_copy_plan *plan);

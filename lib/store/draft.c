@@ -162,7 +162,7 @@ int ch_draft_put(struct ch_draft *draft, struct ch_err *err)
 	draft->place = NULL;
 	/* The image is there; an older one that cannot be removed is tried again later on. */
 	if (had && let_go(draft, err) < 0)
-		ch_store_note(s, "not removed: %s", err->msg);
+		ch_tell(&s->waiter.teller, CH_WARN, "not removed: %s", err->msg);
 	return 0;
 }
 

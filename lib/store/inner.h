@@ -35,9 +35,6 @@ struct ch_store {
 
 /* ---- lock.c ---------------------------------------------------------------------------- */
 
-void ch_store_note(const struct ch_store *store, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
-
 /* flock(2) FD by HOW (LOCK_SH, LOCK_EX). While somebody else has it, this waits, and notes
  * "waiting: " and WHY. Errors: -EINTR by the user of storage. */
 int ch_store_flock(const struct ch_store *store, int fd, int how, const char *why,

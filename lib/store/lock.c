@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,21 +17,6 @@
 
 /* To look whether somebody has a claim, and to put an image in its place, takes less. */
 enum { CLAIM_PATIENCE_MS = 100, PATIENCE_MS = 1000 };
-
-void ch_store_note(const struct ch_store *store, const char *fmt, ...)
-{
-	ch_auto(str) char *line = NULL;
-	va_list args;
-
-	if (!store->waiter.note)
-		return;
-	va_start(args, fmt);
-	if (vasprintf(&line, fmt, args) < 0)
-		line = NULL;
-	va_end(args);
-	if (line)
-		store->waiter.note(store->waiter.data, line);
-}
 
 static int cannot_lock(const struct ch_store *store, int rc, struct ch_err *err)
 {

@@ -224,7 +224,9 @@ static struct ch_store *new_store(const struct ch_store_options *options)
 	*store = (struct ch_store){
 		.path = strdup(options->path),
 		.no_lock = options->no_lock,
-		.waiter = { .note = options->note, .stop = options->stop, .data = options->data },
+		.waiter = { .teller = options->teller,
+			    .stop = options->stop,
+			    .data = options->data },
 		.top = -1,
 		.img = -1,
 		.tmp = -1,

@@ -23,6 +23,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/teller.h"
+
 struct ch_err;
 struct ch_ref;
 struct ch_store;
@@ -32,16 +34,15 @@ struct ch_store;
 int ch_store_path(const char *option, char **ret_path, struct ch_err *err);
 
 struct ch_store_options {
-	const char *path; /* of ch_store_path */
-	bool no_lock;	  /* lock nothing, and leave alone what looks left over */
-	/* Told, each a line: whom we wait for; what was dropped of who is dead. May be NULL. */
-	void (*note)(void *data, const char *line);
+	const char *path;	 /* of ch_store_path */
+	bool no_lock;		 /* lock nothing, and leave alone what looks left over */
+	struct ch_teller teller; /* told whom we wait for, what was dropped of who is dead */
 	/* Asked while we wait for others: true ends what we do, with -EINTR. May be NULL. */
 	bool (*stop)(void *data);
-	void *data;
+	void *data; /* for stop */
 };
 
-/* Open storage, or make it. OPTIONS are copied, but for data.
+/* Open storage, or make it. OPTIONS are copied, but for what data point to.
  *
  * Errors: -EPERM not the user's alone; -EEXIST there is something else at that path, which is
  * left as it is; -EPROTO made by another version of ours. */

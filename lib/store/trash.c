@@ -104,7 +104,8 @@ static void note_dropped(const struct ch_store *store, const char *place, size_t
 
 	snprintf(text, sizeof(text), "%.*s", (int)len, place);
 	ch_ref_unescape(text);
-	ch_store_note(store, "dropped unfinished image '%s': its maker was killed", text);
+	ch_tell(&store->waiter.teller, CH_INFO,
+		"dropped unfinished image '%s': its maker was killed", text);
 }
 
 /* What is left over has a name that nobody has locked. */
@@ -152,7 +153,8 @@ int ch_store_sweep(const struct ch_store *store, struct ch_err *err)
 	/* What cannot be removed (a mount, a file of somebody else's) is in nobody's way. */
 	for (size_t i = 0; i < names.n; i++)
 		if (names.list[i][0] != '.' && sweep_one(store, names.list[i], err) < 0)
-			ch_store_note(store, "left over, and not removed: %s", err->msg);
+			ch_tell(&store->waiter.teller, CH_WARN, "left over, and not removed: %s",
+				err->msg);
 	sweep_locks(store);
 	return 0;
 }

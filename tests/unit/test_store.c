@@ -49,15 +49,15 @@ static char place[] = "/tmp/test_store.XXXXXX";
 static char path[PATH_MAX];
 static struct ch_buf notes = CH_BUF_INIT(65536);
 
-static void note(void *data, const char *line)
+static void note(enum ch_level level, const char *line, void *data)
 {
+	(void)level;
 	ch_buf_addf(data, "%s\n", line);
 }
 
 static const struct ch_store_options options = {
 	.path = path,
-	.note = note,
-	.data = &notes,
+	.teller = { note, &notes },
 };
 
 static int set_up_all(void **state)
