@@ -5,6 +5,7 @@
 # One program per source file: to add unit/test_X.c, add its line here. Nothing else: sources
 # and libraries are the defaults of automake and of LDADD below.
 unit_tests = \
+	%D%/unit/test_ask \
 	%D%/unit/test_bind \
 	%D%/unit/test_buf \
 	%D%/unit/test_contain \
@@ -31,6 +32,7 @@ unit_tests = \
 	%D%/unit/test_seccomp \
 	%D%/unit/test_settings \
 	%D%/unit/test_sif \
+	%D%/unit/test_stdio \
 	%D%/unit/test_storage \
 	%D%/unit/test_text
 
@@ -82,6 +84,7 @@ unit_tests_image = \
 	%D%/unit/test_place \
 	%D%/unit/test_progress \
 	%D%/unit/test_registry_auth \
+	%D%/unit/test_registry_proxy \
 	%D%/unit/test_registry_url \
 	%D%/unit/test_relay \
 	%D%/unit/test_rsync \
@@ -144,6 +147,7 @@ lint_tests = \
 	%D%/lint/check-banned \
 	%D%/lint/check-compat \
 	%D%/lint/check-dist \
+	%D%/lint/check-docs \
 	%D%/lint/check-format \
 	%D%/lint/check-headers \
 	%D%/lint/check-layers \
@@ -169,6 +173,8 @@ EXTRA_DIST += %D%/fuzz/driver.c
 %C%_unit_test_probe_stamp_LDFLAGS = $(AM_LDFLAGS) -export-dynamic
 LDADD = %D%/libtest.la $(WRAP_LDFLAGS) $(CMOCKA_LIBS)
 # Of the plugin, what does not need Slurm.
+%C%_unit_test_ask_SOURCES = %D%/unit/test_ask.c spank/ask.c spank/ask.h
+%C%_unit_test_ask_CPPFLAGS = $(AM_CPPFLAGS) -iquote $(top_srcdir)
 %C%_unit_test_contain_SOURCES = %D%/unit/test_contain.c spank/contain.c spank/contain.h
 %C%_unit_test_contain_CPPFLAGS = $(AM_CPPFLAGS) -iquote $(top_srcdir)
 if ISAL
