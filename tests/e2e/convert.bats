@@ -395,6 +395,9 @@ make_sif() {
 	assert_equal "$(as_test tail -n 1 bin/docker.log)" load
 	run as_test skopeo inspect docker-archive:bin/docker.loaded:bar:2
 	[[ $status == 0 ]] || fail "$output"
+	# Neither program loads names without a tag.
+	works -o docker ./d localhost:5000/bar
+	assert_match "$(tar -xOf bin/docker.loaded manifest.json)" '"localhost:5000/bar:latest"'
 	via+=(PATH=/nowhere)
 	run --separate-stderr as_test "${via[@]}" "$prefix/bin/ch-convert" -o docker ./d bar:2
 	[[ $status == 1 && $stderr == *"no program 'docker'"* ]] || fail "$status $stderr"

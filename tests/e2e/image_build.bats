@@ -101,7 +101,7 @@ grown in 2 instructions: one' -t one .
 	assert_equal "$status$output" 0
 }
 
-# held NAME ARGS...: as img, while somebody else has the lock on the image NAME
+# held NAME ARGS...: as img, while somebody else makes the image NAME
 held() {
 	run --separate-stderr as_test flock -o "$store/locks/$1" \
 		timeout -k 5 20 "${via[@]}" env -C "$ctx" ch-image "${@:2}"
@@ -134,11 +134,13 @@ held() {
 
 	printf 'FROM tiny\nLABEL a=b\n' | df Dockerfile
 	img build -t one .
-	# As if somebody were about to place another one
+	# As if somebody who is about to place another one, and has the lock, had been killed then
 	as_test git -C "$cache" update-ref refs/heads/one refs/heads/tiny
-	held one build -t one .
-	assert_equal "$(as_test git -C "$cache" rev-parse one)" "$(as_test git -C "$cache" rev-parse tiny)"
+	as_test flock "$store/locks/one^" sh -c 'echo >"$1"; sleep 1.5' - "$tmp/ctx/locked" 3>&- &
+	await 10 test -e "$ctx/locked"
 	img build -t one .
+	assert_match "$stderr" "waiting: image 'one' is being read or put in place"
+	wait
 	assert_equal "$(as_test git -C "$cache" log -1 --format=%s one)" 'LABEL a=b'
 }
 

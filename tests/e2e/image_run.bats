@@ -265,6 +265,23 @@ PATH=/ch/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 	done
 }
 
+@test "mounts: cache: several ones, in any order" {
+	local m=(-c "$tmp/caches") hold
+
+	works "${m[@]}" -m type=cache,id=a,target=/a,sharing=locked -m type=cache,id=a,target=/b \
+		"$image" sh -c 'echo one >/a/f; cat /b/f'
+	assert_equal "$output$stderr" one
+	# Who waits for "a" does not have "b" locked.
+	hold="$tmp/caches/$(printf a | sha256sum | cut -d ' ' -f 1)"
+	script 'flock "$4" sleep 1 & until [[ $(flock -n "$4" echo free) != free ]]; do :; done
+		"$1" -c "$3/caches" -m type=cache,id=b,target=/b,sharing=locked -m type=cache,id=a,target=/a,sharing=locked \
+			"$2" true 2>"$3/caches/err" &
+		until grep -q waiting "$3/caches/err"; do sleep 0.02; done
+		"$1" -c "$3/caches" -m type=cache,id=b,target=/b,sharing=locked "$2" echo free; wait' \
+		"$image_run" "$image" "$tmp" "$hold"
+	assert_equal "$output$stderr" free
+}
+
 @test "mounts: tmpfs: of a size" {
 	unchanged -m type=tmpfs,target=/mnt,size=1048576 "$image" sh -c 'dd if=/dev/zero of=/mnt/f bs=64k count=32; stat -c %s /mnt/f'
 	assert_equal "$output" 1048576
