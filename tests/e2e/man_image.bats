@@ -100,9 +100,9 @@ old:1 [1-9][0-9]+$'
 
 @test "man: ch-image, registries" {
 	start_registry tls-basic
-	start_connect "$registry"
+	start_forward "$registry"
 	as_test mkdir home
-	export HOME=$tmp/home https_proxy=http://$connect SSL_CERT_FILE=$registry_ca
+	export HOME=$tmp/home https_proxy=http://$forward SSL_CERT_FILE=$registry_ca
 	homes+=(["$test_user"]=$HOME)
 	put app.sh '#!/bin/sh
 		echo application'
