@@ -79,16 +79,12 @@ static int read_file(struct ch_image_source *s, struct ch_err *err)
 	bool is_stdin = strcmp(s->file, "-") == 0;
 	ch_auto(fd) int fd = is_stdin ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
 				      : open(s->file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	char part[65536];
-	ssize_t n;
+	int rc;
 
-	if (fd < 0)
-		return ch_err_sys(err, "Dockerfile '%s'", s->file);
 	s->text = CH_BUF_INIT(CH_DF_MAX + 1);
-	while ((n = read(fd, part, sizeof(part))) > 0 && !ch_buf_bad(&s->text))
-		ch_buf_add(&s->text, part, (size_t)n);
-	if (n < 0)
-		return ch_err_sys(err, "Dockerfile '%s'", s->file);
+	rc = fd < 0 ? -errno : ch_buf_read(&s->text, fd);
+	if (rc < 0)
+		return ch_err_rc(err, rc, "Dockerfile '%s'", s->file);
 	if (ch_buf_bad(&s->text))
 		return ch_err_set(err, -EFBIG, "Dockerfile '%s' is longer than %zu bytes", s->file,
 				  CH_DF_MAX);

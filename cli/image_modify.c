@@ -40,15 +40,10 @@ static int read_script(const char *path, struct ch_buf *ret, struct ch_err *err)
 	bool is_stdin = strcmp(path, "-") == 0;
 	ch_auto(fd) int fd = is_stdin ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
 				      : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	char part[16384];
-	ssize_t n;
+	int rc = fd < 0 ? -errno : ch_buf_read(ret, fd);
 
-	if (fd < 0)
-		return ch_err_sys(err, "script '%s'", path);
-	while ((n = read(fd, part, sizeof(part))) > 0 && !ch_buf_bad(ret))
-		ch_buf_add(ret, part, (size_t)n);
-	if (n < 0)
-		return ch_err_sys(err, "script '%s'", path);
+	if (rc < 0)
+		return ch_err_rc(err, rc, "script '%s'", path);
 	if (ch_buf_bad(ret))
 		return ch_err_set(err, -EFBIG, "script '%s' is longer than %zu bytes", path,
 				  CH_DF_MAX);
