@@ -55,7 +55,7 @@ make_ca()
 			-subj "/CN=localhost" -keyout "$registry_key" -out "$dir/server.csr"
 		openssl x509 -req -in "$dir/server.csr" -CA "$registry_ca" -CAkey "$dir/ca.key" \
 			-CAcreateserial -days 30 -out "$registry_cert" \
-			-extfile <(echo "subjectAltName=DNS:localhost,DNS:registry.test,IP:127.0.0.1")
+			-extfile <(echo "subjectAltName=DNS:localhost,DNS:registry.test,DNS:registry.example.com,IP:127.0.0.1")
 		chmod 755 "$dir" "$BATS_FILE_TMPDIR"
 	) || fail "certificates:" "$(cat "$dir/log")"
 }
