@@ -23,11 +23,13 @@
 #include "convert/convert.h"
 #include "convert/packing.h"
 #include "convert_options.h"
+#include "messages.h"
 #include "oci/manifest.h"
 #include "oci/ref.h"
 #include "opt/optdoc.h"
 #include "rt/version.h"
 #include "store/store.h"
+#include "sys/stdio.h"
 
 enum { EXIT_NO = 1, EXIT_USAGE_ = 64 };
 
@@ -48,18 +50,6 @@ static enum ch_level level_of(const struct ch_convert_settings *s)
 	if (s->quiet > 0)
 		return s->quiet > 1 ? CH_ERROR : CH_WARN;
 	return s->verbose > 0 ? CH_DEBUG : CH_INFO;
-}
-
-static int report(const struct ch_err *err, int code)
-{
-	ch_log(CH_ERROR, "%s (%s:%u %d)", err->msg, err->file, err->line, -err->code);
-	return code;
-}
-
-static void note(void *data, const char *line)
-{
-	(void)data;
-	ch_log(CH_INFO, "%s", line);
 }
 
 static void usage(FILE *out)
@@ -244,25 +234,13 @@ static int understand(struct job *job, struct ch_err *err)
 	return 0;
 }
 
-static void tell(const char *line, void *data)
-{
-	(void)data;
-	ch_log(CH_INFO, "%s", line);
-}
-
-static void warn(const char *line, void *data)
-{
-	(void)data;
-	ch_log(CH_WARN, "%s", line);
-}
-
 /* An image that may be damaged, since the machine stopped, is made again first, if it can be. */
 static int check_image(const struct job *job, struct ch_err *err)
 {
 	ch_auto(fd) int dir = open(job->storage, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	ch_auto(cache) struct ch_cache *cache = NULL;
 	ch_auto(ref) struct ch_ref ref = { 0 };
-	struct ch_shelf shelf = { .store = job->store, .tell = tell, .warn = warn };
+	struct ch_shelf shelf = { .store = job->store, .teller = ch_messages };
 
 	if (dir < 0)
 		return ch_err_sys(err, "storage '%s'", job->storage);
@@ -279,7 +257,7 @@ static int open_storage(struct job *job, struct ch_err *err)
 {
 	const struct ch_store_options options = {
 		.path = job->storage,
-		.note = note,
+		.teller = ch_messages,
 		.stop = must_end,
 	};
 	struct ch_convert *c = &job->convert;
@@ -355,13 +333,14 @@ int main(int argc, char **argv)
 	struct ch_err err;
 	int first;
 
+	ch_stdio_guard();
 	ch_log_to(to_stderr, NULL, CH_INFO);
 	if (argc == 1) {
 		usage(stderr);
 		return EXIT_NO;
 	}
 	if (ch_opt_parse(ch_convert_options, argc, argv, &set, &first, &err) < 0)
-		return report(&err, EXIT_USAGE_);
+		return ch_messages_report(&err, EXIT_USAGE_);
 	ch_log_to(to_stderr, NULL, level_of(&set));
 	if (set.help)
 		usage(stdout);
@@ -372,11 +351,11 @@ int main(int argc, char **argv)
 	if (argc - first != 2) {
 		ch_err_set(&err, -EINVAL, "too %s arguments; usage: ch-convert [OPTION...] IN OUT",
 			   argc - first < 2 ? "few" : "many");
-		return report(&err, EXIT_USAGE_);
+		return ch_messages_report(&err, EXIT_USAGE_);
 	}
 	catch_signals();
 	if (run(&set, argv + first, &err) < 0) {
-		report(&err, EXIT_NO);
+		ch_messages_report(&err, EXIT_NO);
 		return ending_signal ? end_by_signal() : EXIT_NO;
 	}
 	return 0;

@@ -15,10 +15,12 @@
 #include "image_build.h"
 #include "image_cache.h"
 #include "image_log.h"
+#include "messages.h"
 #include "opt/optdoc.h"
 #include "pull/watch.h"
 #include "rt/version.h"
 #include "store/store.h"
+#include "sys/stdio.h"
 
 enum { EXIT_NO = 1, EXIT_USAGE_ = 64 };
 
@@ -51,30 +53,8 @@ static const struct ch_image_verb verbs[] = {
 
 enum { VERBS = sizeof(verbs) / sizeof(verbs[0]) };
 
-/* ---- messages ----------------------------------------------------------------------------------
- */
-
-/* Without a message, it was told already. */
-static int report(const struct ch_err *err, int code)
-{
-	if (err->msg[0])
-		ch_log(CH_ERROR, "%s (%s:%u %d)", err->msg, err->file, err->line, -err->code);
-	return code;
-}
-
-static int wrong_usage(struct ch_err *err)
-{
-	return report(err, EXIT_USAGE_);
-}
-
 /* ---- storage
  * ------------------------------------------------------------------------------------- */
-
-static void note(void *data, const char *line)
-{
-	(void)data;
-	ch_log(CH_INFO, "%s", line);
-}
 
 /* Of commands that hold signals back. */
 static bool is_interrupted(void *data)
@@ -85,7 +65,7 @@ static bool is_interrupted(void *data)
 
 struct ch_waiter ch_image_waiter(void)
 {
-	return (struct ch_waiter){ .note = note, .stop = is_interrupted };
+	return (struct ch_waiter){ .teller = ch_messages, .stop = is_interrupted };
 }
 
 static struct ch_store_options storage_options(const struct ch_image_common *common,
@@ -94,7 +74,7 @@ static struct ch_store_options storage_options(const struct ch_image_common *com
 	return (struct ch_store_options){
 		.path = path,
 		.no_lock = common->no_lock,
-		.note = note,
+		.teller = ch_messages,
 		.stop = is_interrupted,
 	};
 }
@@ -234,20 +214,20 @@ static int run_verb(const struct ch_image_verb *verb, void *settings, int argc, 
 
 	common->is_later = true;
 	if (join_tables(verb, &table, err) < 0)
-		return report(err, EXIT_NO);
+		return ch_messages_report(err, EXIT_NO);
 	if (ch_opt_parse(table, argc, argv, settings, &first, err) < 0)
-		return wrong_usage(err);
+		return ch_messages_report(err, EXIT_USAGE_);
 	ch_image_log_begin(common);
 	if (common->help) {
 		usage_of(verb);
 		return 0;
 	}
 	if (check_operands(verb, argc - first, err) < 0)
-		return wrong_usage(err);
+		return ch_messages_report(err, EXIT_USAGE_);
 
 	int rc = verb->run(settings, argc - first, argv + first, err);
 
-	return rc == 0 ? 0 : report(err, rc == CH_IMAGE_USAGE ? EXIT_USAGE_ : EXIT_NO);
+	return rc == 0 ? 0 : ch_messages_report(err, rc == CH_IMAGE_USAGE ? EXIT_USAGE_ : EXIT_NO);
 }
 
 static int dispatch(const struct ch_image_common *common, int argc, char **argv, struct ch_err *err)
@@ -257,10 +237,10 @@ static int dispatch(const struct ch_image_common *common, int argc, char **argv,
 	int code;
 
 	if (!verb)
-		return wrong_usage(err);
+		return ch_messages_report(err, EXIT_USAGE_);
 	if (!settings) {
 		ch_err_nomem(err);
-		return report(err, EXIT_NO);
+		return ch_messages_report(err, EXIT_NO);
 	}
 	memcpy(settings, common, sizeof(*common));
 	code = run_verb(verb, settings, argc, argv, err);
@@ -289,6 +269,7 @@ int main(int argc, char **argv)
 	struct ch_err err;
 	int code = 0, first;
 
+	ch_stdio_guard();
 	/* A limit on the size of files gives an error as a full disk does. Commands in images have
 	 * the signal as usual. */
 	signal(SIGXFSZ, SIG_IGN);
@@ -299,7 +280,7 @@ int main(int argc, char **argv)
 	}
 	if (ch_image_defaults(&common, &err) < 0 ||
 	    ch_opt_parse_front(ch_image_options, argc, argv, &common, &first, &err) < 0)
-		return wrong_usage(&err);
+		return ch_messages_report(&err, EXIT_USAGE_);
 
 	bool is_answered = answer(&common);
 
@@ -307,10 +288,10 @@ int main(int argc, char **argv)
 		code = dispatch(&common, argc - first, argv + first, &err);
 	else if (!is_answered && first == argc &&
 		 ch_err_set(&err, -EINVAL, "no command given; see --help") < 0)
-		code = wrong_usage(&err);
+		code = ch_messages_report(&err, EXIT_USAGE_);
 	if (fflush(stdout) != 0 && code == 0) {
 		ch_err_sys(&err, "standard output");
-		return report(&err, EXIT_NO);
+		return ch_messages_report(&err, EXIT_NO);
 	}
 	return code;
 }

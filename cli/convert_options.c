@@ -19,35 +19,15 @@ CH_OPT_FLAG_SETTER(ch_convert_settings, no_xattrs)
 CH_OPT_FLAG_SETTER(ch_convert_settings, version)
 CH_OPT_FLAG_SETTER(ch_convert_settings, xattrs)
 
-#define COUNT(field)                                                                               \
-	static int set_##field(void *target, const char *value, struct ch_err *err)                \
-	{                                                                                          \
-		struct ch_convert_settings *s = target;                                            \
-                                                                                                   \
-		(void)value;                                                                       \
-		(void)err;                                                                         \
-		s->field++;                                                                        \
-		return 0;                                                                          \
-	}
-COUNT(quiet)
-COUNT(verbose)
+CH_OPT_COUNT_SETTER(ch_convert_settings, quiet)
+CH_OPT_COUNT_SETTER(ch_convert_settings, verbose)
 
-#define TEXT(field, arg)                                                                           \
-	static int set_##field(void *target, const char *value, struct ch_err *err)                \
-	{                                                                                          \
-		struct ch_convert_settings *s = target;                                            \
-                                                                                                   \
-		if (!value[0])                                                                     \
-			return ch_err_set(err, -EINVAL, arg " is empty");                          \
-		s->field = value;                                                                  \
-		return 0;                                                                          \
-	}
-TEXT(arch, "ARCH")
-TEXT(compress, "ALG")
-TEXT(in, "FMT")
-TEXT(out, "FMT")
-TEXT(storage, "DIR")
-TEXT(tmp, "DIR")
+CH_OPT_TEXT_SETTER(ch_convert_settings, arch, "ARCH")
+CH_OPT_TEXT_SETTER(ch_convert_settings, compress, "ALG")
+CH_OPT_TEXT_SETTER(ch_convert_settings, in, "FMT")
+CH_OPT_TEXT_SETTER(ch_convert_settings, out, "FMT")
+CH_OPT_TEXT_SETTER(ch_convert_settings, storage, "DIR")
+CH_OPT_TEXT_SETTER(ch_convert_settings, tmp, "DIR")
 
 static int set_jobs(void *target, const char *value, struct ch_err *err)
 {

@@ -74,23 +74,23 @@ static int name_ignore(struct ch_image_source *s, struct ch_err *err)
 	return ch_err_nomem(err);
 }
 
-static int read_file(struct ch_image_source *s, struct ch_err *err)
+int ch_image_read_text(const char *what, const char *path, struct ch_buf *ret, struct ch_err *err)
 {
-	bool is_stdin = strcmp(s->file, "-") == 0;
+	bool is_stdin = strcmp(path, "-") == 0;
 	ch_auto(fd) int fd = is_stdin ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
-				      : open(s->file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+				      : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	char part[65536];
 	ssize_t n;
 
 	if (fd < 0)
-		return ch_err_sys(err, "Dockerfile '%s'", s->file);
-	s->text = CH_BUF_INIT(CH_DF_MAX + 1);
-	while ((n = read(fd, part, sizeof(part))) > 0 && !ch_buf_bad(&s->text))
-		ch_buf_add(&s->text, part, (size_t)n);
+		return ch_err_sys(err, "%s '%s'", what, path);
+	*ret = CH_BUF_INIT(CH_DF_MAX + 1);
+	while ((n = read(fd, part, sizeof(part))) > 0 && !ch_buf_bad(ret))
+		ch_buf_add(ret, part, (size_t)n);
 	if (n < 0)
-		return ch_err_sys(err, "Dockerfile '%s'", s->file);
-	if (ch_buf_bad(&s->text))
-		return ch_err_set(err, -EFBIG, "Dockerfile '%s' is longer than %zu bytes", s->file,
+		return ch_err_sys(err, "%s '%s'", what, path);
+	if (ch_buf_bad(ret))
+		return ch_err_set(err, -EFBIG, "%s '%s' is longer than %zu bytes", what, path,
 				  CH_DF_MAX);
 	return 0;
 }
@@ -100,7 +100,7 @@ static int find_source(const struct ch_image_build *set, const char *context,
 {
 	if (find_file(set, context, ret, err) < 0 || !ret->file || name_ignore(ret, err) < 0)
 		return err->code;
-	return read_file(ret, err);
+	return ch_image_read_text("Dockerfile", ret->file, &ret->text, err);
 }
 
 /* An error with a place is told here: the line that it is about, and a caret below it, follow

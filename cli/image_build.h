@@ -36,6 +36,13 @@ struct ch_image_source {
 	struct ch_buf text;
 };
 
+/* Read a text of up to CH_DF_MAX bytes.
+ *
+ * what: what it is, for errors: "Dockerfile"
+ * path: "-" is standard input
+ * ret: overwritten; the caller's, also after errors */
+int ch_image_read_text(const char *what, const char *path, struct ch_buf *ret, struct ch_err *err);
+
 /* Build TAG by it. */
 int ch_image_build_source(const struct ch_image_build *set, const struct ch_image_source *source,
 			  const char *tag, struct ch_err *err);

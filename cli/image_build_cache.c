@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "image.h"
 #include "image_cache.h"
+#include "messages.h"
 #include "pull/blobs.h"
 #include "store/store.h"
 
@@ -53,15 +54,9 @@ static int drop_downloads(struct ch_store *store, struct ch_err *err)
 	return 0;
 }
 
-static void tell_fault(const char *line, void *data)
-{
-	(void)data;
-	ch_log(CH_ERROR, "%s", line);
-}
-
 static int verify(struct ch_cache *cache, struct ch_err *err)
 {
-	long n = ch_cache_verify(cache, tell_fault, NULL, err);
+	long n = ch_cache_verify(cache, &ch_messages, err);
 
 	if (n > 0)
 		return ch_err_set(err, -EBADMSG,

@@ -56,15 +56,10 @@ CH_OPT_FLAG_SETTER(ch_image_build, dry_run)
 CH_OPT_FLAG_SETTER(ch_image_build, interactive)
 CH_OPT_FLAG_SETTER(ch_image_build, no_force_detect)
 CH_OPT_FLAG_SETTER(ch_image_build, parse_only)
-
-static int set_file(void *target, const char *value, struct ch_err *err)
-{
-	struct ch_image_build *s = target;
-
-	(void)err;
-	s->file = value;
-	return 0;
-}
+CH_OPT_TEXT_SETTER(ch_image_build, file, "DOCKERFILE")
+CH_OPT_TEXT_SETTER(ch_image_build, shell, "SHELL")
+CH_OPT_TEXT_SETTER(ch_image_build, tag, "TAG")
+CH_OPT_TEXT_SETTER(ch_image_build, target, "STAGE")
 
 static int set_force(void *target, const char *value, struct ch_err *err)
 {
@@ -146,33 +141,6 @@ static int set_secret(void *target, const char *value, struct ch_err *err)
 	return 0;
 }
 CH_MOVES_END
-
-static int set_shell(void *target, const char *value, struct ch_err *err)
-{
-	struct ch_image_build *s = target;
-
-	(void)err;
-	s->shell = value;
-	return 0;
-}
-
-static int set_tag(void *target, const char *value, struct ch_err *err)
-{
-	struct ch_image_build *s = target;
-
-	(void)err;
-	s->tag = value;
-	return 0;
-}
-
-static int set_target(void *target, const char *value, struct ch_err *err)
-{
-	struct ch_image_build *s = target;
-
-	(void)err;
-	s->target = value;
-	return 0;
-}
 
 void ch_image_build_done(void *settings)
 {

@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "image.h"
+#include "messages.h"
 #include "store/store.h"
 
 /* The cache is tidied up at the end of builds: mostly, that is quick. */
@@ -38,18 +39,6 @@ int ch_image_cache_tidy(const struct ch_image_common *common, struct ch_cache *c
 	return cache ? ch_cache_tidy(cache, (uint64_t)common->cache_max << 20, err) : 0;
 }
 
-static void tell(const char *line, void *data)
-{
-	(void)data;
-	ch_log(CH_INFO, "%s", line);
-}
-
-static void warn(const char *line, void *data)
-{
-	(void)data;
-	ch_log(CH_WARN, "%s", line);
-}
-
 struct ch_shelf ch_image_shelf(const struct ch_image_common *common, struct ch_store *store,
 			       struct ch_cache *cache)
 {
@@ -57,7 +46,6 @@ struct ch_shelf ch_image_shelf(const struct ch_image_common *common, struct ch_s
 		.store = store,
 		.cache = cache,
 		.rebuild = common->cache == CH_IMAGE_CACHE_REBUILD,
-		.tell = tell,
-		.warn = warn,
+		.teller = ch_messages,
 	};
 }

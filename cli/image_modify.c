@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* image_modify.c - ch-image modify: a build without a Dockerfile */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -37,21 +36,8 @@ static int add_exec(struct ch_buf *out, const char *keyword, const char *const *
 
 static int read_script(const char *path, struct ch_buf *ret, struct ch_err *err)
 {
-	bool is_stdin = strcmp(path, "-") == 0;
-	ch_auto(fd) int fd = is_stdin ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
-				      : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	char part[16384];
-	ssize_t n;
-
-	if (fd < 0)
-		return ch_err_sys(err, "script '%s'", path);
-	while ((n = read(fd, part, sizeof(part))) > 0 && !ch_buf_bad(ret))
-		ch_buf_add(ret, part, (size_t)n);
-	if (n < 0)
-		return ch_err_sys(err, "script '%s'", path);
-	if (ch_buf_bad(ret))
-		return ch_err_set(err, -EFBIG, "script '%s' is longer than %zu bytes", path,
-				  CH_DF_MAX);
+	if (ch_image_read_text("script", path, ret, err) < 0)
+		return err->code;
 	if (ret->len == 0 || memchr(ret->data, '\0', ret->len))
 		return ch_err_set(err, -EINVAL, "script '%s' is empty, or no text", path);
 	return 0;
@@ -60,7 +46,7 @@ static int read_script(const char *path, struct ch_buf *ret, struct ch_err *err)
 /* A here-document whose end does not occur in it. */
 static int add_script(struct ch_buf *out, const char *path, struct ch_err *err)
 {
-	ch_auto(buf) struct ch_buf script = CH_BUF_INIT(CH_DF_MAX);
+	ch_auto(buf) struct ch_buf script = { 0 };
 	ch_auto(buf) struct ch_buf end = CH_BUF_INIT(CH_DF_MAX);
 
 	if (read_script(path, &script, err) < 0)

@@ -20,20 +20,12 @@ CH_OPT_FLAG_SETTER(ch_image_common, no_lock)
 CH_OPT_FLAG_SETTER(ch_image_common, password_many)
 CH_OPT_FLAG_SETTER(ch_image_common, tls_no_verify)
 CH_OPT_FLAG_SETTER(ch_image_common, version)
+CH_OPT_TEXT_SETTER(ch_image_common, arch, "ARCH")
+CH_OPT_TEXT_SETTER(ch_image_common, storage, "DIR")
 
 CH_OPT_SETTER(cache, ch_image_common, cache, CH_IMAGE_CACHE_ON)
 CH_OPT_SETTER(no_cache, ch_image_common, cache, CH_IMAGE_CACHE_OFF)
 CH_OPT_SETTER(rebuild, ch_image_common, cache, CH_IMAGE_CACHE_REBUILD)
-
-static int set_arch(void *target, const char *value, struct ch_err *err)
-{
-	struct ch_image_common *s = target;
-
-	if (!value[0])
-		return ch_err_set(err, -EINVAL, "ARCH is empty");
-	s->arch = value;
-	return 0;
-}
 
 static int set_cache_large(void *target, const char *value, struct ch_err *err)
 {
@@ -79,16 +71,6 @@ static int set_xattrs(void *target, const char *value, struct ch_err *err)
 	(void)value;
 	s->xattrs = true;
 	return check_xattrs(s, err);
-}
-
-static int set_storage(void *target, const char *value, struct ch_err *err)
-{
-	struct ch_image_common *s = target;
-
-	if (!value[0])
-		return ch_err_set(err, -EINVAL, "DIR is empty");
-	s->storage = value;
-	return 0;
 }
 
 /* The first one behind the sub-command forgets those in front of it. */
@@ -334,24 +316,8 @@ const struct ch_opt ch_image_pull_table[] = {
 /* ---- push
  * ---------------------------------------------------------------------------------------- */
 
-static int set_compress(void *target, const char *value, struct ch_err *err)
-{
-	struct ch_image_push *s = target;
-
-	(void)err;
-	s->compress = value;
-	return 0;
-}
-
-static int set_image(void *target, const char *value, struct ch_err *err)
-{
-	struct ch_image_push *s = target;
-
-	if (!value[0])
-		return ch_err_set(err, -EINVAL, "DIR is empty");
-	s->image = value;
-	return 0;
-}
+CH_OPT_TEXT_SETTER(ch_image_push, compress, "ALG")
+CH_OPT_TEXT_SETTER(ch_image_push, image, "DIR")
 
 const struct ch_opt ch_image_push_table[] = {
 	{ "compress", 0, CH_OPT_RUN, CH_OPT_VALUE, "ALG[:LEVEL]",

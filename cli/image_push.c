@@ -11,23 +11,12 @@
 #include "image_cache.h"
 #include "image_registry.h"
 #include "image_signals.h"
+#include "messages.h"
 #include "oci/ref.h"
 #include "pull/watch.h"
 #include "push/push.h"
 #include "store/noted.h"
 #include "store/store.h"
-
-static void note(void *data, const char *line)
-{
-	(void)data;
-	ch_log(CH_INFO, "%s", line);
-}
-
-static void warn(void *data, const char *line)
-{
-	(void)data;
-	ch_log(CH_WARN, "%s", line);
-}
 
 /* As long as the descriptor is open, which is the caller's, its files stay. */
 static int read_stored(const struct ch_image_push *set, struct ch_store *store,
@@ -54,8 +43,8 @@ static int open_image(const struct ch_image_push *set, struct ch_store *store,
 	return fd < 0 ? ch_err_sys(err, "image '%s'", set->image) : fd;
 }
 
-static void tell(const struct ch_image_push *set, const struct ch_ref *from,
-		 const struct ch_ref *to)
+static void announce(const struct ch_image_push *set, const struct ch_ref *from,
+		     const struct ch_ref *to)
 {
 	ch_log(CH_INFO, "pushing image:   %s", from->text);
 	if (to != from)
@@ -71,7 +60,7 @@ static void note_digests(struct ch_store *store, const struct ch_ref *ref, int i
 	struct ch_err err;
 
 	if (ch_noted_try_digests(store, ref, image, digests, &err) < 0)
-		warn(NULL, err.msg);
+		ch_log(CH_WARN, "%s", err.msg);
 }
 
 static int push(const struct ch_image_push *set, const struct ch_compress_how *compress,
@@ -103,11 +92,10 @@ static int push(const struct ch_image_push *set, const struct ch_compress_how *c
 		.compress = *compress,
 		.no_xattrs = ch_image_drops_xattrs(&set->common),
 		.cancel = &watch.cancel,
-		.note = note,
-		.warn = warn,
+		.teller = ch_messages,
 	};
 
-	tell(set, from, to);
+	announce(set, from, to);
 	if (ch_push(&push, &digests, err) < 0) {
 		ch_watch_explain(err);
 		return ch_err_in(err, "push to '%s'", ch_registry_name(registry));

@@ -2,7 +2,7 @@
 #include "image_registry.h"
 
 #include "image_ask.h"
-#include "image_cache.h"
+#include "messages.h"
 
 struct ch_registry_options ch_image_registry(const struct ch_image_common *common)
 {
@@ -17,7 +17,6 @@ struct ch_registry_options ch_image_registry(const struct ch_image_common *commo
 struct ch_pull_options ch_image_pull_options(const struct ch_image_common *common,
 					     struct ch_store *store, struct ch_image_asked *asked)
 {
-	const struct ch_shelf shelf = ch_image_shelf(common, store, NULL);
 	struct ch_registry_options registry = ch_image_registry(common);
 
 	registry.context = common->password_many ? NULL : asked;
@@ -26,7 +25,6 @@ struct ch_pull_options ch_image_pull_options(const struct ch_image_common *commo
 		.registry = registry,
 		.arch = common->arch,
 		.anew = common->always_download,
-		.tell = shelf.tell,
-		.warn = shelf.warn,
+		.teller = ch_messages,
 	};
 }

@@ -47,7 +47,8 @@ ch_image_SOURCES = \
 	%D%/image_remote.c %D%/image_remote.h \
 	%D%/image_signals.c %D%/image_signals.h \
 	%D%/image_undeletable.c \
-	%D%/image_undelete.c
+	%D%/image_undelete.c \
+	%D%/messages.c %D%/messages.h
 ch_image_CPPFLAGS = $(AM_CPPFLAGS) -DKEEPER='"$(libexecdir)/ch-keeper"'
 ch_image_LDADD = libchbuild.la libchstage.la libchbuildrun.la libchcopy.la libchdockerfile.la libchpull.la libchpush.la \
 	libchregistry.la libchcache.la libchfakeroot.la libcharchive.la libchstore.la libchtree.la libchoci.la libchjson.la \
@@ -56,7 +57,8 @@ ch_image_LDADD = libchbuild.la libchstage.la libchbuildrun.la libchcopy.la libch
 bin_PROGRAMS += ch-convert
 ch_convert_SOURCES = \
 	%D%/ch-convert.c \
-	%D%/convert_options.c %D%/convert_options.h
+	%D%/convert_options.c %D%/convert_options.h \
+	%D%/messages.c %D%/messages.h
 ch_convert_LDADD = libchconvert.la libchstage.la libchcache.la libchstore.la libchtree.la \
 	libchoci.la libchjson.la libchjsonout.la libchrt.la
 endif

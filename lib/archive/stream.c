@@ -83,12 +83,16 @@ static void start(struct ch_stream *s)
 {
 	struct archive_entry *all;
 	int rc = archive_read_open(s->filter, s, NULL, more_input, NULL);
+	struct ch_err err;
 
 	if (rc == ARCHIVE_OK)
 		rc = archive_read_next_header(s->filter, &all);
-	/* Found again by whoever reads: an archive that is empty, or none, is no error here. */
-	if (rc != ARCHIVE_OK && rc != ARCHIVE_WARN && rc != ARCHIVE_EOF)
+	if (rc == ARCHIVE_EOF) {
+		ch_err_set(&err, -EINVAL, "it is empty");
+		fail(s, &err);
+	} else if (rc != ARCHIVE_OK && rc != ARCHIVE_WARN) {
 		fail_filter(s);
+	}
 }
 
 int ch_stream_open(const struct ch_archive *from, struct ch_stream *ret_stream, struct ch_err *err)

@@ -10,6 +10,7 @@ libchbase_la_SOURCES = \
 	%D%/le.h \
 	%D%/log.c %D%/log.h \
 	%D%/path.c %D%/path.h \
+	%D%/teller.c %D%/teller.h \
 	%D%/text.c %D%/text.h \
 	%D%/words.c %D%/words.h \
 	%D%/zeros.h

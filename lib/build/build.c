@@ -81,11 +81,13 @@ static int name_stages(struct ch_job *job, unsigned last, struct ch_err *err)
 {
 	const struct ch_build *b = job->build;
 
+	job->claim.ref = &job->stages[last].ref;
 	for (unsigned i = 0; i <= last; i++) {
 		ch_auto(str) char *text = NULL;
 
 		job->stages[i] = CH_STAGE_INIT;
 		job->stages[i].shelf = &b->shelf;
+		job->stages[i].claim = &job->claim;
 		job->stages[i].no_xattrs = b->no_xattrs;
 		if (i == last)
 			text = strdup(b->tag);
@@ -154,12 +156,10 @@ static int check_args(const struct ch_job *job, struct ch_err *err)
 static void tell_end(const struct ch_job *job, unsigned last)
 {
 	const struct ch_shelf *shelf = &job->build->shelf;
-	char line[CH_REF_MAX + 64];
 
-	snprintf(line, sizeof(line), "%s in %u instruction%s: %s",
-		 job->build->dry_run ? "would be grown" : "grown", job->executed,
-		 job->executed == 1 ? "" : "s", job->stages[last].ref.text);
-	shelf->tell(line, shelf->data);
+	ch_tell(&shelf->teller, CH_INFO, "%s in %u instruction%s: %s",
+		job->build->dry_run ? "would be grown" : "grown", job->executed,
+		job->executed == 1 ? "" : "s", job->stages[last].ref.text);
 }
 
 static int run_stages(struct ch_job *job, unsigned last, struct ch_df_err *ret)
@@ -225,6 +225,7 @@ static void job_done(struct ch_job *job)
 {
 	for (unsigned i = 0; job->stages && i < job->build->df->nstages; i++)
 		ch_stage_done(&job->stages[i]);
+	ch_auto_claim(&job->claim);
 	free(job->stages);
 	free(job->used);
 	ch_words_done(&job->args);

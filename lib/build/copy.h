@@ -26,6 +26,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/teller.h"
 #include "build/context.h"
 #include "build/mode.h"
 #include "sys/tree.h"
@@ -56,10 +57,7 @@ struct ch_copy_request {
 	bool parents;	       /* --parents: sources keep their directories, those behind a "/./" */
 	bool unpack;	       /* ADD: archives are unpacked */
 	bool unpack_downloads; /* those that were downloaded, too */
-	/* Told of each file that is not copied for what it is (a socket, a device); NULL: no one.
-	 */
-	void (*note)(void *data, const char *line);
-	void *note_data;
+	struct ch_teller teller; /* told of each file that is not copied for what it is */
 };
 
 struct ch_copy_item; /* copy_plan.h */

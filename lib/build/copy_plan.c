@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -95,13 +94,9 @@ static enum ch_tree_verdict filter(void *data, const char *path, const char *sou
 static void tell_left(void *data, const char *source, mode_t mode)
 {
 	const struct ch_copy_request *req = ((const struct rules *)data)->request;
-	char line[PATH_MAX + 64];
 
-	if (!req->note)
-		return;
-	snprintf(line, sizeof(line), "%s '%s' is not copied", S_ISSOCK(mode) ? "socket" : "device",
-		 source);
-	req->note(req->note_data, line);
+	ch_tell(&req->teller, CH_WARN, "%s '%s' is not copied",
+		S_ISSOCK(mode) ? "socket" : "device", source);
 }
 
 static int scan(const struct ch_copy_request *req, const char *plain, struct ch_copy_item *item,

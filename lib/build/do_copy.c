@@ -89,7 +89,7 @@ static void tell_chown(struct ch_step *step)
 	if (step->job->has_told || !ch_df_flag(step->instr, "chown"))
 		return;
 	step->job->has_told = true;
-	shelf->tell("--chown is ignored: all files belong to whoever builds", shelf->data);
+	ch_tell(&shelf->teller, CH_INFO, "--chown is ignored: all files belong to whoever builds");
 }
 
 static int expand_flags(struct ch_step *step, struct words *w)
@@ -261,8 +261,7 @@ static int execute(struct ch_step *step, struct words *w, const struct ch_contex
 		.unpack = step->instr->kind == CH_DF_ADD &&
 			  (!unpack || ch_df_flag_is_on(step->instr, "unpack")),
 		.unpack_downloads = ch_df_flag_is_on(step->instr, "unpack"),
-		.note = ch_step_warn,
-		.note_data = (void *)(uintptr_t)shelf,
+		.teller = shelf->teller,
 	};
 	struct ch_err err;
 

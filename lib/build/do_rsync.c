@@ -38,8 +38,7 @@ int ch_do_rsync(struct ch_step *step)
 		.words = (const char *const *)words.v,
 		.n_words = words.n,
 		.workdir = step->stage->meta.cwd,
-		.note = ch_step_warn,
-		.note_data = (void *)(uintptr_t)shelf,
+		.teller = shelf->teller,
 	};
 
 	if (ch_rsync_plan(&request, &plan, &err) < 0)

@@ -141,9 +141,8 @@ static int run(struct ch_step *step, struct words *w)
 		.interactive = is_interactive(step),
 		.keeper = b->keeper,
 		.start_s = b->start_s,
-		.tell = b->shelf.tell,
+		.teller = b->shelf.teller,
 		.stop = is_interrupted,
-		.data = b->shelf.data,
 	};
 
 	if (ch_force_run(&b->force, &what, &end, &err) < 0)

@@ -3,8 +3,6 @@
 
 #include <errno.h>
 #include <regex.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/auto.h"
@@ -57,30 +55,14 @@ void ch_force_done(struct ch_force *force)
 
 /* ---- telling -------------------------------------------------------------------------- */
 
-static void tell(const struct ch_run *run, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
-
-static void tell(const struct ch_run *run, const char *fmt, ...)
-{
-	char line[1024];
-	va_list ap;
-
-	if (!run->tell)
-		return;
-	va_start(ap, fmt);
-	vsnprintf(line, sizeof(line), fmt, ap);
-	va_end(ap);
-	ch_text_one_line(line);
-	run->tell(line, run->data);
-}
-
 /* What is executed in place of what was written. */
 static void tell_command(const struct ch_run *run)
 {
 	char words[800];
 
 	ch_text_quote_words(run->argv, words, sizeof(words));
-	tell(run, "--force: RUN: new command: %s%s", run->fakeroot ? "fakeroot " : "", words);
+	ch_tell(&run->teller, CH_INFO, "--force: RUN: new command: %s%s",
+		run->fakeroot ? "fakeroot " : "", words);
 }
 
 static bool has_any_word(const struct ch_run *run, const struct ch_force_distro *d)
@@ -122,13 +104,15 @@ static void advise(const struct ch_force *force, const struct ch_run *run,
 		return;
 	if (force->mode == CH_FORCE_NONE &&
 	    (is_likely || has_any_word(run, ch_force_distro_find(run->image))))
-		tell(run, "RUN failed without root emulation: try --force");
+		ch_tell(&run->teller, CH_INFO, "RUN failed without root emulation: try --force");
 	else if (force->mode == CH_FORCE_FAKEROOT && is_likely)
-		tell(run, "RUN failed %s: try --force=seccomp, which is for all programs",
-		     run->fakeroot ? "although by fakeroot(1)" : "without fakeroot(1)");
+		ch_tell(&run->teller, CH_INFO,
+			"RUN failed %s: try --force=seccomp, which is for all programs",
+			run->fakeroot ? "although by fakeroot(1)" : "without fakeroot(1)");
 	else if (force->mode == CH_FORCE_SECCOMP && is_likely)
-		tell(run, "RUN failed although with root emulation, which keeps no owners: try "
-			  "--force=fakeroot, which does");
+		ch_tell(&run->teller, CH_INFO,
+			"RUN failed although with root emulation, which keeps no owners: try "
+			"--force=fakeroot, which does");
 }
 
 /* ---- seccomp --------------------------------------------------------------------------- */
@@ -204,7 +188,8 @@ static int prepare(const struct ch_run *run, const struct ch_force_distro *d, st
 		int rc = run_step(run, s->check, true, err);
 
 		if (rc == 0) {
-			tell(run, "--force=fakeroot: %s: installing it: %s", d->name, s->install);
+			ch_tell(&run->teller, CH_INFO, "--force=fakeroot: %s: installing it: %s",
+				d->name, s->install);
 			rc = run_step(run, s->install, false, err);
 		}
 		if (rc < 0)

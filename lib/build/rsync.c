@@ -42,13 +42,11 @@ static const char *kind_of(mode_t mode)
 static void tell_left(void *data, const char *source, mode_t mode)
 {
 	const struct maker *m = data;
-	char line[PATH_MAX + 64];
 
 	/* Unsafe links are left out silently where somebody asked for that. */
-	if (!m->request->note || (S_ISLNK(mode) && (m->options.flags & CH_RSYNC_LINKS)))
-		return;
-	snprintf(line, sizeof(line), "%s '%s' is not copied", kind_of(mode), source);
-	m->request->note(m->request->note_data, line);
+	if (!S_ISLNK(mode) || !(m->options.flags & CH_RSYNC_LINKS))
+		ch_tell(&m->request->teller, CH_WARN, "%s '%s' is not copied", kind_of(mode),
+			source);
 }
 
 static enum ch_tree_verdict filter(void *data, const char *path, const char *source, mode_t mode)

@@ -19,6 +19,7 @@
 
 #include <stddef.h>
 
+#include "base/teller.h"
 #include "build/copy.h"
 
 struct ch_err;
@@ -28,10 +29,8 @@ struct ch_rsync_request {
 	const struct ch_context *context;
 	const char *const *words; /* all of them, expanded */
 	size_t n_words;
-	const char *workdir; /* absolute, in the image; NULL: "/" */
-	/* Told of each file that is not copied for what it is; NULL: no one. */
-	void (*note)(void *data, const char *line);
-	void *note_data;
+	const char *workdir;	 /* absolute, in the image; NULL: "/" */
+	struct ch_teller teller; /* told of each file that is not copied for what it is */
 };
 
 /* Make a plan; for ch_copy_hash and ch_copy_execute. Errors: as of ch_copy_plan; -EINVAL for an

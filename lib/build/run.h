@@ -13,6 +13,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/teller.h"
+
 struct ch_binds;
 struct ch_err;
 struct ch_run_mount;
@@ -32,19 +34,18 @@ struct ch_run {
 	const struct ch_binds *binds;	   /* of the user */
 	const struct ch_run_mount *mounts; /* of the instruction (mount.h) */
 	size_t n_mounts;
-	const char *caches; /* directory of the host for type=cache; made when there is one */
-	bool emulate;	    /* under the filter of fakeroot.h */
-	bool fakeroot;	    /* by fakeroot(1) of the image, which is there */
-	bool apt_root;	    /* by APT_CONFIG, apt does not try to become another user */
-	bool silent;	    /* output is not shown, only kept for the tail */
-	bool interactive;   /* our terminal is the command's: no input, no tail */
-	const char *keeper; /* program */
-	int start_s;	    /* how long the container may take to start, seconds */
-	/* Gets a line when there is something to be waited for; may be NULL. */
-	void (*tell)(const char *line, void *data);
+	const char *caches;	 /* directory of the host for type=cache; made when there is one */
+	bool emulate;		 /* under the filter of fakeroot.h */
+	bool fakeroot;		 /* by fakeroot(1) of the image, which is there */
+	bool apt_root;		 /* by APT_CONFIG, apt does not try to become another user */
+	bool silent;		 /* output is not shown, only kept for the tail */
+	bool interactive;	 /* our terminal is the command's: no input, no tail */
+	const char *keeper;	 /* program */
+	int start_s;		 /* how long the container may take to start, seconds */
+	struct ch_teller teller; /* told when there is something to be waited for */
 	/* Asked while it waits: true ends it, with -EINTR; may be NULL. */
 	bool (*stop)(void *data);
-	void *data; /* for both */
+	void *data; /* for stop */
 };
 
 /* How the command ended. */

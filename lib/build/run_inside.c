@@ -23,6 +23,7 @@
 #include "rt/exec.h"
 #include "sys/caps.h"
 #include "sys/mnt.h"
+#include "sys/write.h"
 
 /* Where the pipe is when the three below it are the command's. */
 enum { REPORT = STDERR_FILENO + 1 };
@@ -69,13 +70,11 @@ static int write_file(int dir, const struct ch_run_op *op, struct ch_err *err)
 
 	if (fd < 0)
 		return ch_err_sys(err, "make '%s'", op->name);
-	for (size_t done = 0; done < op->len;) {
-		ssize_t n = write(fd, op->data + done, op->len - done);
 
-		if (n < 0)
-			return ch_err_sys(err, "write '%s'", op->name);
-		done += (size_t)n;
-	}
+	int rc = ch_write_all(fd, op->data, op->len);
+
+	if (rc < 0)
+		return ch_err_rc(err, rc, "write '%s'", op->name);
 	return fchmod(fd, op->mode) < 0 ? ch_err_sys(err, "make '%s'", op->name) : 0;
 }
 

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,24 +15,6 @@
 #include "dockerfile/subst.h"
 #include "pull/watch.h"
 #include "store/store.h"
-
-static void say(void (*how)(const char *line, void *data), const struct ch_step *step,
-		const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-
-static void say(void (*how)(const char *line, void *data), const struct ch_step *step,
-		const char *fmt, ...)
-{
-	char *line;
-	va_list args;
-
-	va_start(args, fmt);
-	if (vasprintf(&line, fmt, args) < 0)
-		line = NULL;
-	va_end(args);
-	if (line)
-		how(line, step->job->build->shelf.data);
-	free(line);
-}
 
 /* ---- errors --------------------------------------------------------------------------------- */
 
@@ -61,11 +42,11 @@ static void unset(const char *name, struct ch_df_pos pos, void *data)
 
 	/* Places in what the base image says tell nobody anything. */
 	if (step->df != b->df)
-		say(b->shelf.warn, step, "ONBUILD of the base image: variable '%s' is not set",
-		    name);
+		ch_tell(&b->shelf.teller, CH_WARN,
+			"ONBUILD of the base image: variable '%s' is not set", name);
 	else
-		say(b->shelf.warn, step, "%s:%u:%u: variable '%s' is not set", b->file, pos.line,
-		    pos.column, name);
+		ch_tell(&b->shelf.teller, CH_WARN, "%s:%u:%u: variable '%s' is not set", b->file,
+			pos.line, pos.column, name);
 }
 
 int ch_step_expand(struct ch_step *step, const struct ch_df_word *word, char **ret_text)
@@ -156,7 +137,7 @@ int ch_step_show(struct ch_step *step, char mark)
 
 	if (!text)
 		return ch_step_nomem(step);
-	say(step->job->build->shelf.tell, step, "%3u%c %s", step->number, mark, text);
+	ch_tell(&step->job->build->shelf.teller, CH_INFO, "%3u%c %s", step->number, mark, text);
 	step->job->executed++;
 	return 0;
 }
@@ -207,36 +188,31 @@ static void add_commit(struct ch_key *key, const struct ch_oid *commit)
 	ch_key_add(key, commit->bytes, sizeof(commit->bytes));
 }
 
-/* Does a stage make the image REF, by now? Whoever waits for that waits for himself. */
+/* Does a stage make the image REF? */
 static bool is_ours(const struct ch_step *step, const struct ch_ref *ref)
 {
 	for (const struct ch_stage *s = step->job->stages; s <= step->stage; s++)
-		if (s->is_ready && strcmp(s->ref.text, ref->text) == 0)
+		if (strcmp(s->ref.text, ref->text) == 0)
 			return true;
 	return false;
 }
 
-/* Have the image REF, as ch_base_have. */
+/* Have the image REF, as ch_base_have. What is of our own name is an older one: not to be got from
+ * elsewhere, only to be replaced. */
 static int have(const struct ch_step *step, const struct ch_ref *ref, bool files,
 		struct ch_err *err)
 {
 	const struct ch_shelf *shelf = &step->job->build->shelf;
 
-	if (!is_ours(step, ref))
-		return ch_base_have(shelf, ref, files, err);
-	if (ch_store_has(shelf->store, ref))
-		return 0;
-	return ch_err_set(
-		err, -EDEADLK,
-		"image '%s' is made by this build, and not in storage yet: choose another "
-		"--tag",
-		ref->text);
+	if (is_ours(step, ref) && !ch_store_has(shelf->store, ref))
+		return ch_err_set(err, -EDEADLK,
+				  "image '%s' is made by this build, and not in storage yet: "
+				  "choose another --tag",
+				  ref->text);
+	return ch_base_have(shelf, ref, files, err);
 }
 
-/* The image REF becomes a part of the key; in a dry run it need not be there. While somebody makes
- * another one of that name, or deletes it, its files can be read, but it cannot become known to the
- * cache. To wait for that would be to wait for ever if it is we who make it, or if its maker, in
- * turn, waits for us. */
+/* The image REF becomes a part of the key; in a dry run it need not be there. */
 static int add_image(struct ch_step *step, const struct ch_ref *ref, struct ch_err *err)
 {
 	const struct ch_build *b = step->job->build;
@@ -246,14 +222,10 @@ static int add_image(struct ch_step *step, const struct ch_ref *ref, struct ch_e
 	if (rc < 0 || !b->shelf.cache)
 		return rc;
 	image.shelf = &b->shelf;
-	rc = ch_stage_try_image(&image, ref, err);
-	if (rc == -EWOULDBLOCK) {
-		ch_key_unique(&step->key);
-		return 0;
-	}
+	rc = ch_stage_from_image(&image, ref, err);
 	if (rc >= 0)
 		add_commit(&step->key, &image.commit);
-	return rc == -ENOENT && b->dry_run ? 0 : rc;
+	return rc == -ENOENT && b->dry_run ? 0 : rc < 0 ? rc : 0;
 }
 
 int ch_step_source(struct ch_step *step, const char *from, struct ch_step_source *ret_source)
@@ -293,13 +265,6 @@ int ch_step_source_open(struct ch_step *step, const struct ch_step_source *sourc
 			root = ch_store_read(store, &source->ref, &err);
 	}
 	return root < 0 ? ch_step_fail(step, &err) : root;
-}
-
-void ch_step_warn(void *shelf, const char *line)
-{
-	const struct ch_shelf *s = shelf;
-
-	s->warn(line, s->data);
 }
 
 /* ---- dispatch ------------------------------------------------------------------------------- */

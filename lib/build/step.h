@@ -29,6 +29,7 @@ struct ch_job {
 	struct ch_words args;	    /* by ARG: visible from there to the end */
 	bool *used;		    /* which of build->args were */
 	struct ch_vars_platform host, target;
+	struct ch_claim claim; /* on what becomes of the last stage */
 	struct ch_stage *stages;
 	unsigned executed; /* instructions, so far */
 	bool has_told;	   /* that --chown is ignored */
@@ -105,9 +106,6 @@ static inline void ch_auto_step_source(struct ch_step_source *source)
 /* A command is to see what is at PATH of the context, by a mount: its contents become a part of the
  * key. */
 int ch_step_see(struct ch_step *step, const char *path, struct ch_err *err);
-
-/* For notes of copies: LINE is a warning. SHELF: struct ch_shelf. */
-void ch_step_warn(void *shelf, const char *line);
 
 /* Copy by PLAN from the context, and what was downloaded: begin, unless the step has begun already;
  * copy, and end. */

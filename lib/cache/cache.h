@@ -223,8 +223,7 @@ int ch_cache_tidy(struct ch_cache *cache, uint64_t max, struct ch_err *err);
 
 /* Read and hash everything. Each fault is told to TELL, in one line; returns how many there
  * are, or a negative errno. */
-typedef void ch_cache_tell(const char *line, void *data);
-long ch_cache_verify(struct ch_cache *cache, ch_cache_tell *tell, void *data, struct ch_err *err);
+long ch_cache_verify(struct ch_cache *cache, const struct ch_teller *teller, struct ch_err *err);
 
 struct ch_cache_stats {
 	uint64_t branches, deleted, states, commits;

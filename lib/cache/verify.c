@@ -26,8 +26,7 @@ static const char *const spaces[] = { CH_REFS_BRANCHES, CH_REFS_DELETED, CH_REFS
 
 struct verify {
 	struct ch_cache *cache;
-	ch_cache_tell *tell;
-	void *data;
+	const struct ch_teller *teller;
 	long faults;
 	struct ch_mark mark;
 	struct ch_oidmap trees; /* looked at */
@@ -35,13 +34,10 @@ struct verify {
 
 static int fault(struct verify *v, const char *where, const struct ch_err *err)
 {
-	char line[sizeof(err->msg) + 300];
-
 	if (err->code == -ENOMEM || err->code == -ENOTSUP)
 		return err->code;
-	snprintf(line, sizeof(line), "%s: %s", where, err->msg);
 	v->faults++;
-	v->tell(line, v->data);
+	ch_tell(v->teller, CH_ERROR, "%s: %s", where, err->msg);
 	return 0;
 }
 
@@ -206,11 +202,9 @@ static int check_one_large(void *data, const char *sub, int dir, const char *nam
 	return check_large(data, sub, dir, name, err);
 }
 
-long ch_cache_verify(struct ch_cache *cache, ch_cache_tell *tell, void *data, struct ch_err *err)
+long ch_cache_verify(struct ch_cache *cache, const struct ch_teller *teller, struct ch_err *err)
 {
-	struct verify v = {
-		.cache = cache, .tell = tell, .data = data, .mark = { .odb = &cache->odb }
-	};
+	struct verify v = { .cache = cache, .teller = teller, .mark = { .odb = &cache->odb } };
 	const struct each_large large = { check_one_large, &v };
 	int rc = ch_repo_need_objects(cache, false, err);
 

@@ -23,11 +23,6 @@ struct ch_pull {
 	char key[CH_OCI_DIGEST_SIZE + 32];
 };
 
-void ch_pull_say(const struct ch_pull *pull, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
-void ch_pull_warn(const struct ch_pull *pull, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
-
 /* Say of whom ERR is; and what is meant, if it is about a signal. Returns its code. */
 int ch_pull_fail(const struct ch_pull *pull, struct ch_err *err);
 

@@ -23,8 +23,8 @@
 
 static void say_layer(const struct ch_pull *pull, size_t i, const char *what)
 {
-	ch_pull_say(pull, "layer %zu/%zu: %.7s: %s", i + 1, pull->manifest.n,
-		    CH_OCI_HEX(pull->manifest.items[i].digest), what);
+	ch_tell(&pull->options.teller, CH_INFO, "layer %zu/%zu: %.7s: %s", i + 1, pull->manifest.n,
+		CH_OCI_HEX(pull->manifest.items[i].digest), what);
 }
 
 static void tell_layer(void *pull, size_t i, const char *what)
@@ -92,6 +92,15 @@ static int check_diff_id(const uint8_t *bytes, const char *wanted, struct ch_err
 			  hex, wanted);
 }
 
+/* Layer I cannot be applied, as ERR says. Is it not what it should be? That is the better reason,
+ * if it is known soon: who sends what nobody can use may never send the rest. */
+static void reject(struct feed *feed, const struct ch_err *err)
+{
+	ch_downloads_hurry(feed->downloads);
+	(void)drain(feed, &feed->err);
+	ch_downloads_reject(feed->downloads, feed->i, feed->has_failed ? &feed->err : err);
+}
+
 /* Apply layer I; count what is left out. */
 static int apply(const struct ch_pull *pull, struct ch_layers *layers, struct feed *feed,
 		 uint64_t *devices, struct ch_err *err)
@@ -118,8 +127,8 @@ static int apply(const struct ch_pull *pull, struct ch_layers *layers, struct fe
 	rc = ch_layers_apply(layers, &archive, &got, err);
 	if (rc == 0)
 		rc = drain(feed, err);
-	else if (!is_lack(rc))
-		(void)drain(feed, &feed->err); /* is it what it should be? */
+	else if (!is_lack(rc) && !feed->has_failed)
+		reject(feed, err);
 	if (rc < 0 && feed->has_failed) {
 		*err = feed->err;
 		return err->code;
@@ -141,7 +150,7 @@ static int apply_all(const struct ch_pull *pull, struct ch_downloads *downloads,
 
 	if (ch_layers_init(&layers, root, err) < 0)
 		return err->code;
-	ch_pull_say(pull, "flattening image");
+	ch_tell(&pull->options.teller, CH_INFO, "flattening image");
 	for (size_t i = 0; i < n; i++) {
 		struct feed feed = { .pull = pull, .downloads = downloads, .i = i };
 
@@ -151,7 +160,8 @@ static int apply_all(const struct ch_pull *pull, struct ch_downloads *downloads,
 		}
 	}
 	if (devices > 0)
-		ch_pull_warn(pull, "%" PRIu64 " device files or sockets left out", devices);
+		ch_tell(&pull->options.teller, CH_WARN,
+			"%" PRIu64 " device files or sockets left out", devices);
 	return ch_layers_end(&layers, err);
 }
 
@@ -187,7 +197,8 @@ static void make_volumes(const struct ch_pull *pull, int root, const struct ch_w
 		ch_auto(fd) int fd = rc < 0 ? rc : ch_within_make_dirs(root, plain, 0755, &err);
 
 		if (fd < 0)
-			ch_pull_warn(pull, "volume '%s': %s", volumes->v[i], err.msg);
+			ch_tell(&pull->options.teller, CH_WARN, "volume '%s': %s", volumes->v[i],
+				err.msg);
 	}
 }
 
@@ -196,11 +207,12 @@ static void tell_arch(const struct ch_pull *pull, const char *arch)
 	const char *host = ch_oci_arch_host();
 
 	if (!arch)
-		ch_pull_say(pull, "image arch: not known");
+		ch_tell(&pull->options.teller, CH_INFO, "image arch: not known");
 	else if (ch_oci_arch_matches(host, pull->image.arch, pull->image.variant))
-		ch_pull_say(pull, "image arch: %s", arch);
+		ch_tell(&pull->options.teller, CH_INFO, "image arch: %s", arch);
 	else
-		ch_pull_say(pull, "image arch: %s (may not match host %s)", arch, host);
+		ch_tell(&pull->options.teller, CH_INFO, "image arch: %s (may not match host %s)",
+			arch, host);
 }
 
 int ch_pull_fill(struct ch_pull *pull, int root, char **ret_config, struct ch_oci_meta *ret_meta,

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/teller.h"
 #include "registry/registry.h"
 
 struct ch_err;
@@ -33,10 +34,7 @@ struct ch_pull_options {
 	bool may_be_old;
 	size_t last_layer; /* unpack so many layers only; 0: all */
 
-	/* Told, each a line, by any thread. */
-	void (*tell)(const char *line, void *data);
-	void (*warn)(const char *line, void *data);
-	void *data;
+	struct ch_teller teller; /* told by any thread */
 };
 
 /* Find out what REF is: its manifest. While an image is open, signals that are pending (watch.h)

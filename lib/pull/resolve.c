@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* resolve.c - from a reference to a manifest and a configuration */
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,35 +9,6 @@
 #include "base/err.h"
 #include "inner.h"
 #include "oci/ref.h"
-
-/* ---- messages --------------------------------------------------------------------------- */
-
-static void say(const struct ch_pull *pull, void (*to)(const char *line, void *data),
-		const char *fmt, va_list args)
-{
-	char line[512];
-
-	vsnprintf(line, sizeof(line), fmt, args);
-	to(line, pull->options.data);
-}
-
-void ch_pull_say(const struct ch_pull *pull, const char *fmt, ...)
-{
-	va_list args;
-
-	va_start(args, fmt);
-	say(pull, pull->options.tell, fmt, args);
-	va_end(args);
-}
-
-void ch_pull_warn(const struct ch_pull *pull, const char *fmt, ...)
-{
-	va_list args;
-
-	va_start(args, fmt);
-	say(pull, pull->options.warn, fmt, args);
-	va_end(args);
-}
 
 int ch_pull_fail(const struct ch_pull *pull, struct ch_err *err)
 {
@@ -105,16 +75,17 @@ static int get_first(struct ch_pull *pull, struct doc *ret, struct ch_err *err)
 	int rc;
 
 	if (is_digest && !pull->options.anew && find(pull, reference, ret)) {
-		ch_pull_say(pull, "manifest: using existing file");
+		ch_tell(&pull->options.teller, CH_INFO, "manifest: using existing file");
 		return 0;
 	}
-	ch_pull_say(pull, "manifest: downloading");
+	ch_tell(&pull->options.teller, CH_INFO, "manifest: downloading");
 	rc = get(pull, NULL, ret, err);
 	if (rc == 0 || !pull->options.may_be_old || !is_out_of_reach(rc) ||
 	    !ch_blobs_noted(&pull->blobs, ch_registry_name(pull->registry), digest) ||
 	    !find(pull, digest, ret))
 		return rc;
-	ch_pull_warn(pull, "%s; using the image as it was when last asked for", err->msg);
+	ch_tell(&pull->options.teller, CH_WARN, "%s; using the image as it was when last asked for",
+		err->msg);
 	return 0;
 }
 
@@ -127,10 +98,11 @@ static int get_chosen(struct ch_pull *pull, const struct ch_oci_manifest *index,
 	if (ch_oci_choose(index, pull->options.arch, &chosen, err) < 0)
 		return err->code;
 	if (!pull->options.anew && find(pull, chosen->digest, ret)) {
-		ch_pull_say(pull, "manifest of the architecture: using existing file");
+		ch_tell(&pull->options.teller, CH_INFO,
+			"manifest of the architecture: using existing file");
 		return 0;
 	}
-	ch_pull_say(pull, "manifest of the architecture: downloading");
+	ch_tell(&pull->options.teller, CH_INFO, "manifest of the architecture: downloading");
 	return get(pull, chosen->digest, ret, err);
 }
 
@@ -171,10 +143,10 @@ static int get_config(struct ch_pull *pull, struct ch_err *err)
 
 	if (!pull->options.anew && ch_blobs_read(&pull->blobs, desc->digest, &pull->config,
 						 &pull->config_len, &ignored) == 0) {
-		ch_pull_say(pull, "config: using existing file");
+		ch_tell(&pull->options.teller, CH_INFO, "config: using existing file");
 		return 0;
 	}
-	ch_pull_say(pull, "config: downloading");
+	ch_tell(&pull->options.teller, CH_INFO, "config: downloading");
 	if (ch_registry_get_blob(pull->registry, desc, CH_OCI_MANIFEST_MAX, &pull->config, err) < 0)
 		return err->code;
 	pull->config_len = desc->size;
@@ -213,7 +185,7 @@ static int resolve(struct ch_pull *pull, const struct ch_ref *ref, struct ch_err
 	    ch_blobs_open(pull->options.store, &pull->watch.cancel, &pull->blobs, err) < 0 ||
 	    ch_registry_open(ref, &options, &pull->registry, err) < 0)
 		return ch_pull_fail(pull, err);
-	ch_pull_say(pull, "requesting arch:  %s", pull->options.arch);
+	ch_tell(&pull->options.teller, CH_INFO, "requesting arch:  %s", pull->options.arch);
 	if (find_manifest(pull, err) < 0 || get_config(pull, err) < 0 ||
 	    ch_oci_image_parse(pull->config, pull->config_len, &pull->image, err) < 0 ||
 	    check_config(pull, err) < 0)

@@ -2,7 +2,6 @@
 #include "push/push.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,23 +18,9 @@
 #include "registry/digest.h"
 #include "registry/registry.h"
 #include "store/imagemeta.h"
-#include "store/store.h"
+#include "store/lock.h"
 
-enum { LINE_MAX_ = 512, SHORT = 7 };
-
-static void note(const struct ch_push *push, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
-
-static void note(const struct ch_push *push, const char *fmt, ...)
-{
-	char line[LINE_MAX_];
-	va_list args;
-
-	va_start(args, fmt);
-	vsnprintf(line, sizeof(line), fmt, args);
-	va_end(args);
-	push->note(push->data, line);
-}
+enum { SHORT = 7 };
 
 static bool is_oci(const struct ch_push *push)
 {
@@ -61,14 +46,10 @@ static void warn_of(const struct ch_push *push, const struct ch_packed *packed)
 		{ packed->whiteouts, "files called '.wh.*', which means something else in layers" },
 	};
 
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		char line[LINE_MAX_];
-
-		snprintf(line, sizeof(line), "image '%s': left out: %llu %s", push->name, rows[i].n,
-			 rows[i].what);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		if (rows[i].n > 0)
-			push->warn(push->data, line);
-	}
+			ch_tell(&push->teller, CH_WARN, "image '%s': left out: %llu %s", push->name,
+				rows[i].n, rows[i].what);
 }
 
 static struct ch_pack_from pack_from(const struct ch_push *push)
@@ -88,7 +69,7 @@ static int make_layer(const struct ch_push *push, int dir, uint64_t bytes, struc
 	const struct ch_pack_from from = pack_from(push);
 	struct ch_packed packed;
 
-	note(push, "layer 1/1: preparing");
+	ch_tell(&push->teller, CH_INFO, "layer 1/1: preparing");
 	layer->image = strdup(push->name);
 	if (!layer->image)
 		return ch_err_nomem(err);
@@ -110,7 +91,7 @@ static int find_or_make(const struct ch_push *push, int dir, struct ch_layer *la
 	char key[CH_PACK_KEY];
 	uint64_t bytes;
 
-	note(push, "layer 1/1: gathering");
+	ch_tell(&push->teller, CH_INFO, "layer 1/1: gathering");
 	if (ch_pack_key(&from, key, &bytes, err) < 0)
 		return ch_err_in(err, "image '%s'", push->name);
 
@@ -118,7 +99,7 @@ static int find_or_make(const struct ch_push *push, int dir, struct ch_layer *la
 
 	if (found != 0) {
 		if (found > 0)
-			note(push, "layer 1/1: found in upload cache");
+			ch_tell(&push->teller, CH_INFO, "layer 1/1: found in upload cache");
 		return found < 0 ? found : 0;
 	}
 	memcpy(layer->key, key, sizeof(key));
@@ -129,16 +110,11 @@ static int find_or_make(const struct ch_push *push, int dir, struct ch_layer *la
 static int get_layer(const struct ch_push *push, int dir, struct ch_layer *layer,
 		     struct ch_err *err)
 {
-	int lock = push->ref ? ch_store_lock(push->store, push->ref, err) : -1;
+	ch_auto(store_lock) struct ch_store_lock lock = { 0 };
 
-	if (push->ref && lock < 0)
-		return lock;
-
-	int rc = find_or_make(push, dir, layer, err);
-
-	if (push->ref)
-		ch_store_unlock(push->store, push->ref, lock);
-	return rc;
+	if (push->ref && ch_store_lock(push->store, push->ref, &lock, err) < 0)
+		return err->code;
+	return find_or_make(push, dir, layer, err);
 }
 
 /* Have the registry take it from another repository of its own that is known to have it. Returns
@@ -159,8 +135,8 @@ static int mount_layer(const struct ch_push *push, const struct ch_layer *layer,
 					   err) < 0)
 			return err->code;
 		if (is_done) {
-			note(push, "layer 1/1: %.*s: taken from '%s'", SHORT,
-			     CH_OCI_HEX(layer->digest), place);
+			ch_tell(&push->teller, CH_INFO, "layer 1/1: %.*s: taken from '%s'", SHORT,
+				CH_OCI_HEX(layer->digest), place);
 			return 1;
 		}
 	}
@@ -190,11 +166,12 @@ static int send_layer(const struct ch_push *push, int dir, const struct ch_layer
 	const char *digits = CH_OCI_HEX(layer->digest);
 	bool has = false;
 
-	note(push, "layer 1/1: %.*s: checking if already in repository", SHORT, digits);
+	ch_tell(&push->teller, CH_INFO, "layer 1/1: %.*s: checking if already in repository", SHORT,
+		digits);
 	if (ch_registry_has_blob(push->registry, layer->digest, &has, err) < 0)
 		return err->code;
 	if (has) {
-		note(push, "layer 1/1: %.*s: already present", SHORT, digits);
+		ch_tell(&push->teller, CH_INFO, "layer 1/1: %.*s: already present", SHORT, digits);
 		return 0;
 	}
 
@@ -202,7 +179,7 @@ static int send_layer(const struct ch_push *push, int dir, const struct ch_layer
 
 	if (rc != 0)
 		return rc < 0 ? rc : 0;
-	note(push, "layer 1/1: %.*s: not present, uploading", SHORT, digits);
+	ch_tell(&push->teller, CH_INFO, "layer 1/1: %.*s: not present, uploading", SHORT, digits);
 	return upload_layer(push, dir, layer, desc, err);
 }
 
@@ -216,7 +193,7 @@ static int do_layer(const struct ch_push *push, struct ch_layer *layer, struct c
 
 	if (dir < 0 || get_layer(push, dir, layer, err) < 0)
 		return err->code;
-	note(push, "starting upload");
+	ch_tell(&push->teller, CH_INFO, "starting upload");
 	if (ch_oci_desc_set(ret, type, layer->digest, layer->size, err) < 0 ||
 	    send_layer(push, dir, layer, ret, err) < 0)
 		return err->code;
@@ -237,12 +214,12 @@ static int do_config(const struct ch_push *push, const struct ch_layer *layer,
 	ch_auto(oci_meta) struct ch_oci_meta meta = { 0 };
 	ch_auto(str) char *text = NULL;
 
-	note(push, "preparing metadata");
+	ch_tell(&push->teller, CH_INFO, "preparing metadata");
 	if (ch_store_read_meta(push->image, &meta, err) < 0 ||
 	    ch_oci_image_print(&meta, &layer->diff_id, 1, &text, err) < 0 ||
 	    ch_registry_put_blob(push->registry, type, text, strlen(text), ret, err) < 0)
 		return err->code;
-	note(push, "config: %.*s: present", SHORT, CH_OCI_HEX(ret->digest));
+	ch_tell(&push->teller, CH_INFO, "config: %.*s: present", SHORT, CH_OCI_HEX(ret->digest));
 	return 0;
 }
 
@@ -271,10 +248,10 @@ static int do_manifest(const struct ch_push *push, const struct ch_oci_manifest 
 
 	if (has != 0) {
 		if (has > 0)
-			note(push, "manifest: already present");
+			ch_tell(&push->teller, CH_INFO, "manifest: already present");
 		return has < 0 ? has : 0;
 	}
-	note(push, "manifest: uploading");
+	ch_tell(&push->teller, CH_INFO, "manifest: uploading");
 	return ch_registry_put_manifest(push->registry, NULL, ch_oci_manifest_type(manifest), text,
 					strlen(text), err);
 }

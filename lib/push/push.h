@@ -15,6 +15,7 @@
 #include <stdbool.h>
 
 #include "archive/compress.h"
+#include "base/teller.h"
 #include "oci/manifest.h"
 
 struct ch_err;
@@ -36,11 +37,7 @@ struct ch_push {
 	/* True ends the packing with -ECANCELED; what the registry does, its own options end.
 	 * NULL: nobody does. */
 	const atomic_bool *cancel;
-
-	/* Told what is done, each a line. */
-	void (*note)(void *data, const char *line);
-	void (*warn)(void *data, const char *line);
-	void *data;
+	struct ch_teller teller; /* told what is done */
 };
 
 /* ret_digests: what the registry calls it by. Errors: those of the registry (registry.h), of the

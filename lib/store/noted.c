@@ -122,15 +122,14 @@ int ch_noted_put_digests(struct ch_store *store, const struct ch_ref *ref, int r
 int ch_noted_try_digests(struct ch_store *store, const struct ch_ref *ref, int root,
 			 const struct ch_oci_digests *digests, struct ch_err *err)
 {
-	int lock = ch_store_try_lock(store, ref, err);
-	int rc = 0;
+	ch_auto(store_lock) struct ch_store_lock lock = { 0 };
+	int rc = ch_store_try_lock(store, ref, &lock, err);
 
-	if (lock < 0)
-		return lock == -EWOULDBLOCK ? 0 : lock;
-	if (ch_names_is(store->img, ref->file, root))
-		rc = ch_noted_put_digests(store, ref, root, digests, err);
-	ch_store_unlock(store, ref, lock);
-	return rc;
+	if (rc < 0)
+		return rc == -EWOULDBLOCK ? 0 : rc;
+	if (!ch_names_is(store->img, ref->file, root))
+		return 0;
+	return ch_noted_put_digests(store, ref, root, digests, err);
 }
 
 static void drop_note(const struct ch_store *store, const char *dir, const char *file)

@@ -28,7 +28,7 @@ enum ch_noted {
 };
 
 /* Note that the image REF with ROOT as its directory is WHAT (without blanks, at most 127 bytes),
- * before it comes into storage, or while it is there; its name is locked by the caller.
+ * before it comes into storage, or while it is there; it is locked by the caller (lock.h).
  * CAN_BE_LOST: may it not be on the disk? If that cannot be noted here, it becomes false: then it
  * has to be. */
 int ch_noted_put(struct ch_store *store, const struct ch_ref *ref, int root, const char *what,
@@ -41,8 +41,8 @@ enum ch_noted ch_noted_is(const struct ch_store *store, const struct ch_ref *ref
 int ch_noted_put_digests(struct ch_store *store, const struct ch_ref *ref, int root,
 			 const struct ch_oci_digests *digests, struct ch_err *err);
 
-/* The same for who has not locked the name. Nothing is noted, and that is no error, if somebody
- * makes or deletes the image, or if ROOT is no longer it. */
+/* The same for who has not locked the image. Nothing is noted, and that is no error, if somebody
+ * has, or if ROOT is no longer it. */
 int ch_noted_try_digests(struct ch_store *store, const struct ch_ref *ref, int root,
 			 const struct ch_oci_digests *digests, struct ch_err *err);
 

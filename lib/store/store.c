@@ -225,7 +225,9 @@ static struct ch_store *new_store(const struct ch_store_options *options)
 	*store = (struct ch_store){
 		.path = strdup(options->path),
 		.no_lock = options->no_lock,
-		.waiter = { .note = options->note, .stop = options->stop, .data = options->data },
+		.waiter = { .teller = options->teller,
+			    .stop = options->stop,
+			    .data = options->data },
 		.top = -1,
 		.img = -1,
 		.tmp = -1,
@@ -291,20 +293,21 @@ const char *ch_store_where(const struct ch_store *store)
 /* First out of the way, by a rename, then removed: nobody sees half an image. */
 static int throw_all(const struct ch_store *store, struct ch_err *err)
 {
-	int copy = openat(store->top, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	ch_auto(dir) DIR *stream = copy < 0 ? NULL : fdopendir(copy);
-	const struct dirent *entry;
+	static const char *const kept[] = { lock_file, version_file, "tmp", "locks", NULL };
+	ch_auto(names) struct ch_names names = { 0 };
+	int rc = ch_names_list(store->top, &names);
 
-	if (!stream) {
-		ch_err_sys(err, "read '%s'", store->path);
-		ch_close(&copy);
-		return err->code;
-	}
-	while ((entry = readdir(stream)))
-		if (entry->d_name[0] != '.' && strcmp(entry->d_name, lock_file) != 0 &&
-		    strcmp(entry->d_name, version_file) != 0 && strcmp(entry->d_name, "tmp") != 0 &&
-		    ch_store_throw(store, store->top, entry->d_name, entry->d_name, err) < 0)
+	if (rc < 0)
+		return ch_err_rc(err, rc, "read '%s'", store->path);
+	for (size_t i = 0; i < names.n; i++) {
+		const char *name = names.list[i];
+		bool is_kept = name[0] == '.';
+
+		for (size_t k = 0; kept[k]; k++)
+			is_kept |= strcmp(name, kept[k]) == 0;
+		if (!is_kept && ch_store_throw(store, store->top, name, name, err) < 0)
 			return err->code;
+	}
 	return 0;
 }
 
@@ -317,7 +320,11 @@ int ch_store_reset(const struct ch_store_options *options, struct ch_err *err)
 	    lock_all(store, LOCK_EX, err) < 0)
 		return err->code;
 	store->tmp = ch_store_dir(store, "tmp", err);
-	if (store->tmp < 0 || throw_all(store, err) < 0 || ch_rmtree(store->top, "tmp", err) < 0)
+	if (store->tmp >= 0)
+		store->locks = ch_store_dir(store, "locks", err);
+	/* What containers still have of images stays in tmp, as ever. */
+	if (store->locks < 0 || throw_all(store, err) < 0 || ch_store_sweep(store, err) < 0 ||
+	    ch_rmtree(store->top, "locks", err) < 0)
 		return err->code;
 	return write_version(store, err);
 }

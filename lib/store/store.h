@@ -3,7 +3,7 @@
  *
  *	version		the marker, and the version of all this: "charlie storage 1"
  *	lock		held by everybody who uses storage; exclusively, by who makes or resets it
- *	locks/NAME	held by who makes, replaces or deletes the image NAME
+ *	locks/NAME...	held by who makes, replaces or deletes the image NAME (lock.h)
  *	img/NAME	images, each a directory, called as rt/storage.h says
  *	tmp/...		what is being made (draft.h), or is to be removed
  *	spare		a tree that was an image, to begin another one with (draft.h)
@@ -23,6 +23,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/teller.h"
+
 struct ch_err;
 struct ch_ref;
 struct ch_store;
@@ -32,16 +34,15 @@ struct ch_store;
 int ch_store_path(const char *option, char **ret_path, struct ch_err *err);
 
 struct ch_store_options {
-	const char *path; /* of ch_store_path */
-	bool no_lock;	  /* lock nothing, and leave alone what looks left over */
-	/* Told, each a line: whom we wait for; what was dropped of who is dead. May be NULL. */
-	void (*note)(void *data, const char *line);
+	const char *path;	 /* of ch_store_path */
+	bool no_lock;		 /* lock nothing, and leave alone what looks left over */
+	struct ch_teller teller; /* told whom we wait for, what was dropped of who is dead */
 	/* Asked while we wait for others: true ends what we do, with -EINTR. May be NULL. */
 	bool (*stop)(void *data);
-	void *data;
+	void *data; /* for stop */
 };
 
-/* Open storage, or make it. OPTIONS are copied, but for data.
+/* Open storage, or make it. OPTIONS are copied, but for what data point to.
  *
  * Errors: -EPERM not the user's alone; -EEXIST there is something else at that path, which is
  * left as it is; -EPROTO made by another version of ours. */
@@ -93,17 +94,7 @@ static inline void ch_auto_store_names(struct ch_store_names *names)
 	ch_store_names_done(names);
 }
 
-/* Lock the name of an image, for who notes something beside it. Waits for who makes it, or
- * deletes it. Returns a descriptor for ch_store_unlock (of use for nothing else), or a negative
- * errno. */
-int ch_store_lock(struct ch_store *store, const struct ch_ref *ref, struct ch_err *err);
-
-/* The same, without waiting. Returns -EWOULDBLOCK (no error is set) if somebody has the lock,
- * which may be the caller. */
-int ch_store_try_lock(struct ch_store *store, const struct ch_ref *ref, struct ch_err *err);
-void ch_store_unlock(struct ch_store *store, const struct ch_ref *ref, int lock);
-
-/* Delete an image. Waits for who is making it. Errors: -ENOENT there is no such image. */
+/* Delete an image, which the caller has locked (lock.h). Errors: -ENOENT there is no such image. */
 int ch_store_delete(struct ch_store *store, const struct ch_ref *ref, struct ch_err *err);
 
 /* Remove the spare (draft.h): somebody wants room. */

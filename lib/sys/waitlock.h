@@ -5,17 +5,18 @@
 
 #include <stdbool.h>
 
+#include "base/teller.h"
+
 /* On whose behalf we wait. All zero: nobody is told, and nobody ends it. */
 struct ch_waiter {
-	/* Told, once, whom we wait for, in a line; NULL: nobody is. */
-	void (*note)(void *data, const char *line);
+	struct ch_teller teller; /* told, once, whom we wait for */
 	/* Asked ten times a second: true ends the waiting. NULL: nobody is. */
 	bool (*stop)(void *data);
-	void *data;
-	unsigned patience_ms; /* before that is noted: most do not have it for long */
+	void *data;	      /* for stop */
+	unsigned patience_ms; /* before that is told: most do not have it for long */
 };
 
-/* Lock FD by HOW (LOCK_SH, LOCK_EX). While somebody else has it, this waits for WAITER, and notes
+/* Lock FD by HOW (LOCK_SH, LOCK_EX). While somebody else has it, this waits for WAITER, and tells
  * "waiting: " and WHY. A signal alone does not end it. Returns 0, -EINTR by WAITER, or another
  * negative errno. */
 int ch_waitlock(int fd, int how, const struct ch_waiter *waiter, const char *why);

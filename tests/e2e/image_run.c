@@ -26,8 +26,9 @@
 
 enum { MAX = 64 };
 
-static void tell(const char *line, void *data)
+static void tell(enum ch_level level, const char *line, void *data)
 {
+	(void)level;
 	(void)data;
 	fprintf(stderr, "told: %s\n", line);
 }
@@ -103,7 +104,7 @@ int main(int argc, char **argv)
 	struct ch_run run = { .env = env,
 			      .binds = &binds,
 			      .mounts = mounts,
-			      .tell = tell,
+			      .teller = { .sink = tell },
 			      .keeper = getenv("CH_KEEPER"),
 			      .start_s = 30 };
 	const char *root = NULL, *secret = NULL, *socket = NULL;

@@ -68,22 +68,36 @@ worker() {
 	pgrep -P "$(cat "$pidfile")"
 }
 
-# Wait until FILE is there, at most 5 s.
+# The worker, when there is one that is not BEFORE: a dead one is replaced in a moment.
+other_worker() {	# BEFORE
+	local try pid
+
+	for ((try = 0; try < 1000; try++)); do
+		if pid=$(worker) && [[ $pid != "$1" ]]; then
+			echo "$pid"
+			return
+		fi
+		sleep 0.01
+	done
+	fail "no other worker than '$1'"
+}
+
+# Wait until FILE is there, at most 20 s.
 wait_for() {
 	local try
 
-	for ((try = 0; try < 500; try++)); do
+	for ((try = 0; try < 2000; try++)); do
 		[[ -e $1 ]] && return
 		sleep 0.01
 	done
 	fail "no $1"
 }
 
-# Are all processes of the server gone, within a second? (Zombies are somebody else's.)
+# Are all processes of the server gone, within a few seconds? (Zombies are somebody else's.)
 gone() {
 	local try
 
-	for ((try = 0; try < 100; try++)); do
+	for ((try = 0; try < 500; try++)); do
 		[[ $(ps -o stat= -p "$@") == *[!Z[:space:]]* ]] || return 0
 		sleep 0.01
 	done
@@ -283,27 +297,28 @@ assert sorted(times)[7] < 0.05, times'
 }
 
 @test "server: signals but SIGKILL do nothing" {
-	serve "$shared/std.sqfs" bash -c 'touch $pidfile.up; sleep 1; '"$tree"' read "$mnt" 1' \
-		>"$tmp/got" 3>&- &
-	local reader=$! before
-	wait_for "$pidfile.up"
+	hold
+	local before
 	before=$(worker)
 	for signal in INT HUP TERM QUIT PIPE TSTP TTIN TTOU USR1 USR2 ALRM; do
-		kill -$signal "$before" "$(cat "$pidfile")"
+		kill -$signal "$before" "$pid"
 	done
 	sleep 0.2
 	assert_equal "$(worker)" "$before"
-	wait $reader
-	cmp "$shared/digest" "$tmp/got"
+	go
+	assert_equal "$(cat "$tmp/out")" hello
 }
 
 @test "server: ends with the last process in the namespace, not before" {
-	serve "$shared/std.sqfs" bash -c '(sleep 1; cat $mnt/files/one >$pidfile.late) \
-		>/dev/null 2>&1 & touch $pidfile.up' 3>&-
+	serve "$shared/std.sqfs" bash -c '(
+			for ((i = 0; i < 6000; i++)); do [[ ! -e $pidfile.go ]] || break; sleep 0.01; done
+			cat $mnt/files/one >$pidfile.late
+		) >/dev/null 2>&1 & touch $pidfile.up' 3>&-
 	local pids
 	pids=$(cat "$pidfile"),$(worker)
 	sleep 0.5
 	kill -0 "$(cat "$pidfile")"
+	touch "$pidfile.go"
 	wait_for "$pidfile.late"
 	gone "$pids"
 	assert_equal "$(cat "$pidfile.late")" x
@@ -346,9 +361,9 @@ has_given_up() {
 	assert_match "$(cat "$tmp/out")" 'Transport endpoint is not connected|Software caused'
 }
 
-# How often its threads have given up a CPU
-switches() {
-	awk '/ctxt_switches/ { n += $2 } END { print n }' "/proc/$pid/task"/*/status \
+# How often its threads have gone to sleep
+sleeps() {
+	awk '/^voluntary_ctxt_switches/ { n += $2 } END { print n }' "/proc/$pid/task"/*/status \
 		"/proc/$(worker)/task"/*/status
 }
 
@@ -357,18 +372,21 @@ switches() {
 	hold
 	sleep 0.2
 	local before
-	before=$(switches)
+	before=$(sleeps)
 	sleep 0.4
-	assert_equal "$(switches)" "$before"
+	# The supervisor looks every 5 s whether a request is stuck.
+	(($(sleeps) - before <= 1)) || fail "$before, then $(sleeps)"
 	go
 	assert_equal "$(cat "$tmp/out")" hello
 }
 
 @test "server: an idle worker may die any number of times" {
 	hold
+	local before=
 	for ((i = 0; i < 15; i++)); do # more than would do if they were of no use
-		kill -KILL "$(worker)"
+		before=$(other_worker "$before")
 		sleep 0.15
+		kill -KILL "$before"
 	done
 	go
 	assert_equal "$(cat "$tmp/out")" hello
@@ -378,12 +396,13 @@ switches() {
 	unsanitized "they need more memory than is limited here"
 	hold
 	as_test prlimit --pid "$pid" --as=4096: # no memory for any worker to come
+	local begin=$SECONDS
 	kill -KILL "$(worker)"
 	for ((i = 0; i < 150; i++)); do
 		[[ $(ps -o stat= -p "$pid") == *[!Z[:space:]]* ]] || break
 		sleep 0.1
 	done
-	((i > 20)) # not at once
+	((SECONDS - begin >= 2)) # not at once
 	has_given_up
 }
 
@@ -416,9 +435,12 @@ switches() {
 	harness_options="-n 16" hold
 	# In a user namespace of its own (Linux 5.14): the supervisor, the worker, and four threads
 	as_test prlimit --pid "$pid" --nproc=6:
-	kill -KILL "$(worker)"
+	local before
+	before=$(worker)
+	kill -KILL "$before"
+	before=$(other_worker "$before")
 	sleep 1
-	run -0 find "/proc/$(worker)/task" -mindepth 1 -maxdepth 1
+	run -0 find "/proc/$before/task" -mindepth 1 -maxdepth 1
 	((${#lines[@]} > 1 && ${#lines[@]} < 17))
 	go
 	assert_equal "$(cat "$tmp/out")" hello
@@ -426,8 +448,11 @@ switches() {
 
 @test "server: gives up when workers are killed all the time" {
 	hold
+	# By builtin commands, or a hundred of them would take too long for it.
+	local worker=
 	for ((i = 0; i < 1000; i++)); do
-		pkill -KILL -P "$pid" || kill -0 "$pid" 2>/dev/null || break
+		{ read -r worker <"/proc/$pid/task/$pid/children"; } 2>/dev/null || true
+		kill -KILL $worker 2>/dev/null || kill -0 "$pid" 2>/dev/null || break
 		sleep 0.01
 	done
 	has_given_up
@@ -487,16 +512,14 @@ refused_shuts_down() {
 		eval "exec $fd</dev/null"
 	done
 	traced -e inject=close_range:error=ENOSYS
-	serve "$shared/small.sqfs" bash -c 'touch $pidfile.up; sleep 1' 3>&- &
-	wait_for "$pidfile.up"
-	pid=$(worker)
-	run -0 find "/proc/$pid/fd" -mindepth 1
+	hold
+	run -0 find "/proc/$(worker)/fd" -mindepth 1
 	for ((fd = 20; fd < 60; fd++)); do
 		eval "exec $fd<&-"
 	done
 	assert_match "$output" "/4"
 	run -1 grep -E '/[2-5][0-9]$' <<<"$output"
-	wait
+	go
 }
 
 @test "server: a start message that is too long is refused" {
@@ -597,14 +620,12 @@ assert_alone() {	# PID
 	local log=none
 
 	[[ ! -S /dev/log ]] || log='socket:.*'
-	harness_options=-l serve "$shared/small.sqfs" bash -c 'touch $pidfile.up; sleep 2' 3>&- &
-	wait_for "$pidfile.up"
-	pid=$(cat "$pidfile")
+	harness_options=-l hold
 	assert_confined "$pid" 1 "anon_inode:\[(pidfd|eventfd|signalfd)\]|$log"
 	assert_confined "$(worker)" 2 "anon_inode:\[pidfd\]|$log"
 	is_sanitized || assert_alone "$pid"
 	is_sanitized || assert_alone "$(worker)"
-	wait
+	go
 }
 
 @test "server: where namespaces are forbidden, or used up, it serves without its own" {

@@ -26,8 +26,9 @@ static enum ch_tree_verdict is_called(void *data, const char *path, bool is_dir)
 
 char copying_notes[1000];
 
-static void take_note(void *data, const char *line)
+static void take_note(enum ch_level level, const char *line, void *data)
 {
+	(void)level;
 	(void)data;
 	snprintf(copying_notes + strlen(copying_notes),
 		 sizeof(copying_notes) - strlen(copying_notes), "%s;", line);
@@ -52,7 +53,7 @@ int copying_do(const struct trees *t, const struct instruction *in, struct ch_er
 		.exclude_data = text_of(in->exclude),
 		.parents = in->parents,
 		.unpack = in->unpack,
-		.note = take_note,
+		.teller = { .sink = take_note },
 	};
 	ch_auto(copy_plan) struct ch_copy_plan plan = { 0 };
 	char from[100];

@@ -51,17 +51,20 @@ static int leave(void **state)
 	return 0;
 }
 
-static void print_fault(const char *line, void *data)
+static void print_fault(enum ch_level level, const char *line, void *data)
 {
+	(void)level;
 	(void)data;
 	print_message("fault: %s\n", line);
 }
+
+static const struct ch_teller teller = { .sink = print_fault };
 
 static void assert_is_right(struct ch_cache *cache)
 {
 	struct ch_err err;
 
-	assert_int_equal(ch_cache_verify(cache, print_fault, NULL, &err), 0);
+	assert_int_equal(ch_cache_verify(cache, &teller, &err), 0);
 	assert_true(git_is_content("storage"));
 }
 
@@ -340,8 +343,9 @@ static void a_cache_in_use_is_not_collected(void **state)
 
 static char noted[128];
 
-static void note(void *data, const char *line)
+static void note(enum ch_level level, const char *line, void *data)
 {
+	(void)level;
 	(void)data;
 	snprintf(noted, sizeof(noted), "%s", line);
 }
@@ -356,7 +360,9 @@ static bool is_tired(void *data)
 
 static struct ch_cache *open_patiently(int *tired)
 {
-	const struct ch_cache_options options = { .waiter = { note, is_tired, tired, 100 } };
+	const struct ch_cache_options options = {
+		.waiter = { { .sink = note }, is_tired, tired, 100 }
+	};
 	ch_auto(fd) int storage = open("storage", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct ch_cache *cache = NULL;
 	struct ch_err err;
@@ -498,7 +504,7 @@ static void fill_up(int n)
 	if (!failed || look_up(cache, 10 + i - 1) != 0)
 		_exit(2);
 	/* Nothing is half made, and what was there is right. */
-	if (ch_cache_verify(cache, print_fault, NULL, &err) != 0 || !git_is_content("storage") ||
+	if (ch_cache_verify(cache, &teller, &err) != 0 || !git_is_content("storage") ||
 	    count_left_over("storage/" CH_CACHE_DIR) != 0)
 		_exit(3);
 	if (checkout_dir(cache, "out", &commits[1]) < 0 || look_up(cache, 1) != 1)
@@ -591,7 +597,7 @@ static void faults_are_found(void **state)
 	ch_cache_close(ch_take(cache));
 	assert_int_equal(nftw("storage/" CH_CACHE_DIR "/objects/pack", damage, 20, FTW_PHYS), 1);
 	cache = cache_open();
-	assert_true(ch_cache_verify(cache, print_fault, NULL, &err) > 0);
+	assert_true(ch_cache_verify(cache, &teller, &err) > 0);
 }
 
 #define IN_PLACE(test) cmocka_unit_test_setup_teardown(test, enter, leave)

@@ -23,8 +23,9 @@ struct example {
 
 static char notes[1000];
 
-static void take_note(void *data, const char *line)
+static void take_note(enum ch_level level, const char *line, void *data)
 {
+	(void)level;
 	(void)data;
 	snprintf(notes + strlen(notes), sizeof(notes) - strlen(notes), "%s;", line);
 }
@@ -37,7 +38,7 @@ static int rsync(const struct trees *t, const char *const *words, struct ch_err 
 		.context = &context,
 		.words = words,
 		.workdir = "/work",
-		.note = take_note,
+		.teller = { .sink = take_note },
 	};
 	char from[100];
 
