@@ -104,6 +104,14 @@ gone() {
 	fail "still there:" "$(ps -p "$@")"
 }
 
+# denied RULE: make a server that this is denied (tests/lib/deny.c), and use it
+denied() {
+	"${CC:-cc}" -D_GNU_SOURCE -o "$shared/deny" "$top/tests/lib/deny.c"
+	printf '#!/bin/sh\nexec "%s" %s -- "%s" "$@"\n' "$shared/deny" "$1" "$server" >"$tmp/denied"
+	chmod 755 "$tmp/denied"
+	server=$tmp/denied
+}
+
 @test "server: everything in a tree is as it was, for each compressor" {
 	for comp in gzip xz lz4 lzo zstd; do
 		pack tree t -comp "$comp"
@@ -242,6 +250,40 @@ cached() {
 	cmp "$shared/digest" "$tmp/got"
 }
 
+@test "server: a worker that stays stopped is replaced" {
+	[[ $CH_TEST_AS == user ]] || skip "does not apply to root: once is enough"
+	denied "kill:$(kill -l CONT)=OK"
+	serve "$shared/std.sqfs" bash -c 'touch $pidfile.up; sleep 0.5; '"$tree"' read "$mnt" 1' \
+		>"$tmp/got" 3>&- &
+	local reader=$! before
+	wait_for "$pidfile.up"
+	before=$(worker)
+	kill -STOP "$before"
+	wait $reader
+	cmp "$shared/digest" "$tmp/got"
+	gone "$before"
+}
+
+@test "server: who asks a dead worker is answered by the next one within milliseconds" {
+	[[ $CH_TEST_AS == user ]] || skip "does not apply to root: once is enough"
+	unsanitized "they take their time to start"
+	run -0 serve "$shared/std.sqfs" python3 -c '
+import os, signal, subprocess, time
+supervisor = open(os.environ["pidfile"]).read().strip()
+fd = os.open(os.environ["mnt"] + "/files/mixed", os.O_RDONLY)
+times = []
+for _ in range(15):
+    worker = int(subprocess.check_output(["pgrep", "-P", supervisor]))
+    os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+    begin = time.monotonic()
+    os.kill(worker, signal.SIGKILL)
+    os.pread(fd, 4096, 0)
+    times.append(time.monotonic() - begin)
+print("%.1f ms" % (1000 * sorted(times)[7]))
+assert sorted(times)[7] < 0.05, times'
+	echo "$output"
+}
+
 @test "server: without its supervisor the worker goes on, and ends in time" {
 	serve "$shared/std.sqfs" bash -c 'touch $pidfile.up; sleep 1; '"$tree"' read "$mnt" 1' \
 		>"$tmp/got" 3>&- &
@@ -319,10 +361,29 @@ has_given_up() {
 	assert_match "$(cat "$tmp/out")" 'Transport endpoint is not connected|Software caused'
 }
 
+# How often its threads have gone to sleep
+sleeps() {
+	awk '/^voluntary_ctxt_switches/ { n += $2 } END { print n }' "/proc/$pid/task"/*/status \
+		"/proc/$(worker)/task"/*/status
+}
+
+@test "server: does nothing while nobody asks" {
+	unsanitized "they have threads of their own"
+	hold
+	sleep 0.2
+	local before
+	before=$(sleeps)
+	sleep 0.4
+	# The supervisor looks every 5 s whether a request is stuck.
+	(($(sleeps) - before <= 1)) || fail "$before, then $(sleeps)"
+	go
+	assert_equal "$(cat "$tmp/out")" hello
+}
+
 @test "server: an idle worker may die any number of times" {
 	hold
 	local before=
-	for ((i = 0; i < 25; i++)); do
+	for ((i = 0; i < 15; i++)); do # more than would do if they were of no use
 		before=$(other_worker "$before")
 		sleep 0.15
 		kill -KILL "$before"
@@ -570,11 +631,9 @@ assert_alone() {	# PID
 @test "server: where namespaces are forbidden, or used up, it serves without its own" {
 	local rule plain=$server
 
-	"${CC:-cc}" -D_GNU_SOURCE -o "$shared/deny" "$top/tests/lib/deny.c"
 	for rule in unshare unshare=ENOSPC mount pivot_root umount2; do
-		printf '#!/bin/sh\nexec "%s" %s -- "%s" "$@"\n' "$shared/deny" "$rule" "$plain" >"$tmp/denied"
-		chmod 755 "$tmp/denied"
-		server=$tmp/denied
+		server=$plain
+		denied "$rule"
 		run -0 serve "$shared/small.sqfs" bash -c 'cat $mnt/hello
 			for pid in $(cat $pidfile) $(pgrep -P $(cat $pidfile)); do
 				grep ^CapEff /proc/$pid/status
