@@ -74,8 +74,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(the_tasks_mount_namespace_goes_along, make_pair,
 						close_pair),
-		cmocka_unit_test_setup_teardown(without_it_nothing_is_asked, make_pair,
-						close_pair),
+		cmocka_unit_test_setup_teardown(without_it_nothing_is_asked, make_pair, close_pair),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
