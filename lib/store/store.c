@@ -289,8 +289,8 @@ const char *ch_store_where(const struct ch_store *store)
 /* ---- reset --------------------------------------------------------------------------------------
  */
 
-/* Throw away what is in the directory DIR, but for what KEPT names (ends with NULL): first out of the
- * way, by a rename, then removed: nobody sees half an image. */
+/* Throw away what is in the directory DIR, but for what KEPT names (ends with NULL): first out of
+ * the way, by a rename, then removed: nobody sees half an image. */
 static int throw_all(const struct ch_store *store, int dir, const char *const *kept,
 		     struct ch_err *err)
 {
@@ -321,7 +321,8 @@ static int empty(struct ch_store *store, struct ch_err *err)
 		store->tmp = ch_store_dir(store, "tmp", err);
 	if (store->tmp >= 0)
 		store->locks = ch_store_dir(store, "locks", err);
-	if (store->locks < 0 || throw_all(store, store->img, (const char *const[]){ NULL }, err) < 0 ||
+	if (store->locks < 0 ||
+	    throw_all(store, store->img, (const char *const[]){ NULL }, err) < 0 ||
 	    throw_all(store, store->top, kept, err) < 0)
 		return err->code;
 	return ch_store_sweep(store, err);

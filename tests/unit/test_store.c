@@ -580,8 +580,8 @@ static void who_is_killed_takes_no_note_with_him(void **state)
 	assert_int_equal(ch_noted_put(store, &ref, fd, "this", &can_be_lost, &err), 0);
 	for (int i = 0; i < 2; i++) {
 		assert_int_equal(ch_draft_new(store, &ref, CH_DRAFT_EMPTY, &draft, &err), 0);
-		assert_int_equal(
-			ch_noted_put(store, &ref, draft.root, "that", &can_be_lost, &err), 0);
+		assert_int_equal(ch_noted_put(store, &ref, draft.root, "that", &can_be_lost, &err),
+				 0);
 		assert_int_equal(ch_noted_is(store, &ref, "this"), CH_NOTED_SAME);
 		if (i == 0)
 			ch_draft_done(&draft);
