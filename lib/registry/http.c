@@ -51,6 +51,7 @@ struct exchange {
 	uint64_t to_drop;      /* bytes that were not asked for */
 	size_t sent;	       /* of the request's bytes */
 	bool is_begun;	       /* the body */
+	time_t deadline;       /* of CLOCK_MONOTONIC; 0: none */
 	char why[CURL_ERROR_SIZE];
 };
 
@@ -221,6 +222,23 @@ static size_t on_read(char *bytes, size_t size, size_t n, void *data)
 	return x->code < 0 ? CURL_READFUNC_ABORT : got;
 }
 
+static time_t now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec;
+}
+
+/* What is no data is short: who takes that long for it does not want to end. */
+static void set_deadline(struct exchange *x)
+{
+	const struct ch_http_request *r = x->request;
+
+	if (!r->write && !r->read)
+		x->deadline = now() + x->http->silence * SILENCE_TIMES * (r->is_slow ? 2 : 1);
+}
+
 static int on_tick(void *data, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
 {
 	struct exchange *x = data;
@@ -229,7 +247,9 @@ static int on_tick(void *data, curl_off_t a, curl_off_t b, curl_off_t c, curl_of
 	(void)b;
 	(void)c;
 	(void)d;
-	return ch_http_is_canceled(x->http);
+	if (x->deadline && now() > x->deadline)
+		x->code = ch_err_set(x->err, -ETIMEDOUT, "the answer does not end");
+	return x->code < 0 || ch_http_is_canceled(x->http);
 }
 
 /* ---- the request ----------------------------------------------------------------------------- */
@@ -448,6 +468,7 @@ int ch_http_do(struct ch_http *http, const struct ch_http_request *request,
 	set_proxy(http->easy, &x.proxy);
 	set_trust(http, request);
 	set_functions(http->easy, &x);
+	set_deadline(&x);
 	set_method(http->easy, request);
 	curl_easy_setopt(http->easy, CURLOPT_HTTPHEADER, headers);
 	if (curl_easy_setopt(http->easy, CURLOPT_URL, request->url) != CURLE_OK)

@@ -22,6 +22,12 @@ load ../lib/registry_tool
 	fails "registry '$files': manifest 'latest' of 'test': the server answers: 404" "$files/test" manifest
 }
 
+@test "registry: an answer that comes drop by drop" {
+	start_proxy "$plain" 'GET manifests - flood drip'
+	CH_REGY_TIMEOUT=1 fails "manifest 'latest' of 'test': the answer does not end" "$proxy/test" manifest
+	assert_equal "$(requests manifests)" 1
+}
+
 @test "registry: connections that always break: an error, and what came is kept" {
 	start_proxy "$plain" 'GET blobs - cut 1000'
 	fails "blob '$large' of 'test': .*" "$proxy/test" get "$large" "$large_size" "$tmp/got"
