@@ -15,6 +15,7 @@
 #include "image_build.h"
 #include "image_cache.h"
 #include "image_log.h"
+#include "image_signals.h"
 #include "messages.h"
 #include "opt/optdoc.h"
 #include "pull/watch.h"
@@ -97,6 +98,7 @@ int ch_image_reset(void *settings, int argc, char **argv, struct ch_err *err)
 	const struct ch_image_common *common = settings;
 	ch_auto(str) char *path = NULL;
 
+	ch_image_signals_tidy();
 	(void)argc;
 	(void)argv;
 	if (ch_store_path(common->storage, &path, err) < 0)

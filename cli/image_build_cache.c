@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "image.h"
 #include "image_cache.h"
+#include "image_signals.h"
 #include "messages.h"
 #include "pull/blobs.h"
 #include "store/store.h"
@@ -220,6 +221,7 @@ int ch_image_build_cache(void *settings, int argc, char **argv, struct ch_err *e
 	ch_auto(cache) struct ch_cache *cache = NULL;
 	int rc = ch_image_storage(&s->common, &store, err);
 
+	ch_image_signals_tidy();
 	(void)argc;
 	(void)argv;
 	if (rc == 0 && s->common.cache == CH_IMAGE_CACHE_OFF)

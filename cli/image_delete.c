@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "image.h"
 #include "image_cache.h"
+#include "image_signals.h"
 #include "oci/ref.h"
 #include "store/lock.h"
 #include "store/store.h"
@@ -76,6 +77,7 @@ int ch_image_delete(void *settings, int argc, char **argv, struct ch_err *err)
 	ch_auto(cache) struct ch_cache *cache = NULL;
 	int missing = 0;
 
+	ch_image_signals_tidy();
 	if (ch_image_storage(settings, &store, err) < 0 ||
 	    ch_image_cache(settings, store, &cache, err) < 0)
 		return err->code;

@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "image.h"
+#include "image_signals.h"
 #include "oci/ref.h"
 #include "store/about.h"
 #include "store/draft.h"
@@ -86,6 +87,7 @@ int ch_image_import(void *settings, int argc, char **argv, struct ch_err *err)
 	ch_auto(draft) struct ch_draft draft = CH_DRAFT_INIT;
 
 	(void)argc;
+	ch_image_signals_tidy();
 	if (ch_ref_parse(argv[1], &ref, err) < 0)
 		return err->code;
 

@@ -14,4 +14,8 @@ void ch_image_signals_hold(sigset_t *ret_before);
 /* Let them come: they end us. */
 void ch_image_signals_release(const sigset_t *before);
 
+/* Before they end us, take lines of progress off the terminal: for commands that have nothing else
+ * to clean up. */
+void ch_image_signals_tidy(void);
+
 #endif

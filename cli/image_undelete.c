@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "image.h"
 #include "image_cache.h"
+#include "image_signals.h"
 #include "oci/ref.h"
 #include "store/lock.h"
 #include "store/store.h"
@@ -53,6 +54,7 @@ int ch_image_undelete(void *settings, int argc, char **argv, struct ch_err *err)
 	ch_auto(cache) struct ch_cache *cache = NULL;
 
 	(void)argc;
+	ch_image_signals_tidy();
 	if (ch_ref_parse(argv[0], &ref, err) < 0 || ch_image_storage(common, &store, err) < 0 ||
 	    ch_image_cache(common, store, &cache, err) < 0)
 		return err->code;

@@ -26,7 +26,7 @@ libcharchive_la_SOURCES = \
 	%D%/whiteout.c %D%/whiteout.h
 libcharchive_la_CPPFLAGS = $(AM_CPPFLAGS) $(ARCHIVE_CFLAGS) $(PACK_CFLAGS)
 libcharchive_la_CFLAGS = $(AM_CFLAGS) -pthread
-libcharchive_la_LIBADD = libchhash.la $(ARCHIVE_LIBS) $(PACK_LIBS) -lpthread
+libcharchive_la_LIBADD = libchhash.la libchprogress.la $(ARCHIVE_LIBS) $(PACK_LIBS) -lpthread
 if ISAL
 libcharchive_la_CPPFLAGS += $(ISAL_CFLAGS) -DHAVE_ISAL
 libcharchive_la_LIBADD += $(ISAL_LIBS)

@@ -19,6 +19,7 @@
 #include <sys/types.h>
 
 struct ch_err;
+struct ch_progress;
 struct ch_sink;
 
 /* Where an archive is, and what is wanted of it. Everything is borrowed. */
@@ -43,6 +44,7 @@ struct ch_archive {
 			  set-user-ID, set-group-ID and capabilities are taken away */
 	uint64_t max;  /* neither the archive, uncompressed, nor all contents may have more bytes;
 			  holes count; 0: no limit */
+	struct ch_progress *progress; /* told of bytes as they come, still compressed; or NULL */
 	uint8_t *diff_id; /* not NULL: CH_SHA256_BYTES, the hash of the archive, uncompressed */
 };
 

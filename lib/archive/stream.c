@@ -10,6 +10,7 @@
 #include "archive/input.h"
 #include "archive/read.h"
 #include "base/auto.h"
+#include "base/progress.h"
 
 static void ch_auto_archive(struct archive **a)
 {
@@ -50,8 +51,12 @@ static ssize_t read_more(void *data, void *buf, size_t size, struct ch_err *err)
 	const struct ch_stream *s = data;
 	const struct ch_archive *from = s->from;
 
-	return from->more ? from->more(from->data, buf, size, &s->unwanted, err)
-			  : ch_input_read(from->fd, buf, size, NULL, &s->unwanted, err);
+	ssize_t n = from->more ? from->more(from->data, buf, size, &s->unwanted, err)
+			       : ch_input_read(from->fd, buf, size, NULL, &s->unwanted, err);
+
+	if (n > 0)
+		ch_progress_add(from->progress, (uint64_t)n);
+	return n;
 }
 
 /* What libarchive wants when it has run out of input */

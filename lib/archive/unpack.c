@@ -4,12 +4,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "archive/dirsink.h"
 #include "archive/read.h"
 #include "base/auto.h"
 #include "base/err.h"
+#include "base/progress.h"
 #include "name.h"
 #include "sys/names.h"
 #include "sys/rmtree.h"
@@ -69,6 +71,26 @@ static int unpack(const struct ch_archive *archive, const struct ch_unpack *how,
 	return ch_archive_read(archive, &b.sink, ret, err);
 }
 
+/* The number of bytes that are left in FD, if it is a file; else 0. */
+static uint64_t left_in(int fd)
+{
+	off_t at = lseek(fd, 0, SEEK_CUR);
+	struct stat st;
+
+	return at >= 0 && fstat(fd, &st) == 0 && st.st_size > at ? (uint64_t)(st.st_size - at) : 0;
+}
+
+/* On a terminal it is seen how far it is. */
+static int unpack_shown(struct ch_archive *archive, const struct ch_unpack *how,
+			struct ch_archive_got *ret, struct ch_err *err)
+{
+	ch_auto(progress) struct ch_progress *progress = ch_progress_new(
+		"unpacking", CH_PROGRESS_BYTES, left_in(archive->fd));
+
+	archive->progress = progress;
+	return unpack(archive, how, ret, err);
+}
+
 /* Remove all that is in ROOT. */
 static int empty(int root, struct ch_err *err)
 {
@@ -93,7 +115,7 @@ int ch_unpack_archive(int fd, const char *name, const struct ch_unpack *how,
 		.skip_dev = how->skip_dev,
 	};
 	off_t start = lseek(fd, 0, SEEK_CUR);
-	int rc = unpack(&archive, how, ret, err);
+	int rc = unpack_shown(&archive, how, ret, err);
 
 	if (rc != 1)
 		return rc;
@@ -101,5 +123,5 @@ int ch_unpack_archive(int fd, const char *name, const struct ch_unpack *how,
 		return ch_err_sys(err, "read it again from the start");
 	archive.strip_top = false;
 	rc = empty(how->root, err);
-	return rc < 0 ? rc : unpack(&archive, how, ret, err);
+	return rc < 0 ? rc : unpack_shown(&archive, how, ret, err);
 }

@@ -23,6 +23,7 @@ enum {
 	SMOOTH_MS = 3000, /* what the rate is an average of, about */
 	TEXT_MAX = 16 << 10,
 	WHAT_MAX = 80,
+	MARGIN = 3, /* columns: for the cursor, and for the "^C" of who interrupts us */
 };
 
 struct ch_progress {
@@ -42,6 +43,9 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct ch_progress *all;
 static unsigned lines; /* on the terminal now; the cursor is at the end of the last one */
 static atomic_llong due;
+/* For signal handlers. */
+static atomic_uint shown; /* lines that the terminal has by now */
+static atomic_bool is_over;
 
 static int64_t now_ms(void)
 {
@@ -114,7 +118,8 @@ static void add_line(struct ch_buf *line, struct ch_progress *p, int64_t now)
 	ch_buf_adds(line, ", ");
 	add_amount(line, p->unit, p->rate);
 	ch_buf_adds(line, "/s");
-	if (finished < total && p->rate > 0)
+	/* Of less, nobody can tell. */
+	if (finished < total && finished >= total / 100 && p->rate > 0)
 		add_left(line, (double)(total - finished) / p->rate);
 }
 
@@ -132,6 +137,8 @@ static void add_erasure(struct ch_buf *out)
 /* If it goes wrong, nothing is to be done about it. */
 static void emit(const struct ch_buf *out)
 {
+	if (atomic_load(&is_over))
+		return;
 	for (size_t at = 0; !ch_buf_bad(out) && at < out->len;) {
 		ssize_t n = write(STDERR_FILENO, out->data + at, out->len - at);
 
@@ -139,6 +146,23 @@ static void emit(const struct ch_buf *out)
 			return;
 		at += n < 0 ? 0 : (size_t)n;
 	}
+	atomic_store(&shown, lines);
+}
+
+/* Cut LINE off in front of what WIDTH has no room for: half a number would be another number. */
+static void fit(char *line, size_t width)
+{
+	static const char *const ends[] = { ", ", " " };
+
+	if (strlen(line) <= width)
+		return;
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
+		for (char *at = line + width; at > line; at--)
+			if (strncmp(at, ends[i], strlen(ends[i])) == 0) {
+				*at = '\0';
+				return;
+			}
+	ch_text_cut(line, width);
 }
 
 /* Bytes are never fewer than columns: no line is wrapped. One line is left to what is above. */
@@ -147,9 +171,9 @@ static void add_lines(struct ch_buf *out, int64_t now)
 	struct winsize size;
 	unsigned columns = 80, rows = 24;
 
-	if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1 && size.ws_row > 1) {
-		columns = size.ws_col;
-		rows = size.ws_row;
+	if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0) {
+		columns = size.ws_col > 1 ? size.ws_col : columns;
+		rows = size.ws_row > 1 ? size.ws_row : rows;
 	}
 	for (struct ch_progress *p = all; p && lines + 1 < rows; p = p->next) {
 		ch_auto(buf) struct ch_buf line = CH_BUF_INIT(1024);
@@ -159,7 +183,7 @@ static void add_lines(struct ch_buf *out, int64_t now)
 		add_line(&line, p, now);
 		if (ch_buf_bad(&line))
 			continue;
-		ch_text_cut(line.data, columns - 1);
+		fit(line.data, columns > MARGIN ? columns - MARGIN : 1);
 		ch_buf_addf(out, "%s%s", lines ? "\n" : "", line.data);
 		lines++;
 	}
@@ -245,6 +269,20 @@ void ch_progress_add(struct ch_progress *progress, uint64_t n)
 	if (now >= atomic_load(&due))
 		draw(now);
 	pthread_mutex_unlock(&lock);
+}
+
+void ch_progress_wipe(void)
+{
+	static const char up[] = "\033[A", erase[] = "\r\033[J";
+	unsigned n = atomic_load(&shown);
+	ssize_t unused = 0;
+
+	atomic_store(&is_over, true);
+	for (unsigned i = 1; i < n; i++)
+		unused += write(STDERR_FILENO, up, sizeof(up) - 1);
+	if (n > 0)
+		unused += write(STDERR_FILENO, erase, sizeof(erase) - 1);
+	(void)unused;
 }
 
 void ch_progress_done(struct ch_progress *progress)

@@ -31,6 +31,9 @@ void ch_progress_add(struct ch_progress *progress, uint64_t n);
 /* The end, good or bad: its line goes. */
 void ch_progress_done(struct ch_progress *progress);
 
+/* For handlers of signals that end us: all lines go, and none comes any more. */
+void ch_progress_wipe(void);
+
 static inline void ch_auto_progress(struct ch_progress **progress)
 {
 	ch_progress_done(*progress);

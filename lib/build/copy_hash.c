@@ -11,6 +11,7 @@
 
 #include "base/auto.h"
 #include "base/err.h"
+#include "base/progress.h"
 #include "build/copy.h"
 #include "build/copy_plan.h"
 #include "build/download.h"
@@ -35,6 +36,7 @@ struct file {
 };
 
 struct job {
+	struct ch_progress *progress;
 	struct file *files; /* owned: those to be read */
 	size_t n;
 	atomic_size_t next;
@@ -43,7 +45,8 @@ struct job {
 	struct ch_err *err;
 };
 
-static int read_file(struct file *file, struct ch_hash *hash, void *piece, struct ch_err *err)
+static int read_file(struct file *file, struct ch_hash *hash, void *piece,
+		     struct ch_progress *progress, struct ch_err *err)
 {
 	const char *path = file->entry->source;
 	int flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
@@ -58,8 +61,10 @@ static int read_file(struct file *file, struct ch_hash *hash, void *piece, struc
 	file->before = ch_statcache_now();
 	if (fstat(fd, &file->st) < 0)
 		return ch_err_sys(err, "read '%s'", path);
-	while ((got = read(fd, piece, PIECE)) > 0)
+	while ((got = read(fd, piece, PIECE)) > 0) {
 		ch_hash_more(hash, piece, (size_t)got);
+		ch_progress_add(progress, (uint64_t)got);
+	}
 	if (got < 0 || fstat(fd, &after) < 0)
 		return ch_err_sys(err, "read '%s'", path);
 	ch_hash_end(hash, file->hash);
@@ -78,7 +83,8 @@ static void read_files(void *data)
 	struct ch_err err;
 
 	for (size_t i; !job->failed && (i = job->next++) < job->n;) {
-		int rc = piece ? read_file(&job->files[i], &hash, piece, &err) : ch_err_nomem(&err);
+		int rc = piece ? read_file(&job->files[i], &hash, piece, job->progress, &err)
+			       : ch_err_nomem(&err);
 
 		if (rc == 0)
 			continue;
@@ -134,12 +140,21 @@ static int hash_files(const struct ch_copy_plan *plan, size_t total, struct ch_s
 		      content_hash *hashes, struct ch_err *err)
 {
 	ch_auto(mem) struct file *files = calloc(total ? total : 1, sizeof(*files));
-	struct job job = { .files = files, .lock = PTHREAD_MUTEX_INITIALIZER, .err = err };
+	ch_auto(progress) struct ch_progress *progress = ch_progress_new("reading",
+									 CH_PROGRESS_BYTES, 0);
+	struct job job = {
+		.progress = progress,
+		.files = files,
+		.lock = PTHREAD_MUTEX_INITIALIZER,
+		.err = err,
+	};
 
 	if (!files)
 		return ch_err_nomem(err);
 	for (size_t i = 0, first = 0; i < plan->n; first += plan->items[i++].tree.n)
 		look_up(&plan->items[i].tree, first, cache, hashes, &job);
+	for (size_t i = 0; i < job.n; i++)
+		ch_progress_expect(progress, (uint64_t)files[i].entry->st.st_size);
 	ch_threads_run(job.n, FILES_PER_THREAD, read_files, &job);
 	return job.failed ? err->code : keep(&job, cache, hashes, err);
 }

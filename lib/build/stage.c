@@ -146,21 +146,21 @@ static int adopt(struct ch_stage *stage, const struct ch_ref *base, int root, st
 	return rc;
 }
 
-/* Is BASE in the cache? Then begin with that: 1, else 0. An image that is not what its branch
- * says was imported, or made without the cache. */
+/* Is BASE in the cache? Then begin with that: 1, else 0. What is in storage is what it is noted to
+ * be, even if its branch says something else: somebody was killed who was about to replace it. If
+ * the cache has not got that, it was imported, or made without the cache. */
 static int find_base(struct ch_stage *stage, const struct ch_ref *base, struct ch_err *err)
 {
 	const struct ch_shelf *shelf = stage->shelf;
+	bool is_there = ch_store_has(shelf->store, base);
 	struct ch_oid found;
-	int rc = ch_cache_branch_get(shelf->cache, base->text, &found, err);
+	int rc = is_there ? ch_placed_commit(shelf->store, base, &found)
+			  : ch_cache_branch_get(shelf->cache, base->text, &found, err);
 
 	if (rc <= 0)
 		return rc;
-	if (ch_placed_at(shelf->store, base, &found) == CH_NOTED_ELSE &&
-	    ch_store_has(shelf->store, base))
-		return 0;
 	rc = go_to(stage, &found, err);
-	return rc < 0 ? rc : 1;
+	return rc == -ENOENT && is_there ? 0 : rc < 0 ? rc : 1;
 }
 
 /* Two builds that begin with the same new image want one state of it. */
@@ -410,8 +410,6 @@ static int place(struct ch_stage *stage, struct ch_err *err)
 	if (rc == 0 && stage->has_digests)
 		rc = ch_noted_put_digests(shelf->store, &stage->ref, draft->root, &stage->digests,
 					  err);
-	draft->has_note = shelf->cache;
-	draft->has_digests = stage->has_digests;
 	return rc == 0 ? ch_draft_put(draft, err) : rc;
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/auto.h"
 #include "base/err.h"
+#include "base/progress.h"
 #include "cache/repo.h"
 #include "cache/write.h"
 
@@ -53,8 +54,20 @@ static bool is_all_live(const struct ch_pack *pack, const struct ch_oidmap *live
 	return true;
 }
 
+static uint64_t count_bytes(struct ch_pack *pack, const struct ch_oidmap *live)
+{
+	struct ch_pack_item item;
+	uint64_t bytes = 0;
+
+	for (uint32_t i = 0; i < pack->n; i++) {
+		ch_pack_item(pack, i, &item);
+		bytes += is_live(live, &item.oid) ? ch_pack_room(pack, item.offset) : 0;
+	}
+	return bytes;
+}
+
 static int copy_pack(struct ch_writer *writer, struct ch_pack *pack, const struct ch_oidmap *live,
-		     struct ch_err *err)
+		     struct ch_progress *progress, struct ch_err *err)
 {
 	ch_auto(mem) struct ch_pack_item *items = calloc(pack->n + 1UL, sizeof(*items));
 	uint32_t n = 0;
@@ -79,6 +92,7 @@ static int copy_pack(struct ch_writer *writer, struct ch_pack *pack, const struc
 		if (rc == 1)
 			rc = ch_writer_copy(writer, &items[i].oid, pack->data + items[i].offset,
 					    room, items[i].crc, err);
+		ch_progress_add(progress, room);
 	}
 	return rc;
 }
@@ -111,10 +125,14 @@ static int replace(struct ch_cache *cache, struct ch_pack **packs, size_t n,
 		   const struct ch_oidmap *live, struct ch_err *err)
 {
 	ch_auto(writer) struct ch_writer writer = { .fd = -1 };
+	ch_auto(progress) struct ch_progress *progress = ch_progress_new("collecting",
+									 CH_PROGRESS_BYTES, 0);
 	int rc = ch_writer_begin(&cache->odb, &writer, err);
 
+	for (size_t i = 0; progress && i < n; i++)
+		ch_progress_expect(progress, count_bytes(packs[i], live));
 	for (size_t i = 0; rc == 0 && i < n; i++)
-		rc = copy_pack(&writer, packs[i], live, err);
+		rc = copy_pack(&writer, packs[i], live, progress, err);
 	if (rc == 0)
 		rc = ch_writer_finish(&writer, err);
 	/* Whoever relies on a stat file must not find that something is missing. */

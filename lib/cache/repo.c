@@ -104,7 +104,7 @@ static void remove_tree(int parent, const char *name)
 {
 	struct ch_err ignored;
 
-	(void)ch_rmtree(parent, name, &ignored);
+	(void)ch_rmtree_shown(parent, name, &ignored);
 }
 
 /* Directories of ours in STORAGE whose maker is gone. */

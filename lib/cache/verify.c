@@ -9,6 +9,7 @@
 
 #include "base/auto.h"
 #include "base/err.h"
+#include "base/progress.h"
 #include "cache/cache.h"
 #include "cache/commit.h"
 #include "cache/files.h"
@@ -27,6 +28,7 @@ static const char *const spaces[] = { CH_REFS_BRANCHES, CH_REFS_DELETED, CH_REFS
 struct verify {
 	struct ch_cache *cache;
 	const struct ch_teller *teller;
+	struct ch_progress *progress;
 	long faults;
 	struct ch_mark mark;
 	struct ch_oidmap trees; /* looked at */
@@ -68,7 +70,7 @@ static int check_item(const struct ch_pack *pack, const struct ch_pack_item *ite
 	return ch_oid_is_equal(&is, &item->oid) ? 0 : ch_err_set(err, -EBADMSG, "it is damaged");
 }
 
-static int check_pack(struct verify *v, const struct ch_pack *pack, struct ch_err *err)
+static int check_pack(struct verify *v, struct ch_pack *pack, struct ch_err *err)
 {
 	ch_auto(hash) struct ch_hash hash = { 0 };
 	int rc = 0;
@@ -80,6 +82,7 @@ static int check_pack(struct verify *v, const struct ch_pack *pack, struct ch_er
 		ch_pack_item(pack, i, &item);
 		if (check_item(pack, &item, &hash, err) < 0)
 			rc = fault(v, ch_oid_hex(&item.oid, hex), err);
+		ch_progress_add(v->progress, ch_pack_room(pack, item.offset));
 	}
 	return rc;
 }
@@ -144,7 +147,7 @@ static int check_large(struct verify *v, const char *sub, int dir, const char *n
 		       struct ch_err *err)
 {
 	ch_auto(fd) int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	uint8_t is[CH_LARGE_BYTES], named[CH_LARGE_BYTES];
+	uint8_t named[CH_LARGE_BYTES];
 	char hex[2 * CH_LARGE_BYTES + 1];
 	struct stat st;
 	int rc;
@@ -154,8 +157,10 @@ static int check_large(struct verify *v, const char *sub, int dir, const char *n
 	if (snprintf(hex, sizeof(hex), "%s%s", sub, name) != 2 * CH_LARGE_BYTES ||
 	    !ch_oid_unhex(hex, named, sizeof(named)))
 		return 0;
-	rc = ch_large_hash(fd, (uint64_t)st.st_size, is, err);
-	if (rc == 0 && memcmp(is, named, sizeof(is)) != 0)
+	ch_progress_expect(v->progress, (uint64_t)st.st_size);
+	rc = ch_large_is(fd, (uint64_t)st.st_size, named, err);
+	ch_progress_add(v->progress, (uint64_t)st.st_size);
+	if (rc == 0)
 		rc = ch_err_set(err, -EBADMSG, "it is damaged");
 	return rc < 0 ? fault(v, hex, err) : 0;
 }
@@ -202,6 +207,15 @@ static int check_one_large(void *data, const char *sub, int dir, const char *nam
 	return check_large(data, sub, dir, name, err);
 }
 
+static uint64_t bytes_of(const struct ch_odb *odb)
+{
+	uint64_t bytes = 0;
+
+	for (size_t i = 0; i < odb->n; i++)
+		bytes += odb->packs[i]->len;
+	return bytes;
+}
+
 long ch_cache_verify(struct ch_cache *cache, const struct ch_teller *teller, struct ch_err *err)
 {
 	struct verify v = { .cache = cache, .teller = teller, .mark = { .odb = &cache->odb } };
@@ -211,6 +225,7 @@ long ch_cache_verify(struct ch_cache *cache, const struct ch_teller *teller, str
 	if (rc <= 0)
 		return rc;
 	rc = ch_odb_refresh(&cache->odb, err);
+	v.progress = ch_progress_new("verifying", CH_PROGRESS_BYTES, bytes_of(&cache->odb));
 	for (size_t i = 0; rc == 0 && i < cache->odb.n; i++)
 		rc = check_pack(&v, cache->odb.packs[i], err);
 	for (size_t i = 0; rc == 0 && i < sizeof(spaces) / sizeof(*spaces); i++)
@@ -219,6 +234,7 @@ long ch_cache_verify(struct ch_cache *cache, const struct ch_teller *teller, str
 		rc = check_files(&v, err);
 	if (rc == 0)
 		rc = each_large(cache, &large, err);
+	ch_progress_done(v.progress);
 	ch_mark_done(&v.mark);
 	ch_oidmap_done(&v.trees);
 	return rc < 0 ? ch_repo_said(rc, err) : v.faults;

@@ -320,7 +320,7 @@ static void remove_old(const struct ch_place *p, const char *old)
 {
 	struct ch_err err;
 
-	if (ch_rmtree(p->dir, old, &err) < 0)
+	if (ch_rmtree_shown(p->dir, old, &err) < 0)
 		ch_log(CH_WARN, "'%s' is made, but what was there is left as '%s': %s", p->path,
 		       old, err.msg);
 }
@@ -334,7 +334,7 @@ static int discard(const struct ch_place *p, const char *old, struct ch_err *err
 		return err->code;
 	if (renameat(p->dir, old, p->dir, temp) < 0)
 		return errno == ENOENT ? 0 : ch_err_sys(err, "remove '%s'", old);
-	return ch_rmtree(p->dir, temp, err);
+	return ch_rmtree_shown(p->dir, temp, err);
 }
 
 /* Without an exchange: at any time, one of them has its name, or both are there. Between the two

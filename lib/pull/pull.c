@@ -11,6 +11,7 @@
 #include "archive/read.h"
 #include "base/auto.h"
 #include "base/err.h"
+#include "base/progress.h"
 #include "hash/hash.h"
 #include "inner.h"
 #include "oci/image_meta.h"
@@ -101,6 +102,14 @@ static void reject(struct feed *feed, const struct ch_err *err)
 	ch_downloads_reject(feed->downloads, feed->i, feed->has_failed ? &feed->err : err);
 }
 
+static struct ch_progress *show(const struct ch_pull *pull, size_t i)
+{
+	char what[48];
+
+	snprintf(what, sizeof(what), "extracting %zu/%zu", i + 1, pull->manifest.n);
+	return ch_progress_new(what, CH_PROGRESS_BYTES, pull->manifest.items[i].size);
+}
+
 /* Apply layer I; count what is left out. */
 static int apply(const struct ch_pull *pull, struct ch_layers *layers, struct feed *feed,
 		 uint64_t *devices, struct ch_err *err)
@@ -116,11 +125,13 @@ static int apply(const struct ch_pull *pull, struct ch_layers *layers, struct fe
 		return ch_err_nomem(err);
 	}
 
+	ch_auto(progress) struct ch_progress *progress = show(pull, i);
 	const struct ch_archive archive = {
 		.name = name,
 		.fd = -1,
 		.more = feed_more,
 		.data = feed,
+		.progress = progress,
 		.diff_id = diff_id,
 	};
 

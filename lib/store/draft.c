@@ -150,12 +150,12 @@ int ch_draft_put(struct ch_draft *draft, struct ch_err *err)
 
 	if (make_movable(draft->root) < 0 || (!draft->can_be_lost && syncfs(draft->root) < 0))
 		return ch_err_sys(err, "write image '%s'", draft->path);
-	ch_store_drop_notes(s, file, !draft->has_note, !draft->has_digests);
 	had = replace(draft, err);
 	/* What can be lost is known by its note, which is on the disk (noted.h): what the note is
 	 * about has to be in its place, too, or an older image would seem to be sound. */
 	if (had >= 0 && fsync(s->img) < 0)
 		had = -errno;
+	ch_store_settle_notes(s, file);
 	if (had < 0)
 		return ch_err_rc(err, had, "move '%s' to '%s/img/%s'", draft->path, s->path, file);
 	exchange_stat(s, draft->place, file);

@@ -38,9 +38,6 @@ struct ch_draft {
 	/* For the maker to set: it can be made again, and is, should the machine stop before all of
 	 * it is on the disk by who notes that (noted.h). */
 	bool can_be_lost;
-	/* For the maker to set: what it is, or its digests, has been noted (noted.h). What has not
-	 * is what was noted of the image that the draft replaces: that goes. */
-	bool has_note, has_digests;
 
 	/* private */
 	struct ch_store *store;	  /* borrowed */

@@ -23,18 +23,16 @@
 /* Read FILE, which must be an ordinary one: the image is anybody's. */
 static int read_all(int fd, struct ch_buf *ret)
 {
-	char part[16384];
 	struct stat st;
-	ssize_t n;
+	int rc;
 
 	if (fstat(fd, &st) < 0)
 		return -errno;
 	if (!S_ISREG(st.st_mode))
 		return -EINVAL;
-	while ((n = read(fd, part, sizeof(part))) > 0 && !ch_buf_bad(ret))
-		ch_buf_add(ret, part, (size_t)n);
-	if (n < 0)
-		return -errno;
+	rc = ch_buf_read(ret, fd);
+	if (rc < 0)
+		return rc;
 	return ch_buf_bad(ret) ? -EFBIG : 0;
 }
 

@@ -129,6 +129,6 @@ int ch_store_delete(struct ch_store *store, const struct ch_ref *ref, struct ch_
 	if (ch_store_throw(store, store->img, ref->file, ref->file, err) < 0)
 		return err->code;
 	ch_store_move_stat(store, ref->file, NULL);
-	ch_store_drop_notes(store, ref->file, true, true);
+	ch_store_settle_notes(store, ref->file);
 	return 0;
 }

@@ -81,9 +81,8 @@ bool ch_store_is_mounted(const char *place);
 /* May the image FILE with ROOT as its directory be damaged (noted.h)? */
 bool ch_store_is_in_doubt(const struct ch_store *store, const char *file, int root);
 
-/* The image FILE is deleted, or replaced: what is noted of it (WHAT) and its digests (DIGESTS) are
- * no longer true. */
-void ch_store_drop_notes(const struct ch_store *store, const char *file, bool what, bool digests);
+/* The image FILE is deleted, or replaced: only what is noted of the one that is there now holds. */
+void ch_store_settle_notes(const struct ch_store *store, const char *file);
 
 /* ---- spare.c --------------------------------------------------------------------------- */
 

@@ -100,8 +100,9 @@ int ch_store_delete(struct ch_store *store, const struct ch_ref *ref, struct ch_
 /* Remove the spare (draft.h): somebody wants room. */
 int ch_store_drop_spare(struct ch_store *store, struct ch_err *err);
 
-/* Remove everything in storage, and begin anew. Waits until nobody else uses it. Unlike
- * ch_store_open, takes storage of any version of ours. */
+/* Remove everything in storage, and begin anew. Waits until nobody else uses it; what somebody
+ * reads, or has in a container, goes later on. Unlike ch_store_open, takes storage of any version of
+ * ours. */
 int ch_store_reset(const struct ch_store_options *options, struct ch_err *err);
 
 #endif

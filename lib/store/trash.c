@@ -40,7 +40,7 @@ static int discard(const struct ch_store *store, const char *place, struct ch_er
 {
 	if (is_read(store, place))
 		return 0; /* who opens storage later on removes it */
-	if (ch_rmtree(store->tmp, place, err) < 0)
+	if (ch_rmtree_shown(store->tmp, place, err) < 0)
 		return ch_err_in(err, "storage '%s/tmp'", store->path);
 	return 0;
 }

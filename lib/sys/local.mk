@@ -19,6 +19,7 @@ noinst_LTLIBRARIES += libchtree.la
 libchtree_la_SOURCES = \
 	%D%/owner.c %D%/owner.h \
 	%D%/names.c %D%/names.h \
+	%D%/rmtree_shown.c \
 	%D%/threads.c %D%/threads.h \
 	%D%/tree.h %D%/tree_copy.c %D%/tree_data.c %D%/tree_meta.c %D%/tree_own.h \
 	%D%/tree_scan.c %D%/tree_strip.c \
@@ -27,5 +28,5 @@ libchtree_la_SOURCES = \
 	%D%/within.c %D%/within.h \
 	%D%/xattrs.c %D%/xattrs.h
 libchtree_la_CFLAGS = $(AM_CFLAGS) -pthread
-libchtree_la_LIBADD = -lpthread
+libchtree_la_LIBADD = libchprogress.la -lpthread
 endif

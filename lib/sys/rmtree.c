@@ -21,6 +21,8 @@
 struct top {
 	int fd;
 	unsigned long moved; /* names of what was moved: numbers */
+	void (*each)(void *data);
+	void *data;
 };
 
 static int open_plain(int dir, const char *name, int flags)
@@ -85,6 +87,13 @@ static int move_up(struct top *top, int dir, const char *name)
 	}
 }
 
+static int is_gone(const struct top *top)
+{
+	if (top->each)
+		top->each(top->data);
+	return 0;
+}
+
 /* Remove the entry of the open directory STREAM; if that is a directory, do that by DIRECTORY.
  * Linux says EISDIR, POSIX EPERM. */
 static int remove_entry(DIR *stream, const struct dirent *entry, struct top *top,
@@ -92,7 +101,7 @@ static int remove_entry(DIR *stream, const struct dirent *entry, struct top *top
 {
 	if (entry->d_type != DT_DIR) {
 		if (unlinkat(dirfd(stream), entry->d_name, 0) == 0 || errno == ENOENT)
-			return 0;
+			return is_gone(top);
 		if (errno != EISDIR && errno != EPERM)
 			return -1;
 	}
@@ -128,7 +137,7 @@ static int dissolve(DIR *stream, int dir, const char *name, struct top *top,
 		if (n < 0)
 			return -1;
 		if (unlinkat(dir, name, AT_REMOVEDIR) == 0)
-			return 0;
+			return is_gone(top);
 		if ((errno != ENOTEMPTY && errno != EEXIST) || n == 0)
 			return -1;
 	}
@@ -142,7 +151,8 @@ static int remove_dir(struct top *top, int dir, const char *name)
 	return stream ? dissolve(stream, dir, name, top, move_up) : -1;
 }
 
-int ch_rmtree(int dir, const char *name, struct ch_err *err)
+int ch_rmtree_each(int dir, const char *name, void (*each)(void *data), void *data,
+		   struct ch_err *err)
 {
 	if (unlinkat(dir, name, 0) == 0 || errno == ENOENT)
 		return 0;
@@ -154,9 +164,14 @@ int ch_rmtree(int dir, const char *name, struct ch_err *err)
 	if (!stream)
 		return ch_err_sys(err, "remove directory '%s': open it", name);
 
-	struct top top = { .fd = dirfd(stream) };
+	struct top top = { .fd = dirfd(stream), .each = each, .data = data };
 
 	if (dissolve(stream, dir, name, &top, remove_dir) < 0)
 		return ch_err_sys(err, "remove directory '%s'", name);
 	return 0;
+}
+
+int ch_rmtree(int dir, const char *name, struct ch_err *err)
+{
+	return ch_rmtree_each(dir, name, NULL, NULL, err);
 }

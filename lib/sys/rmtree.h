@@ -13,4 +13,13 @@ struct ch_err;
  * deep ones are moved up. */
 int ch_rmtree(int dir, const char *name, struct ch_err *err);
 
+/* The same, for what may take long: EACH (NULL: nobody) is called with DATA whenever a file or a
+ * directory is gone. */
+int ch_rmtree_each(int dir, const char *name, void (*each)(void *data), void *data,
+		   struct ch_err *err);
+
+/* The same; on a terminal it is seen how many are gone (base/progress.h). For ch-image and
+ * ch-convert. */
+int ch_rmtree_shown(int dir, const char *name, struct ch_err *err);
+
 #endif

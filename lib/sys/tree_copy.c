@@ -10,6 +10,7 @@
 
 #include "base/auto.h"
 #include "base/err.h"
+#include "base/progress.h"
 #include "sys/rmtree.h"
 #include "sys/threads.h"
 #include "sys/tree.h"
@@ -18,6 +19,7 @@
 enum { ENTRIES_PER_THREAD = 32 }; /* fewer are not worth one */
 
 struct job {
+	struct ch_progress *progress;
 	const struct ch_tree *tree;
 	int dir; /* the copy's top */
 	const struct ch_tree_copy *how;
@@ -247,6 +249,7 @@ static void copy_entries(void *data)
 		if (!S_ISDIR(e->st.st_mode) && !is_later_link(job, e) &&
 		    copy_entry(job, e, &from, &to, &err) < 0)
 			fail(job, &err);
+		ch_progress_add(job->progress, 1);
 	}
 }
 
@@ -298,7 +301,10 @@ int ch_tree_copy(const struct ch_tree *tree, int dir, const struct ch_tree_copy 
 		 struct ch_err *err)
 {
 	ch_auto(unlocked) struct ch_unlocked unlocked = { .dir = -1 };
+	ch_auto(progress) struct ch_progress *progress = ch_progress_new(
+		"copying", CH_PROGRESS_FILES, tree->n);
 	struct job job = {
+		.progress = progress,
 		.tree = tree,
 		.dir = dir,
 		.how = how,

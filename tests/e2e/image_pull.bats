@@ -281,6 +281,14 @@ has_part() {
 	[[ $status == 0 ]] || fail "$stderr"
 	run -0 ch built5 -- cat /v
 	assert_equal "$output" "2"
+	# That another one of its name is in storage does not matter, nor that the cache has the new one.
+	pulls "$registry/base:1" "$proxy/base:1"
+	put_image base:1 --config '{"Env": ["V=3"]}' gzip:base.tar
+	pulls "$registry/base:1" else
+	img build --always-download -t built6 .
+	run -0 ch built6 -- cat /v
+	assert_equal "$output" "3"
+	img delete else "$proxy/base:1"
 	# Neither there nor to be had
 	df Dockerfile <<<"FROM $proxy/nothing"
 	fails "Dockerfile:1.*pull '$proxy/nothing:latest'.*404" -t x .

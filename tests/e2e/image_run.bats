@@ -220,6 +220,10 @@ PATH=/ch/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 		sh -c 'cat /mnt/x /etc/there/data/file; echo >/etc/there/new'' || ! echo x >/mnt/x'
 	assert_equal "$output" $'content\ncontent'
 	assert_match "$stderr" 'Read-only file system'
+	# Not even root of the container changes that.
+	unchanged -r "$tmp/stage" -m target=/mnt/x "$image" \
+		sh -c 'mount -o remount,bind,rw /mnt/x; umount /mnt/x; ! echo x >/mnt/x/new'
+	[[ ! -e $tmp/stage/new ]]
 	fails "source '/out' in 'the context': No such file" -r "$tmp/stage" -m source=/out,target=/mnt/x "$image" true
 	fails "source '../../secret' in 'base'" -r "$tmp/stage" -m from=base,source=../../secret,target=/x "$image" true
 }

@@ -38,6 +38,19 @@ ended() {
 	assert_match "$(in_image x 'cat /n /one')" $'^[12]\none$'
 }
 
+@test "an image is what it is noted to be, whatever its branch says" {
+	printf 'FROM tiny\nARG n\nRUN echo $n >/n\n' | df Dockerfile
+	printf 'FROM x\nRUN cat /n >/m\n' | df from
+	img -q build --build-arg n=1 -t x .
+	# As if a build of another one had set the branch, and been killed then
+	as_test git -C "$store/bucache" update-ref refs/heads/x refs/heads/root
+	img build -t y -f from .
+	[[ $stderr == '1* FROM x'* ]] || fail "$stderr"
+	assert_equal "$(in_image y 'cat /n /m')" $'1\n1'
+	img -q build --build-arg n=1 -t x .
+	assert_match "$(as_test git -C "$store/bucache" log -1 --format=%s x)" 'RUN.* echo .n'
+}
+
 @test "two builds: each copies from the image that the other one makes" {
 	local n
 
@@ -53,4 +66,29 @@ ended() {
 	begin y -t y -f y .
 	ended x y
 	assert_equal "$(in_image x 'cat /copy')$(in_image y 'cat /copy')" yx
+}
+
+# branch NAME: the commit that it leads to; placed NAME: the one that the image is noted to be
+branch() { as_test git -C "$store/bucache" rev-parse -q --verify "refs/heads/$1"; }
+placed() { as_test readlink "$store/at/$1" | cut -d ' ' -f 1; }
+
+@test "delete: nobody makes the image before its branch is gone" {
+	printf 'FROM tiny\nRUN echo x >/x\n' | df Dockerfile
+	img -q build -t x .
+	cd "$ctx"
+	as_test flock "$store/bucache/charlie/refs.lock" \
+		sh -c 'touch locked; until [ -e go ]; do sleep 0.05; done' 3>&- &
+	await 10 test -e locked
+	# (runuser would stop with it.)
+	as_test "${via[@]}" sh -c 'ch-image -q delete x & echo $! >pid; wait' 3>&- &
+	await 10 test ! -e "$store/img/x"
+	sleep 0.2
+	kill -STOP "$(cat pid)"
+	as_test touch go
+	begin build -t x .
+	sleep 1
+	kill -CONT "$(cat pid)"
+	ended build
+	assert_equal "$(branch x)" "$(placed x)"
+	assert_equal "$(in_image x 'cat /x')" x
 }

@@ -29,15 +29,17 @@ debian='PRETTY_NAME="Debian GNU/Linux 12'
 	as_test tee run42/values <<<$'10\n9\n100' >/dev/null
 	follow man-run-bind
 	assert_equal "$output" 100
+	export USER
+	USER=$(as_test id -un)
 	follow man-run-home
-	assert_equal "$output" "/home/$(as_test id -un)"
+	assert_equal "$output" "/home/$USER"
 	follow man-run-try
 	assert_equal "$output" 8
 	as_test tee my.conf <<<mine >/dev/null
 	follow man-run-host
 	assert_equal "$output" mine
 	follow man-run-plan
-	assert_match "$output" "/home/$(as_test id -un)"
+	assert_match "$output" "/home/$USER"
 	follow man-run-feature
 	assert_match "$output" "$debian"
 }

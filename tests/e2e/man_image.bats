@@ -33,16 +33,15 @@ put()
 	as_test tee "$1" >/dev/null <<<"$2"
 }
 
-# A registry for names without one, with an image that is in an index
+# A registry for names without one, with an image for two architectures
 docker_hub()
 {
-	local arch
-
-	arch=$(dpkg --print-architecture)
 	start_registry
 	tar -C rootfs -cf rootfs.tar .
 	"$top/tests/lib/put_image.py" "$registry" debian:one --docker gzip:rootfs.tar
-	"$top/tests/lib/put_image.py" "$registry" debian:bookworm --docker --index "$arch=one"
+	"$top/tests/lib/put_image.py" "$registry" debian:two --docker --set '{"architecture": "arm64"}' \
+		gzip:rootfs.tar
+	"$top/tests/lib/put_image.py" "$registry" debian:bookworm --docker --index amd64=one arm64=two
 	export CH_REGY_DEFAULT_HOST=${registry%:*} CH_REGY_DEFAULT_PORT=${registry#*:}
 }
 
@@ -51,6 +50,8 @@ docker_hub()
 	follow_session man-image-pull-session 's/(amd|arm)64/ARCH/; s/[0-9a-f]{7}:/DIGEST:/'
 	follow man-image-pull
 	assert_match "$output" 'PRETTY_NAME="Debian GNU/Linux 12'
+	follow man-image-arch
+	assert_match "$output" 'debian:arm64 \(arm64\)'
 	gzip rootfs.tar
 	follow man-image-import
 }
@@ -110,6 +111,7 @@ old:1 [1-9][0-9]+$'
 	follow man-image-push <<<secret1
 	assert_equal "${lines[-1]}" application
 	export CH_IMAGE_USERNAME=alice CH_IMAGE_PASSWORD=secret1
+	follow man-image-zstd
 	follow man-image-list
 	assert_match "$output" sha256:
 	unset SSL_CERT_FILE

@@ -24,7 +24,8 @@
 
 doc_files()
 {
-	printf '%s\n' "$top"/*.md "$top"/doc/*.md "$prefix"/share/man/man?/*
+	printf '%s\n' "$top"/*.md "$top"/doc/*.md
+	find "$prefix/share/man" -type f
 }
 
 # In man pages, what check-docs lets be there is undone.

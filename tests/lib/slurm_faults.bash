@@ -168,11 +168,13 @@ cancel_rest() {	# SRUN-PID...
 }
 
 # Slurm kills the processes of a step one after the other. The tasks may notice that the keeper
-# is gone, or the keeper, before its turn comes, that one of its children is.
+# is gone, or the keeper, before its turn comes, that one of its children is; and whoever looks into
+# the image, that the image server is.
 one_reason_only() {	# FILE...
 	local gone='the (keeper|builder) of the container ended unexpectedly'
 
 	gone+="|image '.*': the image server (ended unexpectedly|has ended)"
+	gone+='|.*: (Transport endpoint is not connected|Software caused connection abort)'
 	run grep -h charlie: "$@"
 	assert_equal "$(grep -vxE "charlie: n[12]: ($gone)" <<<"$output")" ""
 }

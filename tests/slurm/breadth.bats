@@ -270,22 +270,22 @@ not_in() {	# NODE PID
 slurmd_start() {	# NODE
 	local begin
 
-	begin=$(slurmd_starts "$1")
+	begin=$(slurmd_begin "$1")
 	nsenter --target "$anchor" --mount --net --uts --ipc -- env -i PATH="$PATH" \
 		CHARLIE_CLUSTER="$(<"$CH_CLUSTER/c/id")" SLURM_CONF="$SLURM_CONF" \
 		setsid slurmd -D >>"$CH_CLUSTER/c/log/$1.out" 2>&1 3>&- &
 	sed -i "s/^$1 .*/$1 $!/" "$CH_CLUSTER/c/pids"
-	wait_until_empty 20 "no slurmd" no_start_since "$1" "$begin"
+	wait_until_empty 20 "no slurmd" begin_is "$1" "$begin"
 	kill "$anchor"
 }
 
-# How often it could be reached
-slurmd_starts() {	# NODE
-	grep -c 'slurmd started on' "$CH_CLUSTER/c/log/$1.log"
+# The slurmd that slurmctld knows of
+slurmd_begin() {	# NODE
+	timeout 10 scontrol show node "$1" | grep -o 'SlurmdStartTime=[^ ]*'
 }
 
-no_start_since() {	# NODE NUMBER
-	(($(slurmd_starts "$1") > $2)) || tail -n 3 "$CH_CLUSTER/c/log/$1.log"
+begin_is() {	# NODE BEGIN
+	[[ $(slurmd_begin "$1") != "$2" ]] || echo "$2"
 }
 
 @test "breadth: slurmd is killed and started again: the steps of a user and of root go on" {
@@ -302,7 +302,9 @@ no_start_since() {	# NODE NUMBER
 	assert_idle_or n1 'mixed|allocated'
 	assert_equal "$(pids_of ch-keeper)" "$keepers"
 	for who in user root; do
-		run -0 $who srun -w n1 -n1 --ch-image="$IMG" /opt/bin/only-in-image
+		run $who srun -w n1 -n1 --ch-image="$IMG" /opt/bin/only-in-image
+		assert_equal "$status $output" '0 only-in-image tiny' ||
+			fail "$(tail -n 30 "$CH_CLUSTER"/c/log/{n1,slurmctld}.log)"
 	done
 	touch "$share/end"
 	wait "$one" || fail "status $?: $(<"$share/a.log")"

@@ -155,15 +155,56 @@ static void no_line_is_wider_than_the_terminal_and_not_all_need_have_room(void *
 	struct terminal *t = *state;
 	struct ch_progress *p[3];
 
-	resize(t, 3, 20);
+	resize(t, 3, 24);
 	for (size_t i = 0; i < ARRAY_SIZE(p); i++)
 		p[i] = NOT_NULL(ch_progress_new("something", CH_PROGRESS_FILES, 10));
 	pass(LONG_MS);
 	ch_progress_add(p[0], 1);
 
-	assert_string_equal(seen(t), "something: 1 of 10 \r\nsomething: 0 of 10 ");
+	/* No number is cut. */
+	assert_string_equal(seen(t), "something: 1 of 10\r\nsomething: 0 of 10");
 	for (size_t i = 0; i < ARRAY_SIZE(p); i++)
 		ch_progress_done(p[i]);
+	resize(t, 24, 29);
+	p[0] = NOT_NULL(ch_progress_new("something", CH_PROGRESS_FILES, 10));
+	pass(LONG_MS);
+	ch_progress_add(p[0], 1);
+
+	assert_non_null(strstr(seen(t), "something: 1 of 10 files"));
+	assert_null(strchr(t->text, '%'));
+	ch_progress_done(p[0]);
+}
+
+static void of_too_little_nobody_tells_how_long_it_takes(void **state)
+{
+	struct terminal *t = *state;
+	struct ch_progress *p = NOT_NULL(ch_progress_new("scan", CH_PROGRESS_FILES, 1000));
+
+	pass(LONG_MS);
+	ch_progress_add(p, 9);
+	assert_non_null(strstr(seen(t), "scan: 9 of 1000 files"));
+	assert_null(strstr(t->text, "left"));
+	ch_progress_done(p);
+}
+
+/* What a handler does leaves a terminal without lines, whoever goes on to work. */
+static void in_the_end_they_are_wiped_away(void **state)
+{
+	struct terminal *t = *state;
+	struct ch_progress *p[2];
+
+	for (size_t i = 0; i < ARRAY_SIZE(p); i++)
+		p[i] = NOT_NULL(ch_progress_new("scan", CH_PROGRESS_FILES, 10));
+	pass(LONG_MS);
+	ch_progress_add(p[0], 1);
+	seen(t);
+	ch_progress_wipe();
+	pass(LONG_MS);
+	ch_progress_add(p[0], 1);
+	ch_progress_done(p[0]);
+	ch_progress_done(p[1]);
+
+	assert_string_equal(seen(t), "\033[A\r\033[J");
 }
 
 static void *work(void *p)
@@ -241,8 +282,10 @@ int main(void)
 		ON_TERMINAL(what_is_short_is_not_shown),
 		ON_TERMINAL(several_have_a_line_each_and_messages_are_above),
 		ON_TERMINAL(no_line_is_wider_than_the_terminal_and_not_all_need_have_room),
+		ON_TERMINAL(of_too_little_nobody_tells_how_long_it_takes),
 		ON_TERMINAL(threads_may_work_at_the_same_and_it_is_drawn_some_times_a_second),
 		ON_TERMINAL(where_nobody_sees_it_there_is_none),
+		ON_TERMINAL(in_the_end_they_are_wiped_away), /* nothing is shown any more */
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

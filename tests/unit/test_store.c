@@ -262,9 +262,17 @@ static void reset_begins_anew(void **state)
 	ch_auto(fd) int fd = ch_store_dir(store, "bucache", &err);
 
 	put(fd, "object", "");
+
+	ch_auto(ref) struct ch_ref ref = parse("a");
+	ch_auto(fd) int image = ch_store_read(store, &ref, &err);
+
 	ch_store_close(store);
 	assert_int_equal(ch_store_reset(&options, &err), 0);
+	/* Who reads keeps what it has, here, too. */
+	assert_true(has(image, "file"));
+	ch_close(&image);
 	store = open_it();
+	assert_int_equal(entries("tmp"), 0);
 	assert_int_equal(count(store, NULL), 0);
 	assert_false(has(fd, "object"));
 	ch_store_close(store);
@@ -548,12 +556,39 @@ static void what_was_noted_does_not_come_back(void **state)
 			assert_int_equal(
 				ch_noted_put_digests(store, &ref, draft.root, &digests, &err), 0);
 		}
-		draft.has_note = draft.has_digests = is_noted;
 		assert_int_equal(ch_draft_commit(&draft, &err), 0);
 		assert_int_equal(ch_noted_is(store, &ref, "this"),
 				 is_noted ? CH_NOTED_SAME : CH_NOTED_ELSE);
 		assert_int_equal(ch_noted_digests(store, &ref, draft.root, &digests), is_noted);
 	}
+}
+
+/* What is noted of an image that is about to come is not about the one that is there. */
+static void who_is_killed_takes_no_note_with_him(void **state)
+{
+	(void)state;
+	ch_auto(store) struct ch_store *store = open_it();
+	ch_auto(ref) struct ch_ref ref = parse("a");
+	ch_auto(draft) struct ch_draft draft = CH_DRAFT_INIT;
+	struct ch_err err;
+	bool can_be_lost = false;
+
+	make(store, "a", "file");
+
+	ch_auto(fd) int fd = ch_store_read(store, &ref, &err);
+
+	assert_int_equal(ch_noted_put(store, &ref, fd, "this", &can_be_lost, &err), 0);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(ch_draft_new(store, &ref, CH_DRAFT_EMPTY, &draft, &err), 0);
+		assert_int_equal(
+			ch_noted_put(store, &ref, draft.root, "that", &can_be_lost, &err), 0);
+		assert_int_equal(ch_noted_is(store, &ref, "this"), CH_NOTED_SAME);
+		if (i == 0)
+			ch_draft_done(&draft);
+	}
+	assert_int_equal(ch_draft_commit(&draft, &err), 0);
+	assert_int_equal(ch_noted_is(store, &ref, "that"), CH_NOTED_SAME);
+	assert_int_equal(entries("at"), 1);
 }
 
 /* ---- other processes ------------------------------------------------------------------------- */
@@ -790,6 +825,7 @@ int main(void)
 		TEST(what_is_known_goes_with_the_files),
 		TEST(what_may_be_damaged_is_not_read),
 		TEST(what_was_noted_does_not_come_back),
+		TEST(who_is_killed_takes_no_note_with_him),
 		TEST(the_dead_are_cleared_away),
 		TEST(the_same_image_waits_and_others_do_not),
 		TEST(who_claims_nothing_waits_for_no_maker),
