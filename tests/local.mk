@@ -143,6 +143,7 @@ endif
 lint_tests = \
 	%D%/lint/check-banned \
 	%D%/lint/check-compat \
+	%D%/lint/check-completion \
 	%D%/lint/check-dist \
 	%D%/lint/check-format \
 	%D%/lint/check-headers \

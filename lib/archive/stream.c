@@ -92,7 +92,8 @@ static void start(struct ch_stream *s)
 	if (rc == ARCHIVE_OK)
 		rc = archive_read_next_header(s->filter, &all);
 	/* Found again by whoever reads: an archive that is empty, or none, is no error here. */
-	if (rc != ARCHIVE_OK && rc != ARCHIVE_WARN && rc != ARCHIVE_EOF)
+	s->is_empty = rc == ARCHIVE_EOF;
+	if (rc != ARCHIVE_OK && rc != ARCHIVE_WARN && !s->is_empty)
 		fail_filter(s);
 }
 
@@ -127,6 +128,8 @@ ssize_t ch_stream_next(struct ch_stream *s, const void **ret_data)
 
 	if (s->failed)
 		return s->err.code;
+	if (s->is_empty)
+		return 0;
 	do
 		rc = archive_read_data_block(s->filter, ret_data, &n, &at);
 	while (rc == ARCHIVE_OK && n == 0);

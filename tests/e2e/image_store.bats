@@ -83,7 +83,7 @@ in_image() {
 	: >"$tmp/empty"
 	fails 1 "open '$tmp/nothing': No such file" import "$tmp/nothing" a
 	fails 1 "archive '$tmp/text': not a tar archive, or damaged" import "$tmp/text" a
-	fails 1 "archive '$tmp/empty': not a tar archive, or damaged" import "$tmp/empty" a
+	fails 1 "archive '$tmp/empty': not a tar archive, or damaged: it is empty" import "$tmp/empty" a
 	fails 1 "archive '$sqfs': not a tar archive" import "$sqfs" a
 	from_pipe "head -c 10240 /dev/zero" a
 	assert_match "$status $stderr" "1 .*error: import: archive .* is empty"
