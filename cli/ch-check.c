@@ -17,6 +17,7 @@
 #include "opt/optdoc.h"
 #include "probe/probe.h"
 #include "rt/version.h"
+#include "sys/stdio.h"
 
 enum { EXIT_NO = 1, EXIT_USAGE_ = 64, ITEMS_MAX = 32 };
 
@@ -128,6 +129,7 @@ int main(int argc, char **argv)
 	struct ch_err err;
 	int first;
 
+	ch_stdio_guard();
 	if (is_called(argv[0], "ch-checkns") && argc == 1)
 		return check_namespaces();
 	if (ch_opt_parse(ch_check_options, argc, argv, &set, &first, &err) < 0 ||

@@ -29,6 +29,7 @@
 #include "opt/optdoc.h"
 #include "rt/version.h"
 #include "store/store.h"
+#include "sys/stdio.h"
 
 enum { EXIT_NO = 1, EXIT_USAGE_ = 64 };
 
@@ -333,6 +334,7 @@ int main(int argc, char **argv)
 	struct ch_err err;
 	int first;
 
+	ch_stdio_guard();
 	ch_log_to(to_stderr, NULL, CH_INFO);
 	if (argc == 1) {
 		usage(stderr);

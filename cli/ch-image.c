@@ -21,6 +21,7 @@
 #include "pull/watch.h"
 #include "rt/version.h"
 #include "store/store.h"
+#include "sys/stdio.h"
 
 enum { EXIT_NO = 1, EXIT_USAGE_ = 64 };
 
@@ -278,6 +279,7 @@ int main(int argc, char **argv)
 	struct ch_err err;
 	int code = 0, first;
 
+	ch_stdio_guard();
 	/* A limit on the size of files gives an error as a full disk does. Commands in images have
 	 * the signal as usual. */
 	signal(SIGXFSZ, SIG_IGN);

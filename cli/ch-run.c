@@ -33,6 +33,7 @@
 #include "rt/version.h"
 #include "run.h"
 #include "run_log.h"
+#include "sys/stdio.h"
 
 /* Exit codes before the command is executed. */
 enum { EXIT_MISC = 31, EXIT_EXEC = 49, EXIT_USAGE_ = 64, EXIT_GONE = 84, EXIT_ABSENT = 87 };
@@ -323,6 +324,7 @@ int main(int argc, char **argv)
 	struct run run = { 0 };
 	struct ch_err err;
 
+	ch_stdio_guard();
 	ch_log_to(to_stderr, &run.set, CH_INFO);
 	if (LOG_CALLS)
 		ch_run_log(argc, argv);

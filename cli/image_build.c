@@ -79,16 +79,12 @@ int ch_image_read_text(const char *what, const char *path, struct ch_buf *ret, s
 	bool is_stdin = strcmp(path, "-") == 0;
 	ch_auto(fd) int fd = is_stdin ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
 				      : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	char part[65536];
-	ssize_t n;
+	int rc;
 
-	if (fd < 0)
-		return ch_err_sys(err, "%s '%s'", what, path);
 	*ret = CH_BUF_INIT(CH_DF_MAX + 1);
-	while ((n = read(fd, part, sizeof(part))) > 0 && !ch_buf_bad(ret))
-		ch_buf_add(ret, part, (size_t)n);
-	if (n < 0)
-		return ch_err_sys(err, "%s '%s'", what, path);
+	rc = fd < 0 ? -errno : ch_buf_read(ret, fd);
+	if (rc < 0)
+		return ch_err_rc(err, rc, "%s '%s'", what, path);
 	if (ch_buf_bad(ret))
 		return ch_err_set(err, -EFBIG, "%s '%s' is longer than %zu bytes", what, path,
 				  CH_DF_MAX);

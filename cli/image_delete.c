@@ -13,6 +13,7 @@
 #include "image_cache.h"
 #include "image_signals.h"
 #include "oci/ref.h"
+#include "store/lock.h"
 #include "store/store.h"
 
 /* Is NAME a stage of an image that PATTERN means: that with "_stageN" behind it? */
@@ -35,11 +36,13 @@ static int delete_one(struct ch_store *store, struct ch_cache *cache, const char
 		      struct ch_err *err)
 {
 	ch_auto(ref) struct ch_ref ref = { 0 };
+	ch_auto(store_lock) struct ch_store_lock claim = { 0 }, lock = { 0 };
 
 	if (ch_ref_parse(name, &ref, err) < 0)
 		return err->code;
 	ch_log(CH_INFO, "deleting image: %s", ref.text);
-	if (ch_store_delete(store, &ref, err) < 0)
+	if (ch_store_claim(store, &ref, &claim, err) < 0 ||
+	    ch_store_lock(store, &ref, &lock, err) < 0 || ch_store_delete(store, &ref, err) < 0)
 		return err->code;
 	if (cache && ch_cache_branch_delete(cache, ref.text, err) < 0)
 		return err->code;

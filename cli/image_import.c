@@ -15,6 +15,7 @@
 #include "oci/ref.h"
 #include "store/about.h"
 #include "store/draft.h"
+#include "store/lock.h"
 #include "store/store.h"
 #include "sys/tree.h"
 
@@ -82,6 +83,7 @@ int ch_image_import(void *settings, int argc, char **argv, struct ch_err *err)
 	const char *path = argv[0];
 	ch_auto(ref) struct ch_ref ref = { 0 };
 	ch_auto(store) struct ch_store *store = NULL;
+	ch_auto(store_lock) struct ch_store_lock claim = { 0 };
 	ch_auto(draft) struct ch_draft draft = CH_DRAFT_INIT;
 
 	(void)argc;
@@ -97,7 +99,8 @@ int ch_image_import(void *settings, int argc, char **argv, struct ch_err *err)
 		return err->code;
 	ch_log(CH_INFO, "importing:    %s", path);
 	ch_log(CH_INFO, "destination:  %s", ref.text);
-	if (ch_draft_new(store, &ref, CH_DRAFT_EMPTY, &draft, err) < 0 ||
+	if (ch_store_claim(store, &ref, &claim, err) < 0 ||
+	    ch_draft_new(store, &ref, CH_DRAFT_EMPTY, &draft, err) < 0 ||
 	    import(&draft, from, path, ch_image_drops_xattrs(settings), err) < 0)
 		return ch_err_in(err, "import");
 	ch_log(CH_INFO, "done");

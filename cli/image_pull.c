@@ -46,6 +46,7 @@ static int pull(const struct ch_image_pull *set, const struct ch_ref *from, cons
 {
 	ch_auto(store) struct ch_store *store = NULL;
 	ch_auto(cache) struct ch_cache *cache = NULL;
+	ch_auto(claim) struct ch_claim claim = { 0 };
 	ch_auto(stage) struct ch_stage stage = CH_STAGE_INIT;
 	struct ch_pull_options how;
 	struct ch_shelf shelf;
@@ -56,6 +57,8 @@ static int pull(const struct ch_image_pull *set, const struct ch_ref *from, cons
 		return err->code;
 	shelf = ch_image_shelf(&set->common, store, cache);
 	stage.shelf = &shelf;
+	claim.ref = &stage.ref;
+	stage.claim = &claim;
 	stage.no_xattrs = ch_image_drops_xattrs(&set->common);
 	how = ch_image_pull_options(&set->common, store, NULL);
 	how.last_layer = set->last_layer;

@@ -9,26 +9,31 @@
 #include "image_cache.h"
 #include "image_signals.h"
 #include "oci/ref.h"
+#include "store/lock.h"
 #include "store/store.h"
 
-/* The image REF, which is COMMIT. */
-static int make(const struct ch_shelf *shelf, const char *name, const struct ch_oid *commit,
+/* The image REF, which is locked, becomes COMMIT. */
+static int make(const struct ch_shelf *shelf, const struct ch_ref *ref, const struct ch_oid *commit,
 		struct ch_err *err)
 {
 	ch_auto(stage) struct ch_stage stage = CH_STAGE_INIT;
-	int rc = ch_ref_parse(name, &stage.ref, err);
+	int rc = ch_ref_parse(ref->text, &stage.ref, err);
 
 	stage.shelf = shelf;
 	if (rc == 0)
 		rc = ch_stage_from_commit(&stage, commit, err);
-	return rc < 0 ? rc : ch_stage_finish(&stage, err);
+	return rc < 0 ? rc : ch_stage_put(&stage, err);
 }
 
 static int undelete(const struct ch_shelf *shelf, const struct ch_ref *ref, struct ch_err *err)
 {
+	ch_auto(store_lock) struct ch_store_lock claim = { 0 }, lock = { 0 };
 	struct ch_oid commit;
 	int rc;
 
+	if (ch_store_claim(shelf->store, ref, &claim, err) < 0 ||
+	    ch_store_lock(shelf->store, ref, &lock, err) < 0)
+		return err->code;
 	if (ch_store_has(shelf->store, ref))
 		return ch_err_set(err, -EEXIST, "undelete: image '%s' exists", ref->text);
 	/* A build that was killed at its end has set the branch, and not made the image. */
@@ -38,7 +43,7 @@ static int undelete(const struct ch_shelf *shelf, const struct ch_ref *ref, stru
 	if (rc == 0)
 		return ch_err_set(err, -ENOENT, "undelete: image '%s' is not in the build cache",
 				  ref->text);
-	return rc < 0 ? rc : make(shelf, ref->text, &commit, err);
+	return rc < 0 ? rc : make(shelf, ref, &commit, err);
 }
 
 int ch_image_undelete(void *settings, int argc, char **argv, struct ch_err *err)

@@ -129,7 +129,7 @@ if SANITIZERS
 endif
 
 uninstall-local:
-	rm -f $(DESTDIR)$(bindir)/ch-checkns $(DESTDIR)$(bashcompdir)/ch-check \
+	rm -f $(DESTDIR)$(bindir)/ch-checkns $(DESTDIR)$(man1dir)/ch-checkns.1 $(DESTDIR)$(bashcompdir)/ch-check \
 		$(DESTDIR)$(bashcompdir)/ch-image $(DESTDIR)$(bashcompdir)/ch-convert
 if SANITIZERS
 	rm -f $(DESTDIR)$(reports)

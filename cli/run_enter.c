@@ -11,6 +11,7 @@
 #include "rt/start.h"
 #include "run.h"
 #include "sys/msg.h"
+#include "sys/userns.h"
 
 enum { JOIN_TRIES = 5 };
 
@@ -83,7 +84,7 @@ static int join_others(struct run *run, const struct ch_start *start, struct ch_
 int ch_run_enter(struct run *run, struct ch_entry *ret_entry, struct ch_err *err)
 {
 	const struct ch_start start = { ch_run_keeper(), &run->req, run->start_s };
-	bool is_ours = !run->set.join && !run->set.join_pid;
+	bool is_root = !run->set.join && !run->set.join_pid && run->req.uid == 0;
 	int rc;
 
 	if (run->set.join_pid)
@@ -94,5 +95,7 @@ int ch_run_enter(struct run *run, struct ch_entry *ret_entry, struct ch_err *err
 		rc = ch_start_alone(&start, ret_entry, err);
 	if (rc == 0 && run->set.verbose > 1)
 		tell_times(ret_entry);
-	return rc == 0 ? ch_enter(ret_entry, is_ours && run->req.uid == 0, err) : rc;
+	if (rc == 0)
+		rc = ch_enter(ret_entry, is_root, err);
+	return rc == 0 && is_root ? ch_mounts_lock(err) : rc;
 }

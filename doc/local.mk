@@ -31,6 +31,7 @@ bashcompdir = $(datadir)/bash-completion/completions
 dist_bashcomp_DATA = contrib/completion/ch-run
 install-data-hook:
 	cd $(DESTDIR)$(bashcompdir) && rm -f ch-check && $(LN_S) ch-run ch-check
+	cd $(DESTDIR)$(man1dir) && rm -f ch-checkns.1 && $(LN_S) ch-check.1 ch-checkns.1
 if IMAGE
 	cd $(DESTDIR)$(bashcompdir) && rm -f ch-convert ch-image && \
 		$(LN_S) ch-run ch-convert && $(LN_S) ch-run ch-image

@@ -117,13 +117,15 @@ static int wait_for_go(bool *ret_placed)
 	}
 }
 
-/* A job may have a mount namespace of its own (job_container/tmpfs). */
+/* A job may have a mount namespace of its own (job_container/tmpfs), whose directories are the
+ * ones that are meant. */
 static void follow_task(const struct ch_child *c, int mntns)
 {
 	struct stat theirs, ours;
 
+	/* It was sent: there is no room for the descriptor. */
 	if (mntns < 0)
-		return;
+		give_up(c, "follow '", "the job", EMFILE);
 	if (fstat(mntns, &theirs) < 0 || stat("/proc/self/ns/mnt", &ours) < 0)
 		give_up(c, "compare mount namespaces with '", "/proc/self/ns/mnt", errno);
 	if (theirs.st_ino != ours.st_ino && setns(mntns, CLONE_NEWNS) < 0)

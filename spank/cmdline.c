@@ -12,13 +12,9 @@ enum { WORDS_MAX = 2 * 1024 * 1024 };
 void ch_cmdline_read(struct ch_buf *ret_words)
 {
 	ch_auto(fd) int fd = open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
-	char part[4096];
-	ssize_t n;
 
 	*ret_words = CH_BUF_INIT(WORDS_MAX);
-	while (fd >= 0 && (n = read(fd, part, sizeof(part))) > 0)
-		ch_buf_add(ret_words, part, (size_t)n);
-	if (ch_buf_bad(ret_words))
+	if (fd < 0 || ch_buf_read(ret_words, fd) < 0 || ch_buf_bad(ret_words))
 		ch_buf_done(ret_words);
 }
 

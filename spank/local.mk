@@ -3,6 +3,7 @@ if PLUGIN
 plugindir = $(libdir)/slurm
 plugin_LTLIBRARIES = spank_charlie.la
 spank_charlie_la_SOURCES = \
+	%D%/ask.c %D%/ask.h \
 	%D%/child.c %D%/child.h \
 	%D%/cmdline.c %D%/cmdline.h \
 	%D%/config.c %D%/config.h \

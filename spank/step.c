@@ -345,27 +345,33 @@ static bool is_gone(const struct ch_step *step)
 	return rc > 0;
 }
 
-/* What it has started sees that and ends, too, a moment later. Slurm, which tries but once to
- * remove the step's groups, would find them in use. */
 static void kill_keeper(const struct ch_step *step)
 {
 	syscall(SYS_pidfd_send_signal, step->pidfd, SIGKILL, NULL, 0);
 	if (!is_gone(step))
 		slurm_error("charlie: keeper %d does not end", (int)step->keeper);
-	(void)poll(NULL, 0, AFTER_MS);
+}
+
+/* What a keeper that was killed, by whomever, has started sees that and ends, too, a moment later.
+ * Slurm, which tries but once to remove the step's groups, would find them in use. */
+static void end_keeper(const struct ch_step *step)
+{
+	siginfo_t info = { 0 };
+
+	if (!is_gone(step))
+		kill_keeper(step);
+	/* Slurm may have reaped it: ECHILD is fine. */
+	(void)waitid(P_PIDFD, (id_t)step->pidfd, &info, WEXITED | WNOHANG);
+	if (info.si_code != CLD_EXITED)
+		(void)poll(NULL, 0, AFTER_MS);
 }
 
 void ch_step_end(struct ch_step *step)
 {
-	siginfo_t info;
-
 	if (step->sock >= 0)
 		close(ch_take_fd(&step->sock));
-	if (step->keeper > 0 && step->pidfd >= 0 && !is_gone(step))
-		kill_keeper(step);
-	/* Slurm may have reaped it: ECHILD is fine. */
-	if (step->pidfd >= 0)
-		waitid(P_PIDFD, (id_t)step->pidfd, &info, WEXITED | WNOHANG);
+	if (step->keeper > 0 && step->pidfd >= 0)
+		end_keeper(step);
 	step->keeper = 0;
 	if (step->pidfd >= 0)
 		close(ch_take_fd(&step->pidfd));

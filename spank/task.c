@@ -12,6 +12,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "ask.h"
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/text.h"
@@ -85,26 +86,13 @@ static int local_id(spank_t sp)
 	return id;
 }
 
-/* What is opened is ours, whatever the job says. */
-static int open_own(const char *path)
-{
-	return open(path, O_RDONLY | O_CLOEXEC);
-}
-
 void ch_task_ask(struct ch_step *step)
 {
 	struct ch_err err;
 
 	if (!step->is_wanted || step->has_error)
 		return;
-
-	long long deadline = ch_msg_deadline(step->config->start_timeout * 1000);
-	ch_auto(fd) int mntns = open_own("/proc/self/ns/mnt");
-	ch_auto(fd) int status = open_own("/proc/self/status");
-	int fds[] = { mntns, status };
-	size_t n = mntns < 0 ? 0 : status < 0 ? 1 : 2;
-
-	if (ch_enter_ask(step->sock, fds, n, deadline, &err) < 0)
+	if (ch_ask(step->sock, ch_msg_deadline(step->config->start_timeout * 1000), &err) < 0)
 		ch_step_fail(step, &err);
 }
 

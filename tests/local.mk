@@ -5,6 +5,7 @@
 # One program per source file: to add unit/test_X.c, add its line here. Nothing else: sources
 # and libraries are the defaults of automake and of LDADD below.
 unit_tests = \
+	%D%/unit/test_ask \
 	%D%/unit/test_bind \
 	%D%/unit/test_buf \
 	%D%/unit/test_contain \
@@ -31,6 +32,7 @@ unit_tests = \
 	%D%/unit/test_seccomp \
 	%D%/unit/test_settings \
 	%D%/unit/test_sif \
+	%D%/unit/test_stdio \
 	%D%/unit/test_storage \
 	%D%/unit/test_text
 
@@ -82,6 +84,7 @@ unit_tests_image = \
 	%D%/unit/test_place \
 	%D%/unit/test_progress \
 	%D%/unit/test_registry_auth \
+	%D%/unit/test_registry_proxy \
 	%D%/unit/test_registry_url \
 	%D%/unit/test_relay \
 	%D%/unit/test_rsync \
@@ -145,6 +148,7 @@ lint_tests = \
 	%D%/lint/check-compat \
 	%D%/lint/check-completion \
 	%D%/lint/check-dist \
+	%D%/lint/check-docs \
 	%D%/lint/check-format \
 	%D%/lint/check-headers \
 	%D%/lint/check-layers \
@@ -170,6 +174,8 @@ EXTRA_DIST += %D%/fuzz/driver.c
 %C%_unit_test_probe_stamp_LDFLAGS = $(AM_LDFLAGS) -export-dynamic
 LDADD = %D%/libtest.la $(WRAP_LDFLAGS) $(CMOCKA_LIBS)
 # Of the plugin, what does not need Slurm.
+%C%_unit_test_ask_SOURCES = %D%/unit/test_ask.c spank/ask.c spank/ask.h
+%C%_unit_test_ask_CPPFLAGS = $(AM_CPPFLAGS) -iquote $(top_srcdir)
 %C%_unit_test_contain_SOURCES = %D%/unit/test_contain.c spank/contain.c spank/contain.h
 %C%_unit_test_contain_CPPFLAGS = $(AM_CPPFLAGS) -iquote $(top_srcdir)
 if ISAL
@@ -248,19 +254,19 @@ endif
 endif
 endif
 
-# How long "make fuzz" runs each target.
+# How long "make fuzz" runs each target; with -j, some at a time.
 FUZZ_SECONDS = 60
+fuzz_runs = $(fuzz_targets:=.run)
 
-.PHONY: fuzz
-fuzz: $(fuzz_targets)
-	@for target in $(fuzz_targets); do \
-		name=$${target##*/fuzz_}; \
+.PHONY: fuzz $(fuzz_runs)
+fuzz: $(fuzz_runs)
+$(fuzz_runs): $(fuzz_targets)
+	@target=$@ && target=$${target%.run} && name=$${target##*/fuzz_} && \
 		mkdir -p fuzz-found/$$name && \
 		echo "$$target: $(FUZZ_SECONDS) s" && \
 		./$$target -max_total_time=$(FUZZ_SECONDS) -timeout=10 -print_final_stats=1 \
 			-artifact_prefix=fuzz-found/$$name- fuzz-found/$$name \
-			$(srcdir)/%D%/fuzz/corpus/$$name || exit 1; \
-	done
+			$(srcdir)/%D%/fuzz/corpus/$$name
 
 # ---- other targets ---------------------------------------------------------------------
 

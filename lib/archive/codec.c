@@ -115,8 +115,3 @@ const struct ch_codec *ch_codec_of(enum ch_compress_kind kind)
 {
 	return kind == CH_COMPRESS_NONE ? NULL : &codecs[kind];
 }
-
-int ch_compress_usual(enum ch_compress_kind kind)
-{
-	return codecs[kind].usual;
-}

@@ -59,7 +59,4 @@ static inline void ch_auto_compress(struct ch_compress **compress)
 /* "ALG" or "ALG:LEVEL", where ALG is none, gzip, zstd or xz. Fills kind and level. */
 int ch_compress_parse(const char *text, struct ch_compress_how *ret_how, struct ch_err *err);
 
-/* The level that is the usual one, 0 for none. */
-int ch_compress_usual(enum ch_compress_kind kind);
-
 #endif

@@ -21,6 +21,8 @@ libcharchive_la_SOURCES = \
 	%D%/tar.c %D%/tar.h \
 	%D%/unpack.c %D%/unpack.h \
 	%D%/walk.c %D%/walk.h \
+	%D%/walk_inner.c %D%/walk_inner.h \
+	%D%/walk_state.c \
 	%D%/whiteout.c %D%/whiteout.h
 libcharchive_la_CPPFLAGS = $(AM_CPPFLAGS) $(ARCHIVE_CFLAGS) $(PACK_CFLAGS)
 libcharchive_la_CFLAGS = $(AM_CFLAGS) -pthread

@@ -130,7 +130,7 @@ static int open_tar(struct reader *r, bool with_feeder)
 
 static int damaged(struct reader *r, const char *what)
 {
-	const char *why = r->stream.is_empty ? "it is empty" : archive_error_string(r->tar);
+	const char *why = archive_error_string(r->tar);
 	int code = archive_errno(r->tar);
 
 	/* What the stream says is the cause of all else, and has its own words. */

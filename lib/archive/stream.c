@@ -88,13 +88,16 @@ static void start(struct ch_stream *s)
 {
 	struct archive_entry *all;
 	int rc = archive_read_open(s->filter, s, NULL, more_input, NULL);
+	struct ch_err err;
 
 	if (rc == ARCHIVE_OK)
 		rc = archive_read_next_header(s->filter, &all);
-	/* Found again by whoever reads: an archive that is empty, or none, is no error here. */
-	s->is_empty = rc == ARCHIVE_EOF;
-	if (rc != ARCHIVE_OK && rc != ARCHIVE_WARN && !s->is_empty)
+	if (rc == ARCHIVE_EOF) {
+		ch_err_set(&err, -EINVAL, "it is empty");
+		fail(s, &err);
+	} else if (rc != ARCHIVE_OK && rc != ARCHIVE_WARN) {
 		fail_filter(s);
+	}
 }
 
 int ch_stream_open(const struct ch_archive *from, struct ch_stream *ret_stream, struct ch_err *err)
@@ -128,8 +131,6 @@ ssize_t ch_stream_next(struct ch_stream *s, const void **ret_data)
 
 	if (s->failed)
 		return s->err.code;
-	if (s->is_empty)
-		return 0;
 	do
 		rc = archive_read_data_block(s->filter, ret_data, &n, &at);
 	while (rc == ARCHIVE_OK && n == 0);

@@ -23,7 +23,6 @@ struct ch_stream {
 	uint64_t bytes;	      /* that came out */
 	struct ch_gunzip in;  /* what goes in */
 	atomic_bool unwanted; /* set by any thread: nobody waits for what comes */
-	bool is_empty;	      /* nothing comes */
 	bool failed;	      /* then ERR says why */
 	struct ch_err err;    /* kept here, since libarchive calls us back */
 };

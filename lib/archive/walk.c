@@ -9,32 +9,27 @@
 
 #include "archive/entry.h"
 #include "archive/entry_xattrs.h"
+#include "archive/walk_inner.h"
 #include "base/auto.h"
 #include "base/err.h"
-#include "hash/hash.h"
 #include "sys/names.h"
 #include "sys/twins.h"
 #include "sys/within.h"
 
 enum {
 	PIECE = 1024 * 1024,
-	DEPTH_MAX = 512,
-	PATH_LEN_MAX = 4095,
 };
 
 #define OPEN_FILE (O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
-#define OPEN_DIR  (O_RDONLY | O_NOFOLLOW | O_DIRECTORY | O_CLOEXEC)
-#define LOOK_AT	  (O_PATH | O_NOFOLLOW | O_CLOEXEC)
 
 struct walk {
 	const struct ch_walk_how *how;
-	struct ch_sink *sink; /* NULL: a state is wanted */
-	struct ch_hash state;
+	struct ch_sink *sink;
 	struct ch_walked stats;
 	struct ch_twins twins;
-	char *piece;		       /* owned; PIECE bytes */
-	char path[PATH_LEN_MAX + 1];   /* of the entry we are at */
-	char target[PATH_LEN_MAX + 1]; /* of a link */
+	char *piece;			   /* owned; PIECE bytes */
+	char path[CH_WALK_PATH_MAX + 1];   /* of the entry we are at */
+	char target[CH_WALK_PATH_MAX + 1]; /* of a link */
 	size_t len;
 	unsigned depth;
 };
@@ -44,7 +39,6 @@ static void ch_auto_walk(struct walk **walk)
 	if (!*walk)
 		return;
 	ch_twins_done(&(*walk)->twins);
-	ch_hash_done(&(*walk)->state);
 	free((*walk)->piece);
 	free(*walk);
 }
@@ -55,7 +49,7 @@ static int go_down(struct walk *w, const char *name, struct ch_err *err)
 {
 	size_t len = strlen(name), slash = w->len > 0;
 
-	if (w->len + slash + len > PATH_LEN_MAX || w->depth == DEPTH_MAX)
+	if (w->len + slash + len > CH_WALK_PATH_MAX || w->depth == CH_WALK_DEPTH_MAX)
 		return ch_err_rc(err, -ENAMETOOLONG, "read directory '/%s'", w->path);
 	if (slash)
 		w->path[w->len] = '/';
@@ -71,56 +65,6 @@ static void go_up(struct walk *w, size_t len)
 	w->path[len] = '\0';
 	w->len = len;
 	w->depth--;
-}
-
-static int check_cancel(const struct walk *w, struct ch_err *err)
-{
-	bool is_cancelled = w->how->cancel && atomic_load(w->how->cancel);
-
-	return is_cancelled ? ch_err_set(err, -ECANCELED, "interrupted") : 0;
-}
-
-static int get_xattrs(const struct walk *w, int fd, struct ch_entry_xattrs *ret, struct ch_err *err)
-{
-	int rc = w->how->no_xattrs ? 0 : ch_entry_xattrs_read(fd, ret);
-
-	return rc < 0 ? ch_err_rc(err, rc, "read extended attributes of '/%s'", w->path) : 0;
-}
-
-/* ---- states -----------------------------------------------------------------------------------
- */
-
-/* Not the time of change of what is made readable for the moment: it is one of ours. */
-static void hash_stat(struct walk *w, const struct stat *st)
-{
-	bool is_dir = S_ISDIR(st->st_mode), has_ctime = !is_dir && (st->st_mode & S_IRUSR);
-	const int64_t facts[] = {
-		st->st_mode,
-		is_dir ? 0 : (int64_t)st->st_ino,
-		is_dir ? 0 : st->st_size,
-		st->st_mtim.tv_sec,
-		st->st_mtim.tv_nsec,
-		has_ctime ? st->st_ctim.tv_sec : 0,
-		has_ctime ? st->st_ctim.tv_nsec : 0,
-	};
-
-	ch_hash_more(&w->state, w->path, w->len + 1);
-	ch_hash_more(&w->state, facts, sizeof(facts));
-	w->stats.entries++;
-	w->stats.bytes += S_ISREG(st->st_mode) ? (uint64_t)st->st_size : 0;
-}
-
-/* Of a directory. */
-static void hash_xattrs(struct walk *w, const struct ch_entry_xattrs *x)
-{
-	for (size_t i = 0; i < x->n; i++) {
-		const struct ch_entry_xattr *xattr = &x->list[i];
-		const uint64_t len = xattr->len;
-
-		ch_hash_more(&w->state, xattr->name, strlen(xattr->name) + 1);
-		ch_hash_more(&w->state, &len, sizeof(len));
-		ch_hash_more(&w->state, xattr->value, xattr->len);
-	}
 }
 
 /* ---- entries ----------------------------------------------------------------------------------
@@ -174,7 +118,7 @@ static int read_range(struct walk *w, int fd, uint64_t off, uint64_t end, struct
 		w->stats.bytes += (uint64_t)got;
 		off += (uint64_t)got;
 		if (rc == 0)
-			rc = check_cancel(w, err);
+			rc = ch_walk_check(w->how, err);
 	}
 	return rc;
 }
@@ -210,13 +154,13 @@ static int open_file(const struct walk *w, int dir, const char *name,
 	ch_auto(fd) int fd = openat(dir, name, OPEN_FILE);
 	ch_auto(unlocked) struct ch_unlocked unlocked = { .dir = -1 };
 
-	if (fd < 0 && errno == EACCES && (at = openat(dir, name, LOOK_AT)) >= 0) {
+	if (fd < 0 && errno == EACCES && (at = openat(dir, name, CH_WALK_LOOK_AT)) >= 0) {
 		unlocked = ch_unlock(at);
 		fd = openat(dir, name, OPEN_FILE);
 	}
 	if (fd < 0)
 		return ch_err_sys(err, "open '/%s'", w->path);
-	if (get_xattrs(w, fd, ret_xattrs, err) < 0)
+	if (ch_walk_xattrs(w->how, fd, w->path, ret_xattrs, err) < 0)
 		return err->code;
 	return ch_take_fd(&fd);
 }
@@ -269,26 +213,16 @@ static int take_all(struct walk *w, int fd, struct ch_err *err)
 static int add_dir(struct walk *w, int dir, const char *name, const struct stat *st,
 		   struct ch_err *err)
 {
-	ch_auto(fd) int at = openat(dir, name, LOOK_AT | O_DIRECTORY);
-	ch_auto(unlocked) struct ch_unlocked unlocked = { .dir = -1 };
-
-	if (at >= 0 && (st->st_mode & 0500) != 0500 &&
-	    faccessat(at, ".", R_OK | X_OK, AT_EACCESS) < 0)
-		unlocked = ch_unlock(at);
-
-	ch_auto(fd) int fd = at < 0 ? -1 : openat(at, ".", OPEN_DIR);
+	ch_auto(walk_dir) struct ch_walk_dir d = CH_WALK_DIR_INIT;
 	ch_auto(entry_xattrs) struct ch_entry_xattrs x = { 0 };
 	struct ch_entry e = { 0 };
+	int rc = ch_walk_dir_open(dir, name, st->st_mode, &d);
 
-	if (fd < 0)
-		return ch_err_sys(err, "open directory '/%s'", w->path);
-	if (get_xattrs(w, fd, &x, err) < 0)
+	if (rc < 0)
+		return ch_err_rc(err, rc, "open directory '/%s'", w->path);
+	if (ch_walk_xattrs(w->how, d.fd, w->path, &x, err) < 0 || add(w, &e, st, &x, err) < 0)
 		return err->code;
-	if (!w->sink)
-		hash_xattrs(w, &x);
-	else if (add(w, &e, st, &x, err) < 0)
-		return err->code;
-	return take_all(w, fd, err);
+	return take_all(w, d.fd, err);
 }
 
 /* Is the entry we are at another name of a file that was before? Then it is added. Returns 1 if
@@ -323,61 +257,33 @@ static int take(struct walk *w, int dir, const char *name, struct ch_err *err)
 {
 	struct stat st;
 
-	if (check_cancel(w, err) < 0)
+	if (ch_walk_check(w->how, err) < 0)
 		return err->code;
 	if (w->depth > 0 && w->how->is_left && w->how->is_left(w->how->data, w->path))
 		return 0;
 	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return ch_err_sys(err, "look at '/%s'", w->path);
 
-	bool is_device = S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode);
-
-	w->stats.devices += is_device;
-	w->stats.sockets += S_ISSOCK(st.st_mode);
-	if (is_device || S_ISSOCK(st.st_mode))
+	if (ch_walk_leaves(st.st_mode, &w->stats))
 		return 0;
-	if (!w->sink)
-		hash_stat(w, &st);
 	if (S_ISDIR(st.st_mode))
 		return add_dir(w, dir, name, &st, err);
-	return w->sink ? add_other(w, dir, name, &st, err) : 0;
-}
-
-static struct walk *new_walk(const struct ch_walk_how *how)
-{
-	struct walk *w = calloc(1, sizeof(*w));
-
-	if (w)
-		w->how = how;
-	return w;
+	return add_other(w, dir, name, &st, err);
 }
 
 int ch_walk_entries(int root, const struct ch_walk_how *how, struct ch_sink *sink,
 		    struct ch_walked *ret_walked, struct ch_err *err)
 {
-	ch_auto(walk) struct walk *w = new_walk(how);
+	ch_auto(walk) struct walk *w = calloc(1, sizeof(*w));
 
 	if (w)
 		w->piece = malloc(PIECE);
 	if (!w || !w->piece)
 		return ch_err_nomem(err);
+	w->how = how;
 	w->sink = sink;
 	if (take(w, root, ".", err) < 0)
 		return err->code;
-	*ret_walked = w->stats;
-	return 0;
-}
-
-int ch_walk_state(int root, const struct ch_walk_how *how, uint8_t *ret_state,
-		  struct ch_walked *ret_walked, struct ch_err *err)
-{
-	ch_auto(walk) struct walk *w = new_walk(how);
-
-	if (!w)
-		return ch_err_nomem(err);
-	if (ch_hash_start(&w->state, CH_SHA256, err) < 0 || take(w, root, ".", err) < 0)
-		return err->code;
-	ch_hash_end(&w->state, ret_state);
 	*ret_walked = w->stats;
 	return 0;
 }

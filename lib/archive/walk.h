@@ -42,7 +42,8 @@ int ch_walk_entries(int root, const struct ch_walk_how *how, struct ch_sink *sin
 		    struct ch_walked *ret_walked, struct ch_err *err);
 
 /* A hash of what the file system says about all of it, without a look into files: as long as
- * that is the same, so are the entries, for all but those who set out to deceive.
+ * that is the same, so are the entries, for all but those who set out to deceive. Several threads
+ * look: they call HOW's is_left, too.
  *
  * ret_state: CH_SHA256_BYTES
  * ret_walked: bytes are the sizes of files */

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Room for MORE bytes and the NUL? */
 static bool reserve(struct ch_buf *buf, size_t more)
@@ -65,6 +66,23 @@ void ch_buf_addf(struct ch_buf *buf, const char *fmt, ...)
 	}
 	va_end(again);
 	va_end(ap);
+}
+
+int ch_buf_read(struct ch_buf *buf, int fd)
+{
+	char part[16384];
+
+	while (!buf->bad) {
+		ssize_t n = read(fd, part, sizeof(part));
+
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		if (n == 0)
+			return 0;
+		if (n > 0)
+			ch_buf_add(buf, part, (size_t)n);
+	}
+	return 0;
 }
 
 int ch_buf_take(struct ch_buf *buf, char **ret_text)

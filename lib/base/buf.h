@@ -24,6 +24,10 @@ void ch_buf_add(struct ch_buf *buf, const void *data, size_t len);
 void ch_buf_adds(struct ch_buf *buf, const char *text);
 void ch_buf_addf(struct ch_buf *buf, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* Append what FD has left; a buffer that became bad is not read into any more. Returns 0, also
+ * then, or a negative errno. */
+int ch_buf_read(struct ch_buf *buf, int fd);
+
 static inline bool ch_buf_bad(const struct ch_buf *buf)
 {
 	return buf->bad;

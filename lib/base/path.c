@@ -18,8 +18,10 @@ bool ch_path_is_below(const char *path, const char *dir)
 
 int ch_path_absolute(const char *path, const char *dir, char **ret_path, struct ch_err *err)
 {
+	bool is_whole = path[0] == '/', is_root = strcmp(dir, "/") == 0;
 	char *out;
-	int rc = path[0] == '/' ? asprintf(&out, "%s", path) : asprintf(&out, "%s/%s", dir, path);
+	int rc = is_whole ? asprintf(&out, "%s", path)
+			  : asprintf(&out, "%s/%s", is_root ? "" : dir, path);
 
 	if (rc < 0)
 		return ch_err_nomem(err);

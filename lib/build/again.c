@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "build/placed.h"
 #include "build/stage.h"
+#include "store/lock.h"
 #include "store/store.h"
 
 bool ch_again_is_due(const struct ch_shelf *shelf, const struct ch_ref *ref)
@@ -21,10 +22,15 @@ bool ch_again_is_due(const struct ch_shelf *shelf, const struct ch_ref *ref)
 
 int ch_again_make(const struct ch_shelf *shelf, const struct ch_ref *ref, struct ch_err *err)
 {
+	ch_auto(store_lock) struct ch_store_lock lock = { 0 };
 	ch_auto(stage) struct ch_stage stage = CH_STAGE_INIT;
 	struct ch_oid commit;
-	int rc = shelf->cache ? ch_cache_branch_get(shelf->cache, ref->text, &commit, err) : 0;
+	int rc = 0;
 
+	if (shelf->cache && ch_store_lock(shelf->store, ref, &lock, err) < 0)
+		return err->code;
+	if (shelf->cache)
+		rc = ch_cache_branch_get(shelf->cache, ref->text, &commit, err);
 	if (rc <= 0)
 		return rc;
 	stage.shelf = shelf;
@@ -32,7 +38,7 @@ int ch_again_make(const struct ch_shelf *shelf, const struct ch_ref *ref, struct
 	if (rc == 0)
 		rc = ch_stage_from_commit(&stage, &commit, err);
 	if (rc == 0)
-		rc = ch_stage_finish(&stage, err);
+		rc = ch_stage_put(&stage, err);
 	return rc < 0 ? rc : 1;
 }
 

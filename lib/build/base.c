@@ -12,6 +12,7 @@
 #include "build/stage.h"
 #include "pull/pull.h"
 #include "store/imagemeta.h"
+#include "store/lock.h"
 #include "store/store.h"
 
 #define MESSAGE "PULL "
@@ -66,14 +67,18 @@ int ch_base_pull(struct ch_stage *stage, const struct ch_ref *from,
 	return begin(stage, pull, from, err);
 }
 
-/* STAGE, which REF has begun, becomes the image of that name, in the cache if it is there. */
+/* STAGE becomes the image of its name. That is enough in the cache, if its files are not needed and
+ * are not there; another image of that name is not to stay. */
 static int end(struct ch_stage *stage, bool files, struct ch_err *err)
 {
-	struct ch_cache *cache = stage->shelf->cache;
+	const struct ch_shelf *shelf = stage->shelf;
+	ch_auto(store_lock) struct ch_store_lock lock = { 0 };
 
-	if (cache && !files && !stage->is_ready)
-		return ch_cache_branch_set(cache, stage->ref.text, &stage->commit, err);
-	return ch_stage_finish(stage, err);
+	if (ch_store_lock(shelf->store, &stage->ref, &lock, err) < 0)
+		return err->code;
+	if (shelf->cache && !files && !stage->is_ready && !ch_store_has(shelf->store, &stage->ref))
+		return ch_cache_branch_set(shelf->cache, stage->ref.text, &stage->commit, err);
+	return ch_stage_put(stage, err);
 }
 
 static int fetch(const struct ch_shelf *shelf, const struct ch_ref *ref, const char *arch,

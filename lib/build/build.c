@@ -81,11 +81,13 @@ static int name_stages(struct ch_job *job, unsigned last, struct ch_err *err)
 {
 	const struct ch_build *b = job->build;
 
+	job->claim.ref = &job->stages[last].ref;
 	for (unsigned i = 0; i <= last; i++) {
 		ch_auto(str) char *text = NULL;
 
 		job->stages[i] = CH_STAGE_INIT;
 		job->stages[i].shelf = &b->shelf;
+		job->stages[i].claim = &job->claim;
 		job->stages[i].no_xattrs = b->no_xattrs;
 		if (i == last)
 			text = strdup(b->tag);
@@ -223,6 +225,7 @@ static void job_done(struct ch_job *job)
 {
 	for (unsigned i = 0; job->stages && i < job->build->df->nstages; i++)
 		ch_stage_done(&job->stages[i]);
+	ch_auto_claim(&job->claim);
 	free(job->stages);
 	free(job->used);
 	ch_words_done(&job->args);

@@ -18,6 +18,7 @@
 #include "build/download.h"
 #include "build/mode.h"
 #include "sys/rmtree.h"
+#include "sys/write.h"
 
 /* Directories that the destination lacks; files from here-documents, and downloaded ones */
 enum {
@@ -134,13 +135,11 @@ static int write_text(const struct dest *d, const struct ch_copy_source *text, i
 
 	if (fd < 0)
 		return fd;
-	for (size_t at = 0; at < text->len;) {
-		ssize_t put = write(fd, text->text + at, text->len - at);
 
-		if (put < 0)
-			return ch_err_sys(err, "write file '%s'", name);
-		at += (size_t)put;
-	}
+	int rc = ch_write_all(fd, text->text, text->len);
+
+	if (rc < 0)
+		return ch_err_rc(err, rc, "write file '%s'", name);
 	return set_mode(d, fd, TEXT_MODE, name, err);
 }
 
@@ -158,8 +157,10 @@ static int write_download(const struct dest *d, const struct ch_download *downlo
 		ssize_t put = sendfile(fd, download->fd, &at,
 				       (size_t)(download->size - (uint64_t)at));
 
-		if (put <= 0)
+		if (put < 0)
 			return ch_err_sys(err, "write file '%s'", name);
+		if (put == 0)
+			return ch_err_set(err, -ESTALE, "write file '%s': it became shorter", name);
 	}
 	if (set_mode(d, fd, DOWNLOAD_MODE, name, err) < 0)
 		return err->code;

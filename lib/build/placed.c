@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "build/placed.h"
 
+#include <string.h>
+
 #include "base/auto.h"
 #include "base/progress.h"
 #include "hash/hash.h"
@@ -35,6 +37,15 @@ int ch_placed_note(struct ch_store *store, const struct ch_ref *ref, int root,
 
 	ch_hash_hex(commit->bytes, sizeof(commit->bytes), hex);
 	return ch_noted_put(store, ref, root, hex, can_be_lost, err);
+}
+
+bool ch_placed_commit(const struct ch_store *store, const struct ch_ref *ref,
+		      struct ch_oid *ret_commit)
+{
+	char hex[CH_NOTED_WHAT_MAX];
+
+	return ch_noted_what(store, ref, hex) && strlen(hex) == CH_OID_HEX - 1 &&
+	       ch_oid_unhex(hex, ret_commit->bytes, CH_OID_BYTES);
 }
 
 enum ch_noted ch_placed_at(const struct ch_store *store, const struct ch_ref *ref,

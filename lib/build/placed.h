@@ -38,6 +38,10 @@ static inline void ch_auto_placed(struct ch_placed *placed)
 int ch_placed_note(struct ch_store *store, const struct ch_ref *ref, int root,
 		   const struct ch_oid *commit, bool *can_be_lost, struct ch_err *err);
 
+/* Which commit is it, as it is in storage? Returns false if it is none, or not there. */
+bool ch_placed_commit(const struct ch_store *store, const struct ch_ref *ref,
+		      struct ch_oid *ret_commit);
+
 /* Is it in storage, and COMMIT? */
 enum ch_noted ch_placed_at(const struct ch_store *store, const struct ch_ref *ref,
 			   const struct ch_oid *commit);

@@ -30,6 +30,7 @@
 #include "rt/start.h"
 #include "sys/mnt.h"
 #include "sys/msg.h"
+#include "sys/write.h"
 
 /* How long a command may take to end when it is told to. */
 enum { GRACE_MS = 2000 };
@@ -243,18 +244,14 @@ static int open_input(const char *text, struct ch_err *err)
 {
 	ch_auto(fd) int fd = text ? memfd_create("input", MFD_CLOEXEC)
 				  : open("/dev/null", O_RDONLY | O_CLOEXEC);
-	size_t len = text ? strlen(text) : 0;
 
 	if (fd < 0)
 		return ch_err_sys(err, "open the input of the command");
-	for (size_t done = 0; done < len;) {
-		ssize_t n = pwrite(fd, text + done, len - done, (off_t)done);
 
-		if (n < 0)
-			return ch_err_sys(err, "write the input of the command");
-		done += (size_t)n;
-	}
-	return ch_take_fd(&fd);
+	/* It is read from its beginning. */
+	int rc = text ? ch_pwrite_all(fd, text, strlen(text), 0) : 0;
+
+	return rc < 0 ? ch_err_rc(err, rc, "write the input of the command") : ch_take_fd(&fd);
 }
 
 /* The command was in its foreground. */

@@ -101,8 +101,10 @@ static int open_caches(const struct ch_run *run, struct ch_err *err)
 	return fd < 0 ? ch_err_sys(err, "open directory '%s'", run->caches) : fd;
 }
 
-int ch_run_cache_use(const struct ch_run *run, const struct ch_run_mount *m, char **ret_path,
-		     struct ch_err *err)
+/* Have the directory of M, or wait until it may be used. ret_path: malloc'ed. Returns a descriptor,
+ * which holds the lock; or a negative errno. */
+static int use_one(const struct ch_run *run, const struct ch_run_mount *m, char **ret_path,
+		   struct ch_err *err)
 {
 	char hex[CH_SHA256_HEX], name[CH_SHA256_HEX + 8];
 	ch_auto(fd) int caches = open_caches(run, err);
@@ -123,4 +125,78 @@ int ch_run_cache_use(const struct ch_run *run, const struct ch_run_mount *m, cha
 		return ch_err_nomem(err);
 	}
 	return fd;
+}
+
+/* Caches only. Of one id, the strictest way first. */
+static int by_id(const void *a, const void *b)
+{
+	const struct ch_run_mount *x = *(const struct ch_run_mount *const *)a;
+	const struct ch_run_mount *y = *(const struct ch_run_mount *const *)b;
+	int order = strcmp(x->id, y->id);
+
+	return order ? order : (int)y->sharing - (int)x->sharing;
+}
+
+/* The caches of RUN in the order in which they are locked. Returns how many there are. */
+static size_t list(const struct ch_run *run, const struct ch_run_mount **out)
+{
+	size_t n = 0;
+
+	for (const struct ch_run_mount *m = run->mounts; m < run->mounts + run->n_mounts; m++)
+		if (m->kind == CH_RUN_MOUNT_CACHE)
+			out[n++] = m;
+	if (n)
+		qsort(out, n, sizeof(*out), by_id);
+	return n;
+}
+
+/* LAST: the one before M in that order, or NULL. */
+static int add(const struct ch_run *run, const struct ch_run_mount *m,
+	       const struct ch_run_mount *last, struct ch_run_caches *caches, struct ch_err *err)
+{
+	char **path = &caches->paths[m - run->mounts];
+	int fd;
+
+	if (last && strcmp(last->id, m->id) == 0) {
+		*path = strdup(caches->paths[last - run->mounts]);
+		return *path ? 0 : ch_err_nomem(err);
+	}
+	fd = use_one(run, m, path, err);
+	if (fd < 0)
+		return fd;
+	caches->locks[caches->n_locks++] = fd;
+	return 0;
+}
+
+int ch_run_caches_use(const struct ch_run *run, struct ch_run_caches *ret_caches,
+		      struct ch_err *err)
+{
+	ch_auto(mem) const struct ch_run_mount **order = calloc(run->n_mounts + 1, sizeof(*order));
+	ch_auto(run_caches) struct ch_run_caches caches = {
+		.paths = calloc(run->n_mounts + 1, sizeof(*caches.paths)),
+		.locks = calloc(run->n_mounts + 1, sizeof(*caches.locks)),
+		.n_paths = run->n_mounts,
+	};
+
+	if (!order || !caches.paths || !caches.locks)
+		return ch_err_nomem(err);
+
+	size_t n = list(run, order);
+
+	for (size_t i = 0; i < n; i++)
+		if (add(run, order[i], i ? order[i - 1] : NULL, &caches, err) < 0)
+			return err->code;
+	*ret_caches = ch_take(caches);
+	return 0;
+}
+
+void ch_run_caches_done(struct ch_run_caches *caches)
+{
+	for (size_t i = 0; caches->paths && i < caches->n_paths; i++)
+		free(caches->paths[i]);
+	for (size_t i = 0; i < caches->n_locks; i++)
+		close(caches->locks[i]);
+	free(caches->paths);
+	free(caches->locks);
+	*caches = (struct ch_run_caches){ 0 };
 }

@@ -8,15 +8,28 @@
 #ifndef CH_BUILD_RUN_CACHE_H
 #define CH_BUILD_RUN_CACHE_H
 
+#include <stddef.h>
+
 struct ch_err;
 struct ch_run;
-struct ch_run_mount;
 
-/* Make the directory of the cache M, or wait until it may be used.
- *
- * ret_path: malloc'ed
- * Returns a descriptor (the caller's), which holds the lock; or a negative errno. */
-int ch_run_cache_use(const struct ch_run *run, const struct ch_run_mount *m, char **ret_path,
-		     struct ch_err *err);
+struct ch_run_caches {
+	char **paths; /* owned, with what they lead to; by the mount's number; NULL: no cache */
+	int *locks;   /* owned: closing ends the use */
+	size_t n_paths, n_locks;
+};
+
+/* Make the directories of RUN's caches, or wait until they may be used: in the order of their ids,
+ * so that two commands with several ones do not wait for each other. Mounts of one id are of one
+ * directory, used in the strictest way that any of them wants. */
+int ch_run_caches_use(const struct ch_run *run, struct ch_run_caches *ret_caches,
+		      struct ch_err *err);
+
+void ch_run_caches_done(struct ch_run_caches *caches);
+
+static inline void ch_auto_run_caches(struct ch_run_caches *caches)
+{
+	ch_run_caches_done(caches);
+}
 
 #endif

@@ -23,6 +23,8 @@
 #include "rt/exec.h"
 #include "sys/caps.h"
 #include "sys/mnt.h"
+#include "sys/userns.h"
+#include "sys/write.h"
 
 /* Where the pipe is when the three below it are the command's. */
 enum { REPORT = STDERR_FILENO + 1 };
@@ -69,13 +71,11 @@ static int write_file(int dir, const struct ch_run_op *op, struct ch_err *err)
 
 	if (fd < 0)
 		return ch_err_sys(err, "make '%s'", op->name);
-	for (size_t done = 0; done < op->len;) {
-		ssize_t n = write(fd, op->data + done, op->len - done);
 
-		if (n < 0)
-			return ch_err_sys(err, "write '%s'", op->name);
-		done += (size_t)n;
-	}
+	int rc = ch_write_all(fd, op->data, op->len);
+
+	if (rc < 0)
+		return ch_err_rc(err, rc, "write '%s'", op->name);
 	return fchmod(fd, op->mode) < 0 ? ch_err_sys(err, "make '%s'", op->name) : 0;
 }
 
@@ -301,7 +301,8 @@ static int move_descriptors(const struct ch_run_inside *in, struct ch_err *err)
 
 static int enter(const struct ch_run_inside *in, pid_t build, struct ch_err *err)
 {
-	if (ch_enter(in->entry, true, err) < 0)
+	if (ch_enter(in->entry, true, err) < 0 || make_mounts(in->plan, err) < 0 ||
+	    ch_mounts_lock(err) < 0)
 		return err->code;
 	/* What we have in memory, passwords of registries for instance, is not for the command;
 	 * nor is /proc/1. The kernel sees to that when a user namespace is entered, and clears
@@ -310,8 +311,6 @@ static int enter(const struct ch_run_inside *in, pid_t build, struct ch_err *err
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != build)
 		_exit(1);
-	if (make_mounts(in->plan, err) < 0)
-		return err->code;
 	/* The other one, for what programs that are killed leave of System V's. */
 	if (unshare(CLONE_NEWPID | CLONE_NEWIPC) < 0)
 		return ch_err_sys(err, "make a process namespace (limits: sysctl "

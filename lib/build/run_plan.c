@@ -14,7 +14,6 @@
 #include "base/path.h"
 #include "build/mount.h"
 #include "build/run.h"
-#include "build/run_cache.h"
 #include "sys/mnt.h"
 
 static const char apt_conf[] = "APT::Sandbox::User \"root\";\n";
@@ -91,22 +90,12 @@ static int plan_bind(const struct ch_run_mount *m, char *target, struct ch_run_p
 	return add_op(plan, op, err);
 }
 
-static int plan_cache(const struct ch_run *run, const struct ch_run_mount *m, char *target,
+/* PATH: of its directory */
+static int plan_cache(const struct ch_run_mount *m, const char *path, char *target,
 		      struct ch_run_plan *plan, struct ch_err *err)
 {
 	ch_auto(str) char *dst = target;
-	ch_auto(str) char *path = NULL;
-	int *locks = realloc(plan->locks, (plan->n_locks + 1) * sizeof(*locks));
 
-	if (!locks)
-		return ch_err_nomem(err);
-	plan->locks = locks;
-
-	int fd = ch_run_cache_use(run, m, &path, err);
-
-	if (fd < 0)
-		return fd;
-	locks[plan->n_locks++] = fd;
 	return ch_binds_add(&plan->binds, path, dst, m->writable ? 0 : CH_BIND_RO, err);
 }
 
@@ -194,8 +183,17 @@ static int plan_mount(const struct ch_run *run, const struct ch_run_mount *m, si
 	if (m->kind == CH_RUN_MOUNT_BIND)
 		return plan_bind(m, target, plan, err);
 	if (m->kind == CH_RUN_MOUNT_CACHE)
-		return plan_cache(run, m, target, plan, err);
+		return plan_cache(m, plan->caches.paths[number], target, plan, err);
 	return plan_tmpfs(m, target, plan, err);
+}
+
+static int plan_mounts(const struct ch_run *run, struct ch_run_plan *plan, struct ch_err *err)
+{
+	int rc = ch_run_caches_use(run, &plan->caches, err);
+
+	for (size_t i = 0; rc == 0 && i < run->n_mounts; i++)
+		rc = plan_mount(run, &run->mounts[i], i, plan, err);
+	return rc < 0 ? ch_err_in(err, "--mount") : 0;
 }
 
 /* ---- the whole ---------------------------------------------------------------------------- */
@@ -282,11 +280,8 @@ int ch_run_plan_make(const struct ch_run *run, struct ch_run_plan *ret_plan, str
 	plan_defaults(run, &plan);
 	if (run->binds)
 		rc = ch_binds_copy(&plan.binds, run->binds, err);
-	for (size_t i = 0; rc == 0 && i < run->n_mounts; i++) {
-		rc = plan_mount(run, &run->mounts[i], i, &plan, err);
-		if (rc < 0)
-			ch_err_in(err, "--mount");
-	}
+	if (rc == 0)
+		rc = plan_mounts(run, &plan, err);
 	if (rc == 0)
 		rc = plan_apt(run, &plan, err);
 	if (rc == 0)
@@ -314,9 +309,7 @@ void ch_run_plan_done(struct ch_run_plan *plan)
 	for (size_t i = 0; i < plan->n_ops; i++)
 		free(plan->ops[i].target);
 	ch_words_done(&plan->env);
-	for (size_t i = 0; i < plan->n_locks; i++)
-		close(plan->locks[i]);
+	ch_run_caches_done(&plan->caches);
 	free(plan->ops);
-	free(plan->locks);
 	*plan = (struct ch_run_plan){ 0 };
 }

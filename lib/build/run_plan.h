@@ -13,6 +13,7 @@
 #include <sys/types.h>
 
 #include "base/words.h"
+#include "build/run_cache.h"
 #include "rt/bind.h"
 
 struct ch_err;
@@ -44,8 +45,7 @@ struct ch_run_plan {
 	struct ch_run_op *ops;
 	size_t n_ops;
 	struct ch_words env; /* variables that come to those of the command, or replace them */
-	int *locks;	     /* of caches in use; owned: closing ends the use */
-	size_t n_locks;
+	struct ch_run_caches caches;
 	bool is_tmp_fresh; /* something is to be mounted below /tmp: not the host's, then */
 };
 

@@ -146,59 +146,48 @@ static int adopt(struct ch_stage *stage, const struct ch_ref *base, int root, st
 	return rc;
 }
 
-/* Is BASE in the cache? Then begin with that: 1, else 0. An image that is not what its branch
- * says was imported, or made without the cache. */
+/* Is BASE in the cache? Then begin with that: 1, else 0. What is in storage is what it is noted to
+ * be, even if its branch says something else: somebody was killed who was about to replace it. If
+ * the cache has not got that, it was imported, or made without the cache. */
 static int find_base(struct ch_stage *stage, const struct ch_ref *base, struct ch_err *err)
 {
 	const struct ch_shelf *shelf = stage->shelf;
+	bool is_there = ch_store_has(shelf->store, base);
 	struct ch_oid found;
-	int rc = ch_cache_branch_get(shelf->cache, base->text, &found, err);
+	int rc = is_there ? ch_placed_commit(shelf->store, base, &found)
+			  : ch_cache_branch_get(shelf->cache, base->text, &found, err);
 
 	if (rc <= 0)
 		return rc;
-	if (ch_placed_at(shelf->store, base, &found) == CH_NOTED_ELSE &&
-	    ch_store_has(shelf->store, base))
-		return 0;
 	rc = go_to(stage, &found, err);
-	return rc < 0 ? rc : 1;
+	return rc == -ENOENT && is_there ? 0 : rc < 0 ? rc : 1;
 }
 
-typedef int locker(struct ch_store *store, const struct ch_ref *ref, struct ch_err *err);
-
 /* Two builds that begin with the same new image want one state of it. */
-static int find_or_adopt(struct ch_stage *stage, const struct ch_ref *base, locker *lock_name,
-			 struct ch_err *err)
+static int find_or_adopt(struct ch_stage *stage, const struct ch_ref *base, struct ch_err *err)
 {
-	struct ch_store *store = stage->shelf->store;
+	const struct ch_store *store = stage->shelf->store;
+	ch_auto(store_lock) struct ch_store_lock lock = { 0 };
 	int rc = find_base(stage, base, err);
-	int lock;
 
+	if (rc == 0)
+		rc = ch_store_lock(store, base, &lock, err);
+	if (rc == 0)
+		rc = find_base(stage, base, err);
 	if (rc != 0)
 		return rc;
-	lock = lock_name(store, base, err);
-	if (lock < 0)
-		return lock;
-	rc = find_base(stage, base, err);
-	if (rc == 0) {
-		ch_auto(fd) int root = ch_store_read(store, base, err);
 
-		rc = root < 0 ? root : adopt(stage, base, root, err);
-	}
-	ch_store_unlock(store, base, lock);
-	return rc;
+	ch_auto(fd) int root = ch_store_read(store, base, err);
+
+	return root < 0 ? root : adopt(stage, base, root, err);
 }
 
 int ch_stage_from_image(struct ch_stage *stage, const struct ch_ref *base, struct ch_err *err)
 {
 	if (stage->shelf->cache)
-		return find_or_adopt(stage, base, ch_store_lock, err);
+		return find_or_adopt(stage, base, err);
 	stage->base = ch_store_read(stage->shelf->store, base, err);
 	return stage->base < 0 ? stage->base : ch_store_read_meta(stage->base, &stage->meta, err);
-}
-
-int ch_stage_try_image(struct ch_stage *stage, const struct ch_ref *base, struct ch_err *err)
-{
-	return find_or_adopt(stage, base, ch_store_try_lock, err);
 }
 
 int ch_stage_from_stage(struct ch_stage *stage, struct ch_stage *base, struct ch_err *err)
@@ -322,9 +311,9 @@ static int fill(struct ch_stage *stage, struct ch_err *err)
 	return rc == 0 ? check_out(stage, err) : rc;
 }
 
-int ch_stage_ready(struct ch_stage *stage, struct ch_err *err)
+/* The same without a claim. */
+static int make_ready(struct ch_stage *stage, struct ch_err *err)
 {
-	struct ch_store *store = stage->shelf->store;
 	/* A check-out makes of whatever is there what is wanted; of nothing, best. */
 	enum ch_draft_from from = stage->shelf->cache && !stage->is_blank ? CH_DRAFT_SPARE
 									  : CH_DRAFT_EMPTY;
@@ -332,12 +321,22 @@ int ch_stage_ready(struct ch_stage *stage, struct ch_err *err)
 	if (stage->is_ready)
 		return 0;
 
-	int rc = ch_draft_new(store, &stage->ref, from, &stage->draft, err);
+	int rc = ch_draft_new(stage->shelf->store, &stage->ref, from, &stage->draft, err);
 
 	if (rc < 0)
 		return rc;
 	stage->is_ready = true;
 	return stage->shelf->cache ? fill(stage, err) : copy_base(stage, err);
+}
+
+int ch_stage_ready(struct ch_stage *stage, struct ch_err *err)
+{
+	struct ch_claim *claim = stage->claim;
+
+	if (claim && !claim->lock.store &&
+	    ch_store_claim(stage->shelf->store, claim->ref, &claim->lock, err) < 0)
+		return err->code;
+	return make_ready(stage, err);
 }
 
 int ch_stage_keep(struct ch_stage *stage, const char *text, bool files, struct ch_err *err)
@@ -411,9 +410,7 @@ static int place(struct ch_stage *stage, struct ch_err *err)
 	if (rc == 0 && stage->has_digests)
 		rc = ch_noted_put_digests(shelf->store, &stage->ref, draft->root, &stage->digests,
 					  err);
-	draft->has_note = shelf->cache;
-	draft->has_digests = stage->has_digests;
-	return rc == 0 ? ch_draft_commit(draft, err) : rc;
+	return rc == 0 ? ch_draft_put(draft, err) : rc;
 }
 
 /* The image is there, whatever becomes of this. */
@@ -428,47 +425,35 @@ static void note_digests(const struct ch_stage *stage)
 		ch_tell(&shelf->teller, CH_WARN, "%s", err.msg);
 }
 
-/* If the image is in storage already, let its branch and its digests say so. Returns 1 if it is,
- * else 0. Without the lock, that could come in between when somebody else sets the branch and
- * places another image. But who has the lock need not be waited for: what he makes comes after
- * this one. */
-static int find_placed(struct ch_stage *stage, struct ch_err *err)
+int ch_stage_put(struct ch_stage *stage, struct ch_err *err)
 {
-	const struct ch_shelf *shelf = stage->shelf;
-	int lock = ch_store_try_lock(shelf->store, &stage->ref, err);
-	int rc;
+	struct ch_cache *cache = stage->shelf->cache;
+	bool is_there = cache && is_placed(stage);
+	int rc = is_there ? 0 : make_ready(stage, err);
 
-	if (lock < 0 && lock != -EWOULDBLOCK)
-		return lock;
-	rc = is_placed(stage);
-	if (lock < 0)
-		return rc;
-	if (rc > 0 && ch_cache_branch_set(shelf->cache, stage->ref.text, &stage->commit, err) < 0)
-		rc = err->code;
-	if (rc > 0 && stage->has_digests)
+	if (rc == 0 && cache)
+		rc = ch_cache_branch_set(cache, stage->ref.text, &stage->commit, err);
+	if (rc == 0 && !is_there)
+		rc = place(stage, err);
+	else if (rc == 0 && stage->has_digests)
 		note_digests(stage);
-	ch_store_unlock(shelf->store, &stage->ref, lock);
+	stage->is_finished = rc == 0;
 	return rc;
 }
 
+/* Whom one waits for when files are to be made comes before the lock. */
 int ch_stage_finish(struct ch_stage *stage, struct ch_err *err)
 {
 	const struct ch_shelf *shelf = stage->shelf;
-	int rc;
+	ch_auto(store_lock) struct ch_store_lock lock = { 0 };
 
 	if (stage->is_finished)
 		return 0;
-	rc = shelf->cache ? find_placed(stage, err) : 0;
-	if (rc != 0)
-		return rc < 0 ? rc : 0;
-	/* From here on nobody else makes this image: branch and files are of the same build. */
-	rc = ch_stage_ready(stage, err);
-	if (rc == 0 && shelf->cache)
-		rc = ch_cache_branch_set(shelf->cache, stage->ref.text, &stage->commit, err);
-	if (rc == 0)
-		rc = place(stage, err);
-	stage->is_finished = rc == 0;
-	return rc;
+	if (!(shelf->cache && is_placed(stage)) && ch_stage_ready(stage, err) < 0)
+		return err->code;
+	if (ch_store_lock(shelf->store, &stage->ref, &lock, err) < 0)
+		return err->code;
+	return ch_stage_put(stage, err);
 }
 
 void ch_stage_done(struct ch_stage *stage)

@@ -22,6 +22,7 @@
 #include "oci/meta.h"
 #include "oci/ref.h"
 #include "store/draft.h"
+#include "store/lock.h"
 
 struct ch_err;
 struct ch_store;
@@ -38,12 +39,25 @@ struct ch_shelf {
 	struct ch_teller teller;	    /* told what is done, and what to mind */
 };
 
+/* The image that a build, or a pull, is for: claimed (store/lock.h) before there are files of any
+ * stage of it. */
+struct ch_claim {
+	const struct ch_ref *ref; /* borrowed */
+	struct ch_store_lock lock;
+};
+
+static inline void ch_auto_claim(struct ch_claim *claim)
+{
+	ch_store_unlock(&claim->lock);
+}
+
 struct ch_stage {
 	const struct ch_shelf *shelf; /* borrowed */
 	struct ch_ref ref;	      /* the image it becomes */
 	struct ch_oci_meta meta;      /* as of now; for instructions to change */
 	bool no_xattrs;		      /* its files are to have no extended attributes; for the
 					 caller to say, at first */
+	struct ch_claim *claim;	      /* borrowed; on what its files are made for; NULL: none */
 	bool has_digests;	      /* it is what a registry has */
 	struct ch_oci_digests digests;
 
@@ -70,10 +84,6 @@ int ch_stage_from_unknown(struct ch_stage *stage, struct ch_err *err);
 /* Begin with the image BASE of storage. Returns 1 if it was in the cache, else 0.
  * Errors: -ENOENT there is no such image. */
 int ch_stage_from_image(struct ch_stage *stage, const struct ch_ref *base, struct ch_err *err);
-
-/* The same with a cache, and without waiting. Returns -EWOULDBLOCK (no error is set) if the cache
- * has not got it, and somebody makes or deletes it, which may be the caller. */
-int ch_stage_try_image(struct ch_stage *stage, const struct ch_ref *base, struct ch_err *err);
 
 /* Begin with what BASE is by now. */
 int ch_stage_from_stage(struct ch_stage *stage, struct ch_stage *base, struct ch_err *err);
@@ -103,8 +113,12 @@ int ch_stage_ready(struct ch_stage *stage, struct ch_err *err);
  * has it changed files, or only metadata? */
 int ch_stage_keep(struct ch_stage *stage, const char *text, bool files, struct ch_err *err);
 
-/* Make it an image. Its files stay where they are, for other stages (stage->draft.root). */
+/* Make it an image, unless it is that already; and its branch lead to it. Its files stay where they
+ * are, for other stages (stage->draft.root). */
 int ch_stage_finish(struct ch_stage *stage, struct ch_err *err);
+
+/* The same for who has locked the image. */
+int ch_stage_put(struct ch_stage *stage, struct ch_err *err);
 
 void ch_stage_done(struct ch_stage *stage);
 

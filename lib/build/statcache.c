@@ -15,6 +15,7 @@
 #include "base/err.h"
 #include "base/text.h"
 #include "sys/names.h"
+#include "sys/write.h"
 
 enum {
 	ENTRIES_MAX = 1 << 20,
@@ -201,19 +202,6 @@ static void drop_old(struct ch_statcache *cache)
 	cache->n = cache->sorted = n;
 }
 
-static bool write_all(int fd, const void *data, size_t len)
-{
-	for (const char *p = data; len > 0;) {
-		ssize_t put = write(fd, p, len);
-
-		if (put < 0)
-			return false;
-		p += put;
-		len -= (size_t)put;
-	}
-	return true;
-}
-
 /* Is the open file FD still that of NAME, and ours alone? */
 static bool is_ours(int fd, int dir, const char *name)
 {
@@ -240,10 +228,15 @@ int ch_statcache_save(struct ch_statcache *cache, int dir, const char *name, str
 		return ch_err_sys(err, "open '%s'", fresh);
 	if (!is_ours(fd, dir, fresh))
 		return 0;
-	if (ftruncate(fd, 0) < 0 || !write_all(fd, &header, sizeof(header)) ||
-	    !write_all(fd, cache->entries, cache->n * sizeof(*cache->entries)) ||
-	    renameat(dir, fresh, dir, name) < 0)
-		return ch_err_sys(err, "save '%s'", name);
+
+	int rc = ftruncate(fd, 0) < 0 ? -errno : ch_write_all(fd, &header, sizeof(header));
+
+	if (rc == 0)
+		rc = ch_write_all(fd, cache->entries, cache->n * sizeof(*cache->entries));
+	if (rc == 0 && renameat(dir, fresh, dir, name) < 0)
+		rc = -errno;
+	if (rc < 0)
+		return ch_err_rc(err, rc, "save '%s'", name);
 	cache->is_changed = false;
 	return 0;
 }

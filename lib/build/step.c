@@ -188,36 +188,31 @@ static void add_commit(struct ch_key *key, const struct ch_oid *commit)
 	ch_key_add(key, commit->bytes, sizeof(commit->bytes));
 }
 
-/* Does a stage make the image REF, by now? Whoever waits for that waits for himself. */
+/* Does a stage make the image REF? */
 static bool is_ours(const struct ch_step *step, const struct ch_ref *ref)
 {
 	for (const struct ch_stage *s = step->job->stages; s <= step->stage; s++)
-		if (s->is_ready && strcmp(s->ref.text, ref->text) == 0)
+		if (strcmp(s->ref.text, ref->text) == 0)
 			return true;
 	return false;
 }
 
-/* Have the image REF, as ch_base_have. */
+/* Have the image REF, as ch_base_have. What is of our own name is an older one: not to be got from
+ * elsewhere, only to be replaced. */
 static int have(const struct ch_step *step, const struct ch_ref *ref, bool files,
 		struct ch_err *err)
 {
 	const struct ch_shelf *shelf = &step->job->build->shelf;
 
-	if (!is_ours(step, ref))
-		return ch_base_have(shelf, ref, files, err);
-	if (ch_store_has(shelf->store, ref))
-		return 0;
-	return ch_err_set(
-		err, -EDEADLK,
-		"image '%s' is made by this build, and not in storage yet: choose another "
-		"--tag",
-		ref->text);
+	if (is_ours(step, ref) && !ch_store_has(shelf->store, ref))
+		return ch_err_set(err, -EDEADLK,
+				  "image '%s' is made by this build, and not in storage yet: "
+				  "choose another --tag",
+				  ref->text);
+	return ch_base_have(shelf, ref, files, err);
 }
 
-/* The image REF becomes a part of the key; in a dry run it need not be there. While somebody makes
- * another one of that name, or deletes it, its files can be read, but it cannot become known to the
- * cache. To wait for that would be to wait for ever if it is we who make it, or if its maker, in
- * turn, waits for us. */
+/* The image REF becomes a part of the key; in a dry run it need not be there. */
 static int add_image(struct ch_step *step, const struct ch_ref *ref, struct ch_err *err)
 {
 	const struct ch_build *b = step->job->build;
@@ -227,14 +222,10 @@ static int add_image(struct ch_step *step, const struct ch_ref *ref, struct ch_e
 	if (rc < 0 || !b->shelf.cache)
 		return rc;
 	image.shelf = &b->shelf;
-	rc = ch_stage_try_image(&image, ref, err);
-	if (rc == -EWOULDBLOCK) {
-		ch_key_unique(&step->key);
-		return 0;
-	}
+	rc = ch_stage_from_image(&image, ref, err);
 	if (rc >= 0)
 		add_commit(&step->key, &image.commit);
-	return rc == -ENOENT && b->dry_run ? 0 : rc;
+	return rc == -ENOENT && b->dry_run ? 0 : rc < 0 ? rc : 0;
 }
 
 int ch_step_source(struct ch_step *step, const char *from, struct ch_step_source *ret_source)

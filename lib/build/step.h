@@ -29,6 +29,7 @@ struct ch_job {
 	struct ch_words args;	    /* by ARG: visible from there to the end */
 	bool *used;		    /* which of build->args were */
 	struct ch_vars_platform host, target;
+	struct ch_claim claim; /* on what becomes of the last stage */
 	struct ch_stage *stages;
 	unsigned executed; /* instructions, so far */
 	bool has_told;	   /* that --chown is ignored */

@@ -182,15 +182,10 @@ static int find_bind(struct ch_step *step, struct ch_step_mounts *all, size_t i)
 static int read_secret(const char *path, struct ch_buf *ret, struct ch_err *err)
 {
 	ch_auto(fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
-	char part[4096];
-	ssize_t n;
+	int rc = fd < 0 ? -errno : ch_buf_read(ret, fd);
 
-	if (fd < 0)
-		return ch_err_sys(err, "secret '%s'", path);
-	while ((n = read(fd, part, sizeof(part))) > 0 && !ch_buf_bad(ret))
-		ch_buf_add(ret, part, (size_t)n);
-	if (n < 0)
-		return ch_err_sys(err, "secret '%s'", path);
+	if (rc < 0)
+		return ch_err_rc(err, rc, "secret '%s'", path);
 	if (ch_buf_bad(ret))
 		return ch_err_set(err, -EFBIG, "secret '%s': more than %lu bytes", path,
 				  SECRET_MAX);

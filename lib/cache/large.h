@@ -41,6 +41,10 @@ off_t ch_large_data(int fd, off_t at, off_t end);
  * terabyte take no time; whether zeros are written or a hole makes no difference. */
 int ch_large_hash(int fd, uint64_t size, uint8_t ret[CH_LARGE_BYTES], struct ch_err *err);
 
+/* Is HASH that of the file FD's first SIZE bytes? Also if it is the plain SHA-256 of all of them,
+ * zeros included, as the first caches named files. Returns 1, 0, or a negative errno. */
+int ch_large_is(int fd, uint64_t size, const uint8_t hash[CH_LARGE_BYTES], struct ch_err *err);
+
 /* What the blob says. Returns its length. */
 size_t ch_large_to_text(const struct ch_large *large, char ret[CH_LARGE_TEXT]);
 

@@ -135,3 +135,33 @@ int ch_large_hash(int fd, uint64_t size, uint8_t ret[CH_LARGE_BYTES], struct ch_
 	ch_hash_end(&h->bytes, ret);
 	return 0;
 }
+
+static int hash_plainly(int fd, uint64_t size, uint8_t ret[CH_LARGE_BYTES], struct ch_err *err)
+{
+	ch_auto(hashing) struct hashing *h = calloc(1, sizeof(*h));
+
+	if (!h)
+		return ch_err_nomem(err);
+	h->fd = fd;
+	if (ch_hash_start(&h->bytes, CH_SHA256, err) < 0)
+		return err->code;
+	for (uint64_t at = 0; at < size; at += BLOCK) {
+		size_t len = size - at < BLOCK ? (size_t)(size - at) : BLOCK;
+
+		if (read_block(h, at, len, err) < 0)
+			return err->code;
+		ch_hash_more(&h->bytes, h->room, len);
+	}
+	ch_hash_end(&h->bytes, ret);
+	return 0;
+}
+
+int ch_large_is(int fd, uint64_t size, const uint8_t hash[CH_LARGE_BYTES], struct ch_err *err)
+{
+	uint8_t is[CH_LARGE_BYTES];
+	int rc = ch_large_hash(fd, size, is, err);
+
+	if (rc == 0 && memcmp(is, hash, sizeof(is)) != 0)
+		rc = hash_plainly(fd, size, is, err);
+	return rc < 0 ? rc : memcmp(is, hash, sizeof(is)) == 0;
+}

@@ -110,6 +110,12 @@ static int place_values(struct walk *w, struct xattrs *x)
 	return 0;
 }
 
+static int too_many(const struct walk *w)
+{
+	return ch_err_set(w->err, -E2BIG, "'/%s': more than %d extended attributes (--no-xattrs)",
+			  w->path, XATTRS_MAX);
+}
+
 /* Of INODE into ENTRY. ret: holds them */
 static int read_xattrs(struct walk *w, const struct ch_inode *inode, struct ch_entry *entry,
 		       struct xattrs **ret)
@@ -124,13 +130,13 @@ static int read_xattrs(struct walk *w, const struct ch_inode *inode, struct ch_e
 		return ch_err_nomem(w->err);
 	x->values = CH_BUF_INIT((size_t)XATTRS_MAX * XATTR_SIZE_MAX);
 	n = ch_xattr_list(&w->from->image, inode, x->names, sizeof(x->names));
+	if (n == -ERANGE)
+		return too_many(w);
 	if (n < 0)
 		return damaged(w, "extended attributes");
 	for (const char *name = x->names; name < x->names + n; name += strlen(name) + 1) {
 		if (x->n == XATTRS_MAX)
-			return ch_err_set(w->err, -E2BIG,
-					  "'/%s': more than %d extended attributes (--no-xattrs)",
-					  w->path, XATTRS_MAX);
+			return too_many(w);
 		if (read_value(w, inode, name, x) < 0)
 			return w->err->code;
 	}

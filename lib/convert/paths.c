@@ -129,21 +129,6 @@ uint32_t ch_paths_add(struct ch_paths *p, const char *path, size_t len)
 	return node;
 }
 
-uint32_t ch_paths_find(const struct ch_paths *p, const char *path, size_t len)
-{
-	uint32_t node = p->n > 0 ? CH_PATHS_ROOT : CH_PATHS_NONE;
-	const char *end = path + len;
-
-	while (path < end && node != CH_PATHS_NONE) {
-		const char *slash = memchr(path, '/', (size_t)(end - path));
-		const char *stop = slash ? slash : end;
-
-		node = find_child(p, node, path, (size_t)(stop - path));
-		path = slash ? slash + 1 : end;
-	}
-	return node;
-}
-
 void ch_paths_text(const struct ch_paths *p, uint32_t node, struct ch_buf *out)
 {
 	uint32_t chain[DEPTH_MAX];

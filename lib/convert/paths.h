@@ -39,9 +39,6 @@ uint32_t ch_paths_add(struct ch_paths *paths, const char *path, size_t len);
 /* The node of NAME in the directory PARENT, added in the same way. */
 uint32_t ch_paths_child(struct ch_paths *paths, uint32_t parent, const char *name, size_t len);
 
-/* The node of PATH; CH_PATHS_NONE: it is not there. */
-uint32_t ch_paths_find(const struct ch_paths *paths, const char *path, size_t len);
-
 /* Append the path of NODE. */
 void ch_paths_text(const struct ch_paths *paths, uint32_t node, struct ch_buf *out);
 

@@ -7,6 +7,7 @@
 #include <sqfs/error.h>
 
 #include "base/err.h"
+#include "sys/write.h"
 
 enum { DEVICE_BLOCK = 4096 };
 
@@ -40,15 +41,10 @@ static int write_at(sqfs_file_t *base, sqfs_u64 off, const void *buf, size_t siz
 {
 	struct ch_squash_out *out = (struct ch_squash_out *)base;
 
-	for (size_t done = 0; done < size;) {
-		ssize_t n = pwrite(out->fd, (const char *)buf + done, size - done,
-				   (off_t)(off + done));
+	int rc = ch_pwrite_all(out->fd, buf, size, (off_t)off);
 
-		if (n < 0 && errno != EINTR)
-			return fail(out, "write the image", -errno);
-		if (n > 0)
-			done += (size_t)n;
-	}
+	if (rc < 0)
+		return fail(out, "write the image", rc);
 	if (off + size > out->size)
 		out->size = off + size;
 	return 0;

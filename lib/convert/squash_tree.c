@@ -13,7 +13,13 @@
 enum { CHUNK = 1 << 20, ALIGN = 8, ROOM_MIN = 1024 };
 
 /* What Linux finds: the format could hold one byte more of a name. */
-enum { NAME_LEN = 255, TARGET_LEN = PATH_MAX - 1, XATTR_NAME_LEN = 255, XATTR_LEN = 65536 };
+enum {
+	NAME_LEN = 255,
+	TARGET_LEN = PATH_MAX - 1,
+	XATTR_NAME_LEN = 255,
+	XATTR_LEN = 65536,
+	XATTRS_LEN = 65536, /* names with their NULs: what listxattr(2) can tell */
+};
 
 struct ch_squash_chunk {
 	struct ch_squash_chunk *next;
@@ -193,7 +199,7 @@ static bool can_hold(const char *name)
 	return false;
 }
 
-/* By insertion: there are few, the kernel has no more than fit in 64 KiB. */
+/* By insertion: check_xattrs() has seen to it that there are not many. */
 static int add_xattr(struct ch_squash_tree *tree, struct ch_squash_inode *inode,
 		     const struct ch_entry_xattr *xattr)
 {
@@ -319,6 +325,25 @@ static int add_link(struct ch_squash_tree *tree, const struct ch_entry *entry,
 	return 0;
 }
 
+static int check_xattrs(const struct ch_entry *entry, struct ch_err *err)
+{
+	size_t sum = 0;
+
+	for (size_t i = 0; i < entry->n_xattrs; i++) {
+		size_t len = strlen(entry->xattrs[i].name);
+
+		if (len > XATTR_NAME_LEN || entry->xattrs[i].len > XATTR_LEN)
+			return ch_err_set(err, -EINVAL, "'%s': an extended attribute is too long",
+					  entry->path);
+		sum += len + 1;
+	}
+	if (sum > XATTRS_LEN)
+		return ch_err_set(err, -E2BIG,
+				  "'%s': more extended attributes than a file can have",
+				  entry->path);
+	return 0;
+}
+
 /* What can be wrong with an entry by itself. */
 static int check_entry(const struct ch_entry *entry, struct ch_err *err)
 {
@@ -337,12 +362,7 @@ static int check_entry(const struct ch_entry *entry, struct ch_err *err)
 		return ch_err_set(err, -EINVAL, "'%s' is a device, or of unknown type",
 				  entry->path);
 	}
-	for (size_t i = 0; i < entry->n_xattrs; i++)
-		if (strlen(entry->xattrs[i].name) > XATTR_NAME_LEN ||
-		    entry->xattrs[i].len > XATTR_LEN)
-			return ch_err_set(err, -EINVAL, "'%s': an extended attribute is too long",
-					  entry->path);
-	return 0;
+	return check_xattrs(entry, err);
 }
 
 static int add_root(struct ch_squash_tree *tree, const struct ch_entry *entry, struct ch_err *err)

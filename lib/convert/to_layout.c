@@ -203,6 +203,22 @@ const struct ch_target_kind ch_target_oci_archive = {
 
 /* ---- Docker ------------------------------------------------------------------------------- */
 
+/* The image's name, if it has one; in archives of Docker, names without a tag are errors. */
+static int put_name(struct ch_json_out *out, const char *name, struct ch_err *err)
+{
+	const char *slash = name ? strrchr(name, '/') : NULL;
+	ch_auto(str) char *full = NULL;
+
+	if (!name)
+		return 0;
+	if (asprintf(&full, "%s%s", name, strchr(slash ? slash : name, ':') ? "" : ":latest") < 0) {
+		full = NULL;
+		return ch_err_nomem(err);
+	}
+	ch_json_put_text(out, NULL, full);
+	return 0;
+}
+
 /* Its manifest: a list of images. */
 static int put_list(struct to_layout *t, const char *config, const char *layer, struct ch_err *err)
 {
@@ -214,8 +230,8 @@ static int put_list(struct to_layout *t, const char *config, const char *layer, 
 	ch_json_open(&out, NULL, '{');
 	ch_json_put_text(&out, "Config", config);
 	ch_json_open(&out, "RepoTags", '[');
-	if (tag)
-		ch_json_put_text(&out, NULL, tag);
+	if (put_name(&out, tag, err) < 0)
+		return err->code;
 	ch_json_close(&out, ']');
 	ch_json_open(&out, "Layers", '[');
 	ch_json_put_text(&out, NULL, layer);

@@ -36,12 +36,6 @@ struct output {
 	bool is_long;	 /* too much for the buffer */
 };
 
-bool ch_df_is_expanded(enum ch_df_kind kind)
-{
-	return kind != CH_DF_RUN && kind != CH_DF_CMD && kind != CH_DF_ENTRYPOINT &&
-	       kind != CH_DF_HEALTHCHECK;
-}
-
 static int fail_at(struct expansion *x, const char *at, int code, const char *what)
 {
 	return ch_df_fail(x->df, x->word, (size_t)(at - x->word->text), x->err, code, "%s", what);

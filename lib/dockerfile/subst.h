@@ -21,10 +21,6 @@ struct ch_df_vars {
 	void *data;
 };
 
-/* Are words of instructions of this kind to be expanded? (Not those of RUN, CMD, ENTRYPOINT and
- * HEALTHCHECK, whose variables are the shell's; but flags of RUN are.) */
-bool ch_df_is_expanded(enum ch_df_kind kind);
-
 /* WORD with all variables replaced. Of raw words (JSON, here-documents), quotes stay, and the
  * escape character is one in front of "$" and itself only. Literal here-documents are not to be
  * given here.

@@ -147,9 +147,8 @@ int ch_oci_config_meta(struct ch_oci_text metadata, struct ch_oci_text config, s
 static int read_file(const char *path, struct ch_buf *ret, struct ch_err *err)
 {
 	ch_auto(fd) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	char part[16384];
 	struct stat st;
-	ssize_t n;
+	int rc;
 
 	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
 		return 0;
@@ -158,11 +157,9 @@ static int read_file(const char *path, struct ch_buf *ret, struct ch_err *err)
 	if (!S_ISREG(st.st_mode))
 		return ch_err_set(err, -EINVAL, "image configuration '%s': not a regular file",
 				  path);
-	while (!ch_buf_bad(ret) && (n = read(fd, part, sizeof(part))) != 0) {
-		if (n < 0)
-			return ch_err_sys(err, "image configuration '%s'", path);
-		ch_buf_add(ret, part, (size_t)n);
-	}
+	rc = ch_buf_read(ret, fd);
+	if (rc < 0)
+		return ch_err_rc(err, rc, "image configuration '%s'", path);
 	if (ch_buf_bad(ret) || ret->len == 0)
 		return ch_err_set(err, -EFBIG, "image configuration '%s': empty or too long", path);
 	return 0;

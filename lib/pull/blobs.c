@@ -218,13 +218,10 @@ static int verify(const char *digest, const char *text, size_t len, struct ch_er
 static int read_all(int fd, char **ret_text, size_t *ret_len, struct ch_err *err)
 {
 	ch_auto(buf) struct ch_buf text = CH_BUF_INIT(CH_OCI_MANIFEST_MAX);
-	char part[65536];
-	ssize_t n;
+	int rc = ch_buf_read(&text, fd);
 
-	while ((n = read(fd, part, sizeof(part))) > 0 && !ch_buf_bad(&text))
-		ch_buf_add(&text, part, (size_t)n);
-	if (n < 0)
-		return ch_err_sys(err, "download cache: read");
+	if (rc < 0)
+		return ch_err_rc(err, rc, "download cache: read");
 	*ret_len = text.len;
 	return ch_buf_take(&text, ret_text) < 0 ? ch_err_nomem(err) : 0;
 }

@@ -23,6 +23,7 @@ enum {
 	THREADS_MAX = 4,
 	NS = 1000 * 1000 * 1000, /* in a second */
 	PAUSE_NS = NS / 10,
+	HURRY_NS = NS / 2,
 };
 
 /* Changed with the lock held; the file grows without it. */
@@ -30,6 +31,7 @@ struct layer {
 	int fd;		  /* owned; -1: there is nothing yet */
 	bool is_whole;	  /* nothing more comes */
 	bool is_verified; /* it was, when it came */
+	bool is_rejected; /* it is of no use */
 };
 
 struct ch_downloads {
@@ -53,6 +55,7 @@ struct ch_downloads {
 	size_t reading;
 	off_t at;
 	struct ch_hash hash; /* of what is not verified */
+	int64_t deadline;    /* of CLOCK_MONOTONIC; 0: none */
 };
 
 /* ---- threads ---------------------------------------------------------------------------- */
@@ -169,16 +172,17 @@ static bool is_lack(int code)
 	return code == -ENOSPC || code == -EDQUOT;
 }
 
-/* Has it failed with CODE because the disk is full, itself or after another one? What came so far
- * would keep it full. */
-static bool is_full(struct ch_downloads *d, int code)
+/* Layer I has failed with CODE: because the disk is full, itself or after another one? What came so
+ * far would keep it full. Or is it no layer? */
+static bool is_useless(struct ch_downloads *d, size_t i, int code)
 {
-	bool full;
+	bool useless;
 
 	pthread_mutex_lock(&d->lock);
-	full = is_lack(code) || (code == -ECANCELED && d->failed && is_lack(d->err.code));
+	useless = is_lack(code) || (code == -ECANCELED && d->failed && is_lack(d->err.code)) ||
+		  (code < 0 && d->layers[i].is_rejected);
 	pthread_mutex_unlock(&d->lock);
-	return full;
+	return useless;
 }
 
 static int get(struct worker *w, size_t i, struct ch_err *err)
@@ -197,7 +201,7 @@ static int get(struct worker *w, size_t i, struct ch_err *err)
 	/* Who waited, waited for it. */
 	if (rc == 0 && !(has_waited && find_whole(d, i)))
 		rc = download(w, i, &part, err);
-	if (part.fd >= 0 && is_full(d, rc))
+	if (part.fd >= 0 && is_useless(d, i, rc))
 		ch_blobs_empty(&part);
 	ch_blobs_part_done(o->blobs, &part);
 	return rc;
@@ -207,7 +211,7 @@ static void *work(void *data)
 {
 	struct worker *w = data;
 	struct ch_err err;
-	size_t i;
+	size_t i = 0;
 
 	while (take_next(w->all, &i))
 		if (get(w, i, &err) < 0) {
@@ -293,6 +297,25 @@ static void wait_a_moment(struct ch_downloads *d)
 	pthread_cond_timedwait(&d->change, &d->lock, &until);
 }
 
+static int64_t now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * NS + t.tv_nsec;
+}
+
+void ch_downloads_hurry(struct ch_downloads *d)
+{
+	d->deadline = now() + HURRY_NS;
+}
+
+/* What is whole only has to be read. */
+static bool is_late(const struct ch_downloads *d, const struct layer *layer)
+{
+	return d->deadline && !layer->is_whole && now() > d->deadline;
+}
+
 /* Wait until it is. */
 static int wait_for(struct ch_downloads *d, const struct layer *layer, const atomic_bool *unwanted,
 		    struct layer *ret_now, struct ch_err *err)
@@ -300,14 +323,14 @@ static int wait_for(struct ch_downloads *d, const struct layer *layer, const ato
 	int rc = 0;
 
 	pthread_mutex_lock(&d->lock);
-	while (!d->failed && !is_readable(layer, d->at) && !is_set(unwanted))
+	while (!d->failed && !is_readable(layer, d->at) && !is_set(unwanted) && !is_late(d, layer))
 		wait_a_moment(d);
 	if (d->failed) {
 		*err = d->err;
 		rc = err->code;
 	} else if (atomic_load(d->options.cancel)) {
 		rc = ch_err_set(err, -ECANCELED, "interrupted");
-	} else if (is_set(unwanted)) {
+	} else if (is_set(unwanted) || is_late(d, layer)) {
 		rc = ch_err_set(err, -EAGAIN, "not wanted any more");
 	}
 	*ret_now = *layer;
@@ -361,6 +384,14 @@ ssize_t ch_downloads_read(struct ch_downloads *d, size_t i, void *buf, size_t si
 			return verify(d, i, err);
 	}
 	return n;
+}
+
+void ch_downloads_reject(struct ch_downloads *d, size_t i, const struct ch_err *err)
+{
+	pthread_mutex_lock(&d->lock);
+	d->layers[first_like(d, i)].is_rejected = true;
+	pthread_mutex_unlock(&d->lock);
+	ch_downloads_fail(d, err);
 }
 
 /* ---- the end ---------------------------------------------------------------------------- */

@@ -40,8 +40,16 @@ int ch_downloads_start(const struct ch_downloads_options *options,
 ssize_t ch_downloads_read(struct ch_downloads *downloads, size_t i, void *buf, size_t size,
 			  const atomic_bool *unwanted, struct ch_err *err);
 
+/* From now on, the reader does not wait for what has not come by half a second from now: -EAGAIN.
+ */
+void ch_downloads_hurry(struct ch_downloads *downloads);
+
 /* Whoever reads them has failed, for the reason ERR: no more of them is wanted. */
 void ch_downloads_fail(struct ch_downloads *downloads, const struct ch_err *err);
+
+/* The same, for what is in layer I: what has come of it is not kept to go on from, if it is not
+ * whole. It may be damaged. */
+void ch_downloads_reject(struct ch_downloads *downloads, size_t i, const struct ch_err *err);
 
 /* Stop what is under way, and wait until it has stopped. NULL is fine. */
 void ch_downloads_stop(struct ch_downloads *downloads);

@@ -93,6 +93,15 @@ static int check_diff_id(const uint8_t *bytes, const char *wanted, struct ch_err
 			  hex, wanted);
 }
 
+/* Layer I cannot be applied, as ERR says. Is it not what it should be? That is the better reason,
+ * if it is known soon: who sends what nobody can use may never send the rest. */
+static void reject(struct feed *feed, const struct ch_err *err)
+{
+	ch_downloads_hurry(feed->downloads);
+	(void)drain(feed, &feed->err);
+	ch_downloads_reject(feed->downloads, feed->i, feed->has_failed ? &feed->err : err);
+}
+
 static struct ch_progress *show(const struct ch_pull *pull, size_t i)
 {
 	char what[48];
@@ -129,8 +138,8 @@ static int apply(const struct ch_pull *pull, struct ch_layers *layers, struct fe
 	rc = ch_layers_apply(layers, &archive, &got, err);
 	if (rc == 0)
 		rc = drain(feed, err);
-	else if (!is_lack(rc))
-		(void)drain(feed, &feed->err); /* is it what it should be? */
+	else if (!is_lack(rc) && !feed->has_failed)
+		reject(feed, err);
 	if (rc < 0 && feed->has_failed) {
 		*err = feed->err;
 		return err->code;

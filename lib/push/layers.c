@@ -118,7 +118,12 @@ static int write_about(int dir, const struct ch_layer *layer, struct ch_err *err
 int ch_layers_note(int dir, struct ch_layer *layer, const char *place, struct ch_err *err)
 {
 	struct ch_words places = { 0 };
+	char name[NAME_SIZE];
 
+	/* Nothing new, but that it was used. */
+	if (layer->places.n > 0 && strcmp(layer->places.v[0], place) == 0 &&
+	    utimensat(dir, name_of(layer->key, ABOUT_END, name), NULL, AT_SYMLINK_NOFOLLOW) == 0)
+		return 0;
 	ch_words_add(&places, place);
 	for (size_t i = 0; i < layer->places.n && places.n < PLACES_MAX; i++)
 		if (strcmp(layer->places.v[i], place) != 0)

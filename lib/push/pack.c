@@ -13,7 +13,7 @@
 #include "hash/hash.h"
 
 /* Of what layers are made: to be raised when the same image becomes another one. */
-#define PACK_FORMAT "1"
+#define PACK_FORMAT "2"
 
 /* What an entry adds to an archive, about: its header, and what fills up the last block */
 enum { ENTRY_BYTES = 768 };
@@ -21,14 +21,16 @@ enum { ENTRY_BYTES = 768 };
 /* In layers, these are no files: they say that others are deleted. */
 #define WHITEOUT ".wh."
 
-/* The cache that Charliecloud has in its images is of no use elsewhere. DATA: counts whiteouts. */
+/* The cache that Charliecloud has in its images is of no use elsewhere. DATA: counts whiteouts, if
+ * it is not NULL. */
 static bool is_left(void *data, const char *path)
 {
 	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
 	uint64_t *whiteouts = data;
 	bool is_whiteout = strncmp(name, WHITEOUT, strlen(WHITEOUT)) == 0;
 
-	*whiteouts += is_whiteout;
+	if (whiteouts)
+		*whiteouts += is_whiteout;
 	return is_whiteout || strcmp(path, "ch/git") == 0 || strcmp(path, "ch/git.pickle") == 0;
 }
 
@@ -39,11 +41,9 @@ int ch_pack_key(const struct ch_pack_from *from, char ret_key[CH_PACK_KEY], uint
 	ch_auto(hash) struct ch_hash hash = { 0 };
 	uint8_t key[CH_SHA256_BYTES];
 	struct ch_walked walked;
-	uint64_t ignored = 0;
 	const struct ch_walk_how walk = {
 		.no_xattrs = from->no_xattrs,
 		.is_left = is_left,
-		.data = &ignored,
 		.cancel = from->cancel,
 	};
 

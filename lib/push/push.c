@@ -18,7 +18,7 @@
 #include "registry/digest.h"
 #include "registry/registry.h"
 #include "store/imagemeta.h"
-#include "store/store.h"
+#include "store/lock.h"
 
 enum { SHORT = 7 };
 
@@ -110,16 +110,11 @@ static int find_or_make(const struct ch_push *push, int dir, struct ch_layer *la
 static int get_layer(const struct ch_push *push, int dir, struct ch_layer *layer,
 		     struct ch_err *err)
 {
-	int lock = push->ref ? ch_store_lock(push->store, push->ref, err) : -1;
+	ch_auto(store_lock) struct ch_store_lock lock = { 0 };
 
-	if (push->ref && lock < 0)
-		return lock;
-
-	int rc = find_or_make(push, dir, layer, err);
-
-	if (push->ref)
-		ch_store_unlock(push->store, push->ref, lock);
-	return rc;
+	if (push->ref && ch_store_lock(push->store, push->ref, &lock, err) < 0)
+		return err->code;
+	return find_or_make(push, dir, layer, err);
 }
 
 /* Have the registry take it from another repository of its own that is known to have it. Returns

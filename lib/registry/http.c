@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "registry/http_answer.h"
+#include "registry/proxy.h"
 #include "registry/trust.h"
 #include "registry/url.h"
 
@@ -25,6 +26,7 @@ enum {
 	HEADERS_MAX = 256 * 1024, /* bytes of all headers of an answer */
 	HEADER_MAX = 64 * 1024,
 	BUFFER = 512 * 1024,
+	SMALL = 1024 * 1024, /* bytes of a body that are sent without asking */
 };
 
 struct ch_http {
@@ -43,10 +45,13 @@ struct exchange {
 	struct ch_http_answer *answer;
 	struct ch_err *err; /* set by our functions that libcurl calls, if CODE is not 0 */
 	int code;
-	size_t headers;	  /* bytes so far */
-	uint64_t to_drop; /* bytes that were not asked for */
-	size_t sent;	  /* of the request's bytes */
-	bool is_begun;	  /* the body */
+	struct ch_proxy proxy; /* that the environment names for it */
+	long tunnel;	       /* what it answered to CONNECT; 0: nothing */
+	size_t headers;	       /* bytes so far */
+	uint64_t to_drop;      /* bytes that were not asked for */
+	size_t sent;	       /* of the request's bytes */
+	bool is_begun;	       /* the body */
+	time_t deadline;       /* of CLOCK_MONOTONIC; 0: none */
 	char why[CURL_ERROR_SIZE];
 };
 
@@ -217,6 +222,23 @@ static size_t on_read(char *bytes, size_t size, size_t n, void *data)
 	return x->code < 0 ? CURL_READFUNC_ABORT : got;
 }
 
+static time_t now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec;
+}
+
+/* What is no data is short: who takes that long for it does not want to end. */
+static void set_deadline(struct exchange *x)
+{
+	const struct ch_http_request *r = x->request;
+
+	if (!r->write && !r->read)
+		x->deadline = now() + x->http->silence * SILENCE_TIMES * (r->is_slow ? 2 : 1);
+}
+
 static int on_tick(void *data, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
 {
 	struct exchange *x = data;
@@ -225,7 +247,9 @@ static int on_tick(void *data, curl_off_t a, curl_off_t b, curl_off_t c, curl_of
 	(void)b;
 	(void)c;
 	(void)d;
-	return ch_http_is_canceled(x->http);
+	if (x->deadline && now() > x->deadline)
+		x->code = ch_err_set(x->err, -ETIMEDOUT, "the answer does not end");
+	return x->code < 0 || ch_http_is_canceled(x->http);
 }
 
 /* ---- the request ----------------------------------------------------------------------------- */
@@ -246,6 +270,7 @@ static bool is_value(const char *text)
 	return true;
 }
 
+/* value: NULL: none. "": libcurl is to send none, either */
 static int add_header(struct curl_slist **list, const char *name, const char *value,
 		      struct ch_err *err)
 {
@@ -256,7 +281,7 @@ static int add_header(struct curl_slist **list, const char *name, const char *va
 		return 0;
 	if (!is_value(value))
 		return ch_err_set(err, -EINVAL, "header '%s': it has control characters", name);
-	ch_buf_addf(&line, "%s: %s", name, value);
+	ch_buf_addf(&line, "%s:%s%s", name, value[0] ? " " : "", value);
 	longer = ch_buf_bad(&line) ? NULL : curl_slist_append(*list, line.data);
 	if (line.data)
 		explicit_bzero(line.data, line.len);
@@ -276,7 +301,10 @@ static int make_headers(const struct ch_http_request *r, struct curl_slist **ret
 	    add_header(ret, "Accept", r->accept, err) < 0 ||
 	    add_header(ret, "Content-Type", r->content_type, err) < 0 ||
 	    add_header(ret, "Content-Range", r->content_range, err) < 0 ||
-	    add_header(ret, "Range", r->from > 0 ? range : NULL, err) < 0)
+	    add_header(ret, "Range", r->from > 0 ? range : NULL, err) < 0 ||
+	    /* To ask whether it is welcome takes longer than to send it; and a second, where a
+	     * proxy does not pass on the answer. */
+	    add_header(ret, "Expect", r->size <= SMALL ? "" : NULL, err) < 0)
 		return err->code;
 	return 0;
 }
@@ -339,7 +367,17 @@ static void set_functions(CURL *c, struct exchange *x)
 	curl_easy_setopt(c, CURLOPT_XFERINFODATA, x);
 }
 
-static void set_rest(struct ch_http *http, const struct ch_url *url, bool is_slow)
+/* To whom it wants to be encrypted, a proxy has to prove who it is, too. */
+static void set_proxy(CURL *c, const struct ch_proxy *proxy)
+{
+	const char *file = ch_trust_file();
+
+	curl_easy_setopt(c, CURLOPT_PROXY, proxy->variable ? proxy->url : "");
+	if (file)
+		curl_easy_setopt(c, CURLOPT_PROXY_CAINFO, file);
+}
+
+static void set_rest(struct ch_http *http, bool is_slow)
 {
 	CURL *c = http->easy;
 
@@ -353,8 +391,6 @@ static void set_rest(struct ch_http *http, const struct ch_url *url, bool is_slo
 	curl_easy_setopt(c, CURLOPT_BUFFERSIZE, (long)BUFFER);
 	curl_easy_setopt(c, CURLOPT_UPLOAD_BUFFERSIZE, (long)BUFFER);
 	curl_easy_setopt(c, CURLOPT_FILETIME, 1L);
-	if (ch_url_is_loopback(url->host))
-		curl_easy_setopt(c, CURLOPT_PROXY, "");
 }
 
 /* libcurl ignores SIGPIPE only if it may change the process's signals. So it is blocked in this
@@ -382,6 +418,13 @@ static CURLcode perform(CURL *c)
 /* ---- the exchange ------------------------------------------------------------------------------
  */
 
+/* The proxy, and not the server, has answered. */
+static int fail_by_proxy(struct exchange *x, int status)
+{
+	x->answer->may_pass = status >= 500;
+	return ch_proxy_err(&x->proxy, status, x->err);
+}
+
 static int fail(struct exchange *x, CURLcode rc)
 {
 	int code = ch_http_code((int)rc, &x->answer->may_pass);
@@ -392,9 +435,12 @@ static int fail(struct exchange *x, CURLcode rc)
 		return x->code;
 	if (code == -ECANCELED)
 		return ch_err_set(x->err, code, "canceled");
+	if (x->tunnel >= 300)
+		return fail_by_proxy(x, (int)x->tunnel);
 	ch_text_one_line(x->why);
-	return ch_err_set(x->err, code, "%.200s%s", x->why[0] ? x->why : curl_easy_strerror(rc),
-			  code == -EKEYREJECTED ? "; see --tls-no-verify" : "");
+	ch_err_set(x->err, code, "%.200s%s", x->why[0] ? x->why : curl_easy_strerror(rc),
+		   code == -EKEYREJECTED ? "; see --tls-no-verify" : "");
+	return x->proxy.variable && x->answer->may_pass ? ch_proxy_hint(&x->proxy, x->err) : code;
 }
 
 /* Queries may have keys in them. */
@@ -414,22 +460,30 @@ int ch_http_do(struct ch_http *http, const struct ch_http_request *request,
 
 	ch_http_answer_done(ret);
 	ret->text = CH_BUF_INIT(request->text_max ? request->text_max : CH_HTTP_TEXT_MAX);
-	if (ch_url_parse(request->url, &url, err) < 0 || make_headers(request, &headers, err) < 0)
+	if (ch_url_parse(request->url, &url, err) < 0 || ch_proxy_find(&url, &x.proxy, err) < 0 ||
+	    make_headers(request, &headers, err) < 0)
 		return err->code;
 	curl_easy_reset(http->easy);
-	set_rest(http, &url, request->is_slow);
+	set_rest(http, request->is_slow);
+	set_proxy(http->easy, &x.proxy);
 	set_trust(http, request);
 	set_functions(http->easy, &x);
+	set_deadline(&x);
 	set_method(http->easy, request);
 	curl_easy_setopt(http->easy, CURLOPT_HTTPHEADER, headers);
 	if (curl_easy_setopt(http->easy, CURLOPT_URL, request->url) != CURLE_OK)
 		return ch_err_nomem(err);
 	rc = perform(http->easy);
 	ch_http_answer_read(http->easy, ret);
+	curl_easy_getinfo(http->easy, CURLINFO_HTTP_CONNECTCODE, &x.tunnel);
+	if (!url.is_https)
+		ret->proxy = x.proxy;
 	log_exchange(request, ret);
 	/* The list, and this frame, are gone after it. */
 	curl_easy_reset(http->easy);
 	if (rc != CURLE_OK)
 		return fail(&x, rc);
+	if (ret->status == 407 && x.proxy.variable)
+		return fail_by_proxy(&x, ret->status);
 	return ret->challenges.bad ? ch_err_nomem(err) : 0;
 }

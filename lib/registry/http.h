@@ -2,10 +2,9 @@
 /* http.h - one HTTP exchange: the one door to libcurl
  *
  * One request, one answer: nothing is repeated, and no redirect is followed (exchange.h does
- * both). Proxies are those of the usual variables (https_proxy, no_proxy ...), except to this
- * machine. Certificate authorities are the system's, or those of the file that $CURL_CA_BUNDLE,
- * $SSL_CERT_FILE or $REQUESTS_CA_BUNDLE names; for a registry, those of its directory below
- * certs.d, too (trust.h). */
+ * both). Proxies are those of the usual variables (proxy.h). Certificate authorities are the
+ * system's, or those of the file that $CURL_CA_BUNDLE, $SSL_CERT_FILE or $REQUESTS_CA_BUNDLE names;
+ * for a registry, those of its directory below certs.d, too (trust.h). */
 #ifndef CH_REGISTRY_HTTP_H
 #define CH_REGISTRY_HTTP_H
 
@@ -17,6 +16,7 @@
 
 #include "base/buf.h"
 #include "base/words.h"
+#include "registry/proxy.h"
 
 struct ch_err;
 struct ch_http;
@@ -84,6 +84,8 @@ struct ch_http_answer {
 	int64_t length;		    /* Content-Length; -1: not given */
 	time_t modified;	    /* Last-Modified; -1: not given */
 	struct ch_buf text;
+	struct ch_proxy
+		proxy; /* that may have answered instead of the server: one of http; or zero */
 	bool may_pass; /* after an error: it was one of the connection */
 };
 
@@ -91,7 +93,8 @@ struct ch_http_answer {
  *
  * Errors: those of READ and WRITE, as they are; -EHOSTUNREACH no connection; -ECONNRESET it broke
  * off; -ETIMEDOUT; -EKEYREJECTED the certificate; -EPROTONOSUPPORT no TLS is spoken, or it broke
- * off while that was begun; -EPROTO; -EFBIG; -ECANCELED; -ENOMEM. They do not say with whom. */
+ * off while that was begun; -EPERM a proxy refuses; -EPROTO; -EFBIG; -ECANCELED; -ENOMEM. They do
+ * not say with whom, except for a proxy. */
 int ch_http_do(struct ch_http *http, const struct ch_http_request *request,
 	       struct ch_http_answer *ret, struct ch_err *err);
 

@@ -18,6 +18,7 @@ libchregistry_la_SOURCES = \
 	%D%/http_answer.c %D%/http_answer.h \
 	%D%/inner.h \
 	%D%/manifests.c \
+	%D%/proxy.c %D%/proxy.h \
 	%D%/reason.c %D%/reason.h \
 	%D%/registry.c %D%/registry.h \
 	%D%/secret.h \

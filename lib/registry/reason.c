@@ -2,6 +2,7 @@
 #include "registry/reason.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,9 @@
 #include "base/text.h"
 #include "json/json.h"
 #include "registry/http.h"
+#include "registry/proxy.h"
+
+enum { REASON_MAX = 200 };
 
 /* Registries: {"errors": [{"code": ..., "message": ...}]}; token servers also {"details": ...} or
  * {"error_description": ...}. Borrowed from DOC, or NULL. */
@@ -31,7 +35,8 @@ static const char *find(const struct ch_json *doc)
 	return NULL;
 }
 
-void ch_reason(const struct ch_http_answer *answer, char out[CH_REASON_MAX])
+/* "404, manifest unknown", on one line. Returns whether the server says more than the status. */
+static bool describe(const struct ch_http_answer *answer, char out[REASON_MAX])
 {
 	ch_auto(json) struct ch_json *doc = NULL;
 	const char *text = NULL;
@@ -40,9 +45,9 @@ void ch_reason(const struct ch_http_answer *answer, char out[CH_REASON_MAX])
 	if (answer->text.len > 0 &&
 	    ch_json_parse(answer->text.data, answer->text.len, &doc, &err) == 0)
 		text = find(doc);
-	snprintf(out, CH_REASON_MAX, "%d%s%.150s", answer->status, text ? ", " : "",
-		 text ? text : "");
+	snprintf(out, REASON_MAX, "%d%s%.150s", answer->status, text ? ", " : "", text ? text : "");
 	ch_text_one_line(out);
+	return text;
 }
 
 static int code_of(int status)
@@ -65,9 +70,9 @@ static int code_of(int status)
 
 int ch_reason_err(const struct ch_http_answer *answer, struct ch_err *err)
 {
-	char text[CH_REASON_MAX];
+	char text[REASON_MAX];
+	bool is_explained = describe(answer, text);
 
-	ch_reason(answer, text);
 	if (answer->status == 429)
 		return ch_err_set(err, -EBUSY,
 				  "too many requests (%s); try again later, or with --auth", text);
@@ -76,5 +81,9 @@ int ch_reason_err(const struct ch_http_answer *answer, struct ch_err *err)
 				  "the server cannot answer now (%s); it says to try again in %llu "
 				  "seconds",
 				  text, (unsigned long long)answer->wait);
-	return ch_err_set(err, code_of(answer->status), "the server answers: %s", text);
+	ch_err_set(err, code_of(answer->status), "the server answers: %s", text);
+	/* Registries say what is wrong. */
+	if (answer->proxy.variable && !is_explained)
+		return ch_proxy_hint(&answer->proxy, err);
+	return err->code;
 }

@@ -267,7 +267,7 @@ static int knock(struct ch_registry *registry, enum protocol protocol, bool once
 }
 
 /* A server of HTTPS answers to HTTP with 400, if at all. One that breaks off may have a bad moment:
- * it is asked twice. */
+ * it is asked twice. Some proxies let nobody through to ports that are not those of HTTPS. */
 static int find_protocol(struct ch_registry *registry, enum protocol *ret, struct ch_err *err)
 {
 	ch_auto(http_answer) struct ch_http_answer answer = { 0 };
@@ -276,8 +276,8 @@ static int find_protocol(struct ch_registry *registry, enum protocol *ret, struc
 
 	if (rc == -EPROTONOSUPPORT)
 		rc = knock(registry, HTTPS, true, &answer, err);
-	if (rc == -EPROTONOSUPPORT && knock(registry, HTTP, true, &answer, &other) == 0 &&
-	    answer.status != 400) {
+	if ((rc == -EPROTONOSUPPORT || rc == -EPERM) &&
+	    knock(registry, HTTP, true, &answer, &other) == 0 && answer.status != 400) {
 		*ret = HTTP;
 		return 0;
 	}

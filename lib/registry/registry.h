@@ -97,9 +97,10 @@ const char *ch_registry_reference(const struct ch_registry *registry);
 int ch_registry_check(struct ch_registry *registry, struct ch_err *err);
 
 /* Errors of all that follows, beside what is said there: -ENOENT not there, or hidden from us;
- * -EACCES credentials are missing, or not accepted; -EPROTO the registry does not do what it
- * should; -EBADMSG not what was asked for: wrong digest or size; -EHOSTUNREACH, -ETIMEDOUT no
- * connection, also after repetitions; -EBUSY too many requests; -ECANCELED; -ENOMEM. */
+ * -EACCES credentials are missing, or not accepted; -EPERM a proxy (proxy.h) lets us not through;
+ * -EPROTO the registry does not do what it should; -EBADMSG not what was asked for: wrong digest or
+ * size; -EHOSTUNREACH, -ETIMEDOUT no connection, also after repetitions; -EBUSY too many requests;
+ * -ECANCELED; -ENOMEM. */
 
 /* ---- manifests ---------------------------------------------------------------------------- */
 

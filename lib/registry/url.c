@@ -88,14 +88,16 @@ int ch_url_parse(const char *text, struct ch_url *ret, struct ch_err *err)
 		return err->code;
 
 	ch_auto(str) char *scheme = get(u, CURLUPART_SCHEME, 0, err);
-	ch_auto(str) char *host = get(u, CURLUPART_HOST, 0, err);
 
-	if (!scheme || !host)
+	if (!scheme)
 		return err->code;
 	ret->is_https = strcmp(scheme, "https") == 0;
 	if (!ret->is_https && strcmp(scheme, "http") != 0)
 		return bad(text, "it is neither of http nor of https", err);
-	if (parse_port(u, &ret->port, err) < 0)
+
+	ch_auto(str) char *host = get(u, CURLUPART_HOST, 0, err);
+
+	if (!host || parse_port(u, &ret->port, err) < 0)
 		return err->code;
 	ret->host = ch_take(host);
 	return 0;
@@ -127,18 +129,11 @@ bool ch_url_is_loopback(const char *host)
 	return inet_pton(AF_INET, host, &address) == 1 && ntohl(address.s_addr) >> 24 == 127;
 }
 
-static bool is_https(const char *text)
-{
-	ch_auto(url) struct ch_url url = { 0 };
-	struct ch_err err;
-
-	return ch_url_parse(text, &url, &err) == 0 && url.is_https;
-}
-
 int ch_url_join(const char *base, const char *location, char **ret_url, struct ch_err *err)
 {
 	ch_auto(curl_url) CURLU *u = NULL;
 	ch_auto(str) char *url = NULL;
+	ch_auto(url) struct ch_url from = { 0 }, to = { 0 };
 	CURLUcode rc;
 
 	if (strlen(location) > CH_URL_MAX)
@@ -148,9 +143,10 @@ int ch_url_join(const char *base, const char *location, char **ret_url, struct c
 	rc = curl_url_set(u, CURLUPART_URL, location, CURLU_DISALLOW_USER);
 	if (rc != CURLUE_OK)
 		return bad(location, curl_url_strerror(rc), err);
-	if (get_to(u, CURLUPART_URL, 0, &url, err) < 0)
+	if (get_to(u, CURLUPART_URL, 0, &url, err) < 0 || ch_url_parse(base, &from, err) < 0 ||
+	    ch_url_parse(url, &to, err) < 0)
 		return err->code;
-	if (is_https(base) && !is_https(url)) {
+	if (from.is_https && !to.is_https) {
 		url[strcspn(url, "?")] = '\0';
 		ch_text_one_line(url);
 		return ch_err_set(err, -EPROTO, "'%.200s', which is not encrypted, is refused",

@@ -24,6 +24,7 @@
 #include "sys/mnt.h"
 #include "sys/msg.h"
 #include "sys/userns.h"
+#include "sys/write.h"
 
 enum { SEND_MS = 10000 };
 
@@ -340,8 +341,11 @@ static int do_ident(struct build *b, size_t i, struct ch_err *err)
 
 	if (rc < 0)
 		return rc;
-	if (fd < 0 || write(fd, text, strlen(text)) < 0)
+	if (fd < 0)
 		return ch_err_sys(err, "make '%s'", op->dst);
+	rc = ch_write_all(fd, text, strlen(text));
+	if (rc < 0)
+		return ch_err_rc(err, rc, "make '%s'", op->dst);
 	b->sources[i] = ch_mnt_clone(b->place.scaffold, name);
 	if (b->sources[i] < 0)
 		return ch_err_rc(err, b->sources[i], "make '%s'", op->dst);

@@ -98,18 +98,16 @@ static int read_file(const char *path, bool only_file, char **ret_text, size_t *
 	int nonblock = only_file ? O_NONBLOCK : 0;
 	ch_auto(fd) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | nonblock);
 	ch_auto(buf) struct ch_buf buf = CH_BUF_INIT(FILE_MAX);
-	char part[4096];
 	struct stat st;
-	ssize_t n;
+	int rc;
 
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return ch_err_sys(err, "environment file '%s'", path);
 	if (only_file && !S_ISREG(st.st_mode))
 		return ch_err_set(err, -EINVAL, "environment file '%s': not a regular file", path);
-	while ((n = read(fd, part, sizeof(part))) > 0 && !ch_buf_bad(&buf))
-		ch_buf_add(&buf, part, (size_t)n);
-	if (n < 0)
-		return ch_err_sys(err, "environment file '%s'", path);
+	rc = ch_buf_read(&buf, fd);
+	if (rc < 0)
+		return ch_err_rc(err, rc, "environment file '%s'", path);
 	*ret_len = buf.len;
 	if (ch_buf_take(&buf, ret_text) < 0)
 		return ch_err_set(err, -EFBIG, "environment file '%s' is too long", path);

@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/text.h"
+#include "sys/write.h"
 
 #define FORMAT CH_REQUEST_FORMAT
 
@@ -233,14 +234,10 @@ int ch_request_file(const struct ch_request *req, struct ch_err *err)
 
 	if (fd < 0)
 		return ch_err_sys(err, "make an anonymous file");
-	for (size_t done = 0; done < len;) {
-		ssize_t n = pwrite(fd, text + done, len - done, (off_t)done);
 
-		if (n < 0)
-			return ch_err_sys(err, "write the request");
-		done += (size_t)n;
-	}
-	return ch_take_fd(&fd);
+	int rc = ch_pwrite_all(fd, text, len, 0);
+
+	return rc < 0 ? ch_err_rc(err, rc, "write the request") : ch_take_fd(&fd);
 }
 
 int ch_request_read(int fd, struct ch_request *ret_req, struct ch_err *err)

@@ -24,14 +24,11 @@ static char *read_file(int root, const char *path, size_t *ret_len)
 {
 	ch_auto(fd) int fd = ch_open_in_root(root, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
 	ch_auto(buf) struct ch_buf buf = CH_BUF_INIT(FILE_MAX);
-	char part[16384], *text = NULL;
+	char *text = NULL;
 	struct stat st;
-	ssize_t n;
 
-	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || ch_buf_read(&buf, fd) < 0)
 		return NULL;
-	while (!ch_buf_bad(&buf) && (n = read(fd, part, sizeof(part))) > 0)
-		ch_buf_add(&buf, part, (size_t)n);
 	*ret_len = buf.len;
 	(void)ch_buf_take(&buf, &text);
 	return text;

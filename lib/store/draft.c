@@ -16,18 +16,14 @@
 #include "oci/ref.h"
 #include "store/store.h"
 
-/* Find a name in tmp. Only who has the lock on FILE makes such, so that looking is enough. */
+/* Find a name in tmp. */
 static int find_place(struct ch_draft *draft, struct ch_err *err)
 {
-	char place[NAME_MAX + 1];
-	struct stat st;
-	unsigned n = 0;
-
-	do
-		ch_store_place(draft->file, CH_STORE_DRAFT_MARK, n++, place);
-	while (fstatat(draft->store->tmp, place, &st, AT_SYMLINK_NOFOLLOW) == 0);
-	draft->place = strdup(place);
-	if (!draft->place || asprintf(&draft->path, "%s/tmp/%s", draft->store->path, place) < 0) {
+	if (ch_store_new_place(draft->store, draft->ref->file, CH_STORE_DRAFT_MARK, &draft->lock,
+			       err) < 0)
+		return err->code;
+	draft->place = draft->lock.name;
+	if (asprintf(&draft->path, "%s/tmp/%s", draft->store->path, draft->place) < 0) {
 		draft->path = NULL;
 		return ch_err_nomem(err);
 	}
@@ -65,14 +61,9 @@ int ch_draft_new(struct ch_store *store, const struct ch_ref *ref, enum ch_draft
 	ch_auto(draft) struct ch_draft draft = CH_DRAFT_INIT;
 
 	draft.store = store;
+	draft.ref = ref;
 	draft.from = from;
-	draft.file = strdup(ref->file);
-	if (!draft.file)
-		return ch_err_nomem(err);
-	draft.lock = ch_store_lock_name(store, draft.file, err);
-	if (draft.lock < 0 || find_place(&draft, err) < 0 || !draft.place)
-		return err->code;
-	if (make_root(&draft, err) < 0)
+	if (find_place(&draft, err) < 0 || make_root(&draft, err) < 0)
 		return err->code;
 	*ret_draft = draft;
 	draft = CH_DRAFT_INIT;
@@ -86,43 +77,48 @@ int ch_draft_again(struct ch_draft *draft, struct ch_err *err)
 	ch_close(&draft->root);
 	draft->from = CH_DRAFT_EMPTY;
 	ch_store_move_stat(s, draft->place, NULL);
-	if (ch_store_throw(s, s->tmp, draft->place, draft->file, err) < 0)
+	if (ch_store_throw(s, s->tmp, draft->place, draft->ref->file, err) < 0)
 		return err->code;
 	return make_root(draft, err);
 }
 
 /* Where the file system cannot exchange (NFS), there is no image for a moment; what was there comes
  * back if the draft cannot take its place. */
-static int replace_in_turn(const struct ch_draft *draft, char old[NAME_MAX + 1], struct ch_err *err)
+static int replace_in_turn(const struct ch_draft *draft, struct ch_err *err)
 {
 	const struct ch_store *s = draft->store;
+	ch_auto(store_lock) struct ch_store_lock old = { 0 };
+	const char *file = draft->ref->file;
 	int rc;
 
-	if (ch_store_set_aside(s, s->img, draft->file, draft->file, old, err) < 0)
+	if (ch_store_set_aside(s, s->img, file, file, &old, err) < 0)
 		return err->code;
-	rc = renameat(s->tmp, draft->place, s->img, draft->file) < 0 ? -errno : 0;
+	rc = renameat(s->tmp, draft->place, s->img, file) < 0 ? -errno : 0;
 	if (rc < 0)
-		(void)renameat(s->tmp, old, s->img, draft->file);
+		(void)renameat(s->tmp, old.name, s->img, file);
+	else
+		(void)renameat(s->tmp, old.name, s->tmp, draft->place);
 	return rc;
 }
 
-/* Let the draft be the image. OLD: the name in tmp of the one there was; "" without. */
-static int replace(const struct ch_draft *draft, char old[NAME_MAX + 1], struct ch_err *err)
+/* Let the draft be the image. The one that there was has its name in tmp then. Returns 1 if there
+ * was one, 0, or a negative errno. */
+static int replace(const struct ch_draft *draft, struct ch_err *err)
 {
 	const struct ch_store *s = draft->store;
+	const char *file = draft->ref->file;
+	int rc;
 
-	*old = '\0';
-	if (renameat2(s->tmp, draft->place, s->img, draft->file, RENAME_EXCHANGE) == 0) {
-		snprintf(old, NAME_MAX + 1, "%s", draft->place);
-		return 0;
-	}
+	if (renameat2(s->tmp, draft->place, s->img, file, RENAME_EXCHANGE) == 0)
+		return 1;
 	if (errno != ENOENT && errno != EINVAL)
 		return -errno;
-	if (renameat(s->tmp, draft->place, s->img, draft->file) == 0)
+	if (renameat(s->tmp, draft->place, s->img, file) == 0)
 		return 0;
 	if (errno != ENOTEMPTY && errno != EEXIST)
 		return -errno;
-	return replace_in_turn(draft, old, err);
+	rc = replace_in_turn(draft, err);
+	return rc < 0 ? rc : 1;
 }
 
 /* What is known of the files goes with them. */
@@ -134,42 +130,49 @@ static void exchange_stat(const struct ch_store *s, const char *place, const cha
 	ch_store_move_stat(s, place, file);
 }
 
-/* PLACE in tmp is not needed any more. */
-static int let_go(const struct ch_draft *draft, const char *place, struct ch_err *err)
+/* What is at the draft's place is not needed any more. */
+static int let_go(const struct ch_draft *draft, struct ch_err *err)
 {
 	const struct ch_store *s = draft->store;
+	const char *place = draft->lock.name, *file = draft->ref->file;
 
 	if (draft->from == CH_DRAFT_SPARE)
-		return ch_store_keep_spare(s, place, draft->file, err);
+		return ch_store_keep_spare(s, place, file, err);
 	ch_store_move_stat(s, place, NULL);
-	return ch_store_throw(s, s->tmp, place, draft->file, err);
+	return ch_store_throw(s, s->tmp, place, file, err);
+}
+
+int ch_draft_put(struct ch_draft *draft, struct ch_err *err)
+{
+	const struct ch_store *s = draft->store;
+	const char *file = draft->ref->file;
+	int had;
+
+	if (make_movable(draft->root) < 0 || (!draft->can_be_lost && syncfs(draft->root) < 0))
+		return ch_err_sys(err, "write image '%s'", draft->path);
+	had = replace(draft, err);
+	/* What can be lost is known by its note, which is on the disk (noted.h): what the note is
+	 * about has to be in its place, too, or an older image would seem to be sound. */
+	if (had >= 0 && fsync(s->img) < 0)
+		had = -errno;
+	ch_store_settle_notes(s, file);
+	if (had < 0)
+		return ch_err_rc(err, had, "move '%s' to '%s/img/%s'", draft->path, s->path, file);
+	exchange_stat(s, draft->place, file);
+	draft->place = NULL;
+	/* The image is there; an older one that cannot be removed is tried again later on. */
+	if (had && let_go(draft, err) < 0)
+		ch_tell(&s->waiter.teller, CH_WARN, "not removed: %s", err->msg);
+	return 0;
 }
 
 int ch_draft_commit(struct ch_draft *draft, struct ch_err *err)
 {
-	const struct ch_store *s = draft->store;
-	char old[NAME_MAX + 1];
-	int rc;
+	ch_auto(store_lock) struct ch_store_lock lock = { 0 };
 
-	if (make_movable(draft->root) < 0 || (!draft->can_be_lost && syncfs(draft->root) < 0))
-		return ch_err_sys(err, "write image '%s'", draft->path);
-	ch_store_drop_notes(s, draft->file, !draft->has_note, !draft->has_digests);
-	rc = replace(draft, old, err);
-	/* What can be lost is known by its note, which is on the disk (noted.h): what the note is
-	 * about has to be in its place, too, or an older image would seem to be sound. */
-	if (rc == 0 && fsync(s->img) < 0)
-		rc = -errno;
-	if (rc < 0)
-		return ch_err_rc(err, rc, "move '%s' to '%s/img/%s'", draft->path, s->path,
-				 draft->file);
-
-	ch_auto(str) char *place = ch_take(draft->place);
-
-	exchange_stat(s, place, draft->file);
-	/* The image is there; an older one that cannot be removed is tried again later on. */
-	if (*old && let_go(draft, old, err) < 0)
-		ch_tell(&s->waiter.teller, CH_WARN, "not removed: %s", err->msg);
-	return 0;
+	if (ch_store_lock(draft->store, draft->ref, &lock, err) < 0)
+		return err->code;
+	return ch_draft_put(draft, err);
 }
 
 void ch_draft_done(struct ch_draft *draft)
@@ -179,11 +182,8 @@ void ch_draft_done(struct ch_draft *draft)
 	ch_close(&draft->root);
 	/* What cannot be removed now, who opens storage next tries again, and says so. */
 	if (draft->place)
-		(void)let_go(draft, draft->place, &err);
-	if (draft->store)
-		ch_store_unlock_name(draft->store, draft->file, &draft->lock);
-	free(draft->place);
+		(void)let_go(draft, &err);
+	ch_store_unlock(&draft->lock);
 	free(draft->path);
-	free(draft->file);
 	*draft = CH_DRAFT_INIT;
 }

@@ -6,9 +6,10 @@
  *	... fill draft.root ...
  *	ch_draft_commit(&draft, err);
  *
- * It is made in tmp of storage, while its maker holds the lock on its name. To commit, it is
- * exchanged with the image of that name. What was never committed is removed: by
- * ch_draft_done, or, if the maker died, by the next one who opens storage.
+ * It is made in tmp of storage. To commit, it is exchanged with the image of its name: the last
+ * one to do so decides what that is; who wants to be the only one claims the image before (lock.h).
+ * What was never committed is removed: by ch_draft_done, or, if the maker died, by the next one who
+ * opens storage.
  *
  * Storage keeps one tree that is nobody's image any more, the spare: who can turn one tree of
  * files into another faster than write it anew begins with that (CH_DRAFT_SPARE). */
@@ -17,9 +18,7 @@
 
 #include <stdbool.h>
 
-struct ch_err;
-struct ch_ref;
-struct ch_store;
+#include "store/lock.h"
 
 enum ch_draft_from {
 	CH_DRAFT_EMPTY, /* an empty directory */
@@ -31,44 +30,42 @@ enum ch_draft_from {
 struct ch_draft {
 	int root;   /* owned; its root directory, open for reading */
 	char *path; /* owned; the same as an absolute path, which it has until the commit */
-	/* Owned; its name in tmp until the commit, then NULL. A file of that name in the directory
+	/* Its name in tmp until the commit, then NULL. A file of that name in the directory
 	 * CH_DRAFT_STAT of storage goes where it goes: its maker may keep there what it knows of
 	 * the files. */
-	char *place;
+	const char *place;
 	bool is_spare; /* it began with the spare */
 	/* For the maker to set: it can be made again, and is, should the machine stop before all of
 	 * it is on the disk by who notes that (noted.h). */
 	bool can_be_lost;
-	/* For the maker to set: what it is, or its digests, has been noted (noted.h). What has not
-	 * is what was noted of the image that the draft replaces: that goes. */
-	bool has_note, has_digests;
 
 	/* private */
-	struct ch_store *store; /* borrowed */
-	char *file;		/* owned; name in img */
+	struct ch_store *store;	  /* borrowed */
+	const struct ch_ref *ref; /* borrowed */
 	enum ch_draft_from from;
-	int lock; /* owned; of its name */
+	struct ch_store_lock lock; /* of its name in tmp */
 };
 
 #define CH_DRAFT_STAT	  "stat"
 #define CH_DRAFT_STAT_NEW "=new" /* behind a name there: who wrote it was killed; it goes, too */
 
-#define CH_DRAFT_INIT ((struct ch_draft){ .root = -1, .lock = -1 })
+#define CH_DRAFT_INIT ((struct ch_draft){ .root = -1 })
 
-/* Begin to make the image REF. While somebody else makes or deletes it, this waits, and says
- * so. The lock on the name is held until ch_draft_done. */
+/* Begin to make the image REF (borrowed). Waits for nobody. */
 int ch_draft_new(struct ch_store *store, const struct ch_ref *ref, enum ch_draft_from from,
 		 struct ch_draft *ret_draft, struct ch_err *err);
 
 /* Begin again, with an empty directory: what is there cannot be used, and goes, for good. root is
- * another one then; the lock is held all the time. After an error, only
- * ch_draft_done is left. */
+ * another one then. After an error, only ch_draft_done is left. */
 int ch_draft_again(struct ch_draft *draft, struct ch_err *err);
 
 /* Make it the image of that name, instead of the one that there was. All of it is on the disk
  * then, unless it can be lost: for that is to wait for all that anybody writes to the file system.
- * root stays open. */
+ * root stays open. The image is locked for that moment. */
 int ch_draft_commit(struct ch_draft *draft, struct ch_err *err);
+
+/* The same for who has locked it. */
+int ch_draft_put(struct ch_draft *draft, struct ch_err *err);
 
 /* Let go; what was not committed is removed. */
 void ch_draft_done(struct ch_draft *draft);

@@ -13,6 +13,7 @@
 #include "oci/meta.h"
 #include "sys/mnt.h"
 #include "sys/rmtree.h"
+#include "sys/write.h"
 
 #define META_DIR    "ch"
 #define META_FILE   "metadata.json"
@@ -22,18 +23,16 @@
 /* Read FILE, which must be an ordinary one: the image is anybody's. */
 static int read_all(int fd, struct ch_buf *ret)
 {
-	char part[16384];
 	struct stat st;
-	ssize_t n;
+	int rc;
 
 	if (fstat(fd, &st) < 0)
 		return -errno;
 	if (!S_ISREG(st.st_mode))
 		return -EINVAL;
-	while ((n = read(fd, part, sizeof(part))) > 0 && !ch_buf_bad(ret))
-		ch_buf_add(ret, part, (size_t)n);
-	if (n < 0)
-		return -errno;
+	rc = ch_buf_read(ret, fd);
+	if (rc < 0)
+		return rc;
 	return ch_buf_bad(ret) ? -EFBIG : 0;
 }
 
@@ -70,7 +69,6 @@ static int open_meta_dir(int root)
 /* Whatever was there is replaced, not followed. */
 static int write_file(int dir, const char *name, const char *text)
 {
-	size_t len = strlen(text);
 	struct ch_err err;
 
 	if (ch_rmtree(dir, name, &err) < 0)
@@ -79,17 +77,7 @@ static int write_file(int dir, const char *name, const char *text)
 	ch_auto(fd) int fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
 				    0644);
 
-	if (fd < 0)
-		return -errno;
-	while (len > 0) {
-		ssize_t n = write(fd, text, len);
-
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		text += n > 0 ? n : 0;
-		len -= n > 0 ? (size_t)n : 0;
-	}
-	return 0;
+	return fd < 0 ? -errno : ch_write_all(fd, text, strlen(text));
 }
 
 int ch_store_write_meta(int root, const struct ch_oci_meta *meta, struct ch_err *err)

@@ -121,39 +121,14 @@ int ch_store_list(const struct ch_store *store, struct ch_store_names *ret_names
 /* ---- delete ------------------------------------------------------------------------------------
  */
 
-int ch_store_lock(struct ch_store *store, const struct ch_ref *ref, struct ch_err *err)
-{
-	return ch_store_lock_name(store, ref->file, err);
-}
-
-int ch_store_try_lock(struct ch_store *store, const struct ch_ref *ref, struct ch_err *err)
-{
-	/* Without locks, nobody waits anyway. */
-	return store->no_lock ? ch_store_lock_name(store, ref->file, err)
-			      : ch_store_try_name(store, ref->file, err);
-}
-
-void ch_store_unlock(struct ch_store *store, const struct ch_ref *ref, int lock)
-{
-	ch_store_unlock_name(store, ref->file, &lock);
-}
-
 int ch_store_delete(struct ch_store *store, const struct ch_ref *ref, struct ch_err *err)
 {
-	int lock = ch_store_lock_name(store, ref->file, err);
-	int rc;
-
-	if (lock < 0)
-		return lock;
-	if (ch_store_has(store, ref))
-		rc = ch_store_throw(store, store->img, ref->file, ref->file, err);
-	else
-		rc = ch_err_set(err, -ENOENT, "image '%s' is not in storage '%s'", ref->text,
-				store->path);
-	if (rc == 0) {
-		ch_store_move_stat(store, ref->file, NULL);
-		ch_store_drop_notes(store, ref->file, true, true);
-	}
-	ch_store_unlock_name(store, ref->file, &lock);
-	return rc;
+	if (!ch_store_has(store, ref))
+		return ch_err_set(err, -ENOENT, "image '%s' is not in storage '%s'", ref->text,
+				  store->path);
+	if (ch_store_throw(store, store->img, ref->file, ref->file, err) < 0)
+		return err->code;
+	ch_store_move_stat(store, ref->file, NULL);
+	ch_store_settle_notes(store, ref->file);
+	return 0;
 }

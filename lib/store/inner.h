@@ -3,10 +3,12 @@
  *
  * In tmp are:
  *
- *	NAME~N	an image in the making, as long as the lock on NAME is held
+ *	NAME~N	an image in the making, as long as that name is locked
  *	NAME=N	to be removed, as soon as nobody reads it
  *
- * with the least N that makes it unique. Neither mark can be in the name of an image. */
+ * with the least N that makes it unique. Names of locks are these, of who makes or removes such;
+ * NAME, a claim; and NAME^, a lock on the image (lock.h). None of these marks can be in the name
+ * of an image. */
 #ifndef CH_STORE_INNER_H
 #define CH_STORE_INNER_H
 
@@ -14,12 +16,14 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "store/lock.h"
 #include "sys/waitlock.h"
 
 struct ch_err;
 
 #define CH_STORE_DRAFT_MARK '~'
 #define CH_STORE_TRASH_MARK '='
+#define CH_STORE_LOCK_MARK  '^'
 
 struct ch_store {
 	char *path; /* owned; absolute */
@@ -36,26 +40,24 @@ struct ch_store {
 int ch_store_flock(const struct ch_store *store, int fd, int how, const char *why,
 		   struct ch_err *err);
 
-/* Lock the name FILE of an image; waits. Returns a descriptor (the caller's), which is the lock:
- * closing it unlocks; or a negative errno. With no_lock nobody waits, and it may be that
- * somebody else has the lock, too. */
-int ch_store_lock_name(const struct ch_store *store, const char *file, struct ch_err *err);
-
-/* The same, without waiting. Returns -EWOULDBLOCK (no error is set) if somebody has it. */
-int ch_store_try_name(const struct ch_store *store, const char *file, struct ch_err *err);
-
-/* Unlock; the lock's file goes, too. *LOCK may be -1. */
-void ch_store_unlock_name(const struct ch_store *store, const char *file, int *lock);
+/* Lock a name in locks, without waiting. Returns -EWOULDBLOCK (no error is set) if somebody has
+ * it. */
+int ch_store_try_name(const struct ch_store *store, const char *name,
+		      struct ch_store_lock *ret_lock, struct ch_err *err);
 
 /* ---- trash.c --------------------------------------------------------------------------- */
 
 /* The name of FILE in tmp with MARK and number N, in a buffer of the caller's. */
 const char *ch_store_place(const char *file, char mark, unsigned n, char out[NAME_MAX + 1]);
 
-/* Move NAME of the directory DIR to tmp, to be removed, as the trash of FILE, under the name
- * PLACE. */
+/* Lock such a name, one that nothing in tmp has: it is that of the lock. */
+int ch_store_new_place(const struct ch_store *store, const char *file, char mark,
+		       struct ch_store_lock *ret_place, struct ch_err *err);
+
+/* Move NAME of the directory DIR to tmp, to be removed, as the trash of FILE; its name there is
+ * that of ret_place. */
 int ch_store_set_aside(const struct ch_store *store, int dir, const char *name, const char *file,
-		       char place[NAME_MAX + 1], struct ch_err *err);
+		       struct ch_store_lock *ret_place, struct ch_err *err);
 
 /* The same, and remove it unless somebody reads it. */
 int ch_store_throw(const struct ch_store *store, int dir, const char *name, const char *file,
@@ -64,8 +66,8 @@ int ch_store_throw(const struct ch_store *store, int dir, const char *name, cons
 /* Let the owner of NAME in the directory DIR move it: a directory gets another "..". */
 void ch_store_make_movable(int dir, const char *name);
 
-/* Remove what dead processes have left in tmp, and note which images that were, and what cannot be
- * removed. */
+/* Remove what dead processes have left in tmp and locks, and note which images that were, and what
+ * cannot be removed. */
 int ch_store_sweep(const struct ch_store *store, struct ch_err *err);
 
 /* ---- mounted.c ------------------------------------------------------------------------- */
@@ -79,9 +81,8 @@ bool ch_store_is_mounted(const char *place);
 /* May the image FILE with ROOT as its directory be damaged (noted.h)? */
 bool ch_store_is_in_doubt(const struct ch_store *store, const char *file, int root);
 
-/* The image FILE is deleted, or replaced: what is noted of it (WHAT) and its digests (DIGESTS) are
- * no longer true. */
-void ch_store_drop_notes(const struct ch_store *store, const char *file, bool what, bool digests);
+/* The image FILE is deleted, or replaced: only what is noted of the one that is there now holds. */
+void ch_store_settle_notes(const struct ch_store *store, const char *file);
 
 /* ---- spare.c --------------------------------------------------------------------------- */
 

@@ -7,7 +7,7 @@ libchstore_la_SOURCES = \
 	%D%/imagemeta.c %D%/imagemeta.h \
 	%D%/images.c \
 	%D%/inner.h \
-	%D%/lock.c \
+	%D%/lock.c %D%/lock.h \
 	%D%/mounted.c \
 	%D%/noted.c %D%/noted.h \
 	%D%/spare.c \

@@ -25,9 +25,12 @@ struct search {
 /* Has the text a path that ends so, or goes on below? */
 static bool has_path(const char *text, const char *tail)
 {
-	const char *at = strstr(text, tail);
+	size_t n = strlen(tail);
 
-	return at && strchr("/ ", at[strlen(tail)]);
+	for (const char *at = text; (at = strstr(at, tail)); at++)
+		if (strchr("/ ", at[n]))
+			return true;
+	return false;
 }
 
 /* Lines of proc_pid_mountinfo(5). An overlay of ours does not say of what it is. */

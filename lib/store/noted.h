@@ -6,9 +6,11 @@
  *	digest/NAME	a link to "MANIFEST,CONFIG INODE TIME": its digests where it was pulled
  *			from, or pushed to, last
  *
- * Whoever replaces the directory makes that untrue, and removes what is noted, unless he notes it
- * anew (draft.h): a directory may come back, by way of the spare, and so may its inode. " BOOT"
- * comes behind it if it was not waited for that all is on the disk: should the machine have been
+ * Of an image that is about to come into storage, it is noted as NAME~0: until then, the other one
+ * holds. Whoever replaces the directory puts that in the place of the other, or removes that one,
+ * since it is no longer true: a directory may come back, by way of the spare, and so may its inode.
+ * If he is killed in between, both are there, and one of them is about the directory. " BOOT" comes
+ * behind it if it was not waited for that all is on the disk: should the machine have been
  * started anew since, files may lack what was in them. Then ch_store_read refuses the image; its
  * maker can make it again. */
 #ifndef CH_STORE_NOTED_H
@@ -21,6 +23,8 @@ struct ch_oci_digests;
 struct ch_ref;
 struct ch_store;
 
+#define CH_NOTED_WHAT_MAX 160
+
 enum ch_noted {
 	CH_NOTED_ELSE, /* not in storage, something else, or nobody knows */
 	CH_NOTED_SAME,
@@ -28,11 +32,15 @@ enum ch_noted {
 };
 
 /* Note that the image REF with ROOT as its directory is WHAT (without blanks, at most 127 bytes),
- * before it comes into storage, or while it is there; its name is locked by the caller.
+ * before it comes into storage, or while it is there; it is locked by the caller (lock.h).
  * CAN_BE_LOST: may it not be on the disk? If that cannot be noted here, it becomes false: then it
  * has to be. */
 int ch_noted_put(struct ch_store *store, const struct ch_ref *ref, int root, const char *what,
 		 bool *can_be_lost, struct ch_err *err);
+
+/* What is noted of the image REF in storage. Returns false if nothing is, or it is not there. */
+bool ch_noted_what(const struct ch_store *store, const struct ch_ref *ref,
+		   char ret_what[CH_NOTED_WHAT_MAX]);
 
 /* Is it in storage, and WHAT? */
 enum ch_noted ch_noted_is(const struct ch_store *store, const struct ch_ref *ref, const char *what);
@@ -41,8 +49,8 @@ enum ch_noted ch_noted_is(const struct ch_store *store, const struct ch_ref *ref
 int ch_noted_put_digests(struct ch_store *store, const struct ch_ref *ref, int root,
 			 const struct ch_oci_digests *digests, struct ch_err *err);
 
-/* The same for who has not locked the name. Nothing is noted, and that is no error, if somebody
- * makes or deletes the image, or if ROOT is no longer it. */
+/* The same for who has not locked the image. Nothing is noted, and that is no error, if somebody
+ * has, or if ROOT is no longer it. */
 int ch_noted_try_digests(struct ch_store *store, const struct ch_ref *ref, int root,
 			 const struct ch_oci_digests *digests, struct ch_err *err);
 

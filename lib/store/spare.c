@@ -68,9 +68,10 @@ static bool is_free(const struct ch_store *store, const char *place)
 int ch_store_keep_spare(const struct ch_store *store, const char *place, const char *file,
 			struct ch_err *err)
 {
-	bool wanted = !store->no_lock && has_room(store) && is_free(store, place);
+	bool wanted;
 
 	ch_store_make_movable(store->tmp, place);
+	wanted = !store->no_lock && has_room(store) && is_free(store, place);
 	for (int i = 0; wanted && i < TRIES; i++) {
 		if (renameat(store->tmp, place, store->top, spare) == 0) {
 			ch_store_move_stat(store, place, spare_stat);
@@ -87,13 +88,8 @@ int ch_store_keep_spare(const struct ch_store *store, const char *place, const c
 
 int ch_store_drop_spare(struct ch_store *store, struct ch_err *err)
 {
-	int lock = ch_store_lock_name(store, spare, err);
-	int rc;
+	int rc = ch_store_throw(store, store->top, spare, spare, err);
 
-	if (lock < 0)
-		return lock;
-	rc = ch_store_throw(store, store->top, spare, spare, err);
 	ch_store_move_stat(store, spare_stat, NULL);
-	ch_store_unlock_name(store, spare, &lock);
 	return rc == -ENOENT ? 0 : rc;
 }

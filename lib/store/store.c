@@ -19,7 +19,6 @@
 #include "rt/storage.h"
 #include "store/draft.h"
 #include "sys/names.h"
-#include "sys/rmtree.h"
 
 #define MARKER "charlie storage "
 
@@ -290,24 +289,43 @@ const char *ch_store_where(const struct ch_store *store)
 /* ---- reset --------------------------------------------------------------------------------------
  */
 
-/* First out of the way, by a rename, then removed: nobody sees half an image. */
-static int throw_all(const struct ch_store *store, struct ch_err *err)
+/* Throw away what is in the directory DIR, but for what KEPT names (ends with NULL): first out of
+ * the way, by a rename, then removed: nobody sees half an image. */
+static int throw_all(const struct ch_store *store, int dir, const char *const *kept,
+		     struct ch_err *err)
 {
-	int copy = openat(store->top, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	ch_auto(dir) DIR *stream = copy < 0 ? NULL : fdopendir(copy);
-	const struct dirent *entry;
+	ch_auto(names) struct ch_names names = { 0 };
+	int rc = ch_names_list(dir, &names);
 
-	if (!stream) {
-		ch_err_sys(err, "read '%s'", store->path);
-		ch_close(&copy);
-		return err->code;
-	}
-	while ((entry = readdir(stream)))
-		if (entry->d_name[0] != '.' && strcmp(entry->d_name, lock_file) != 0 &&
-		    strcmp(entry->d_name, version_file) != 0 && strcmp(entry->d_name, "tmp") != 0 &&
-		    ch_store_throw(store, store->top, entry->d_name, entry->d_name, err) < 0)
+	if (rc < 0)
+		return ch_err_rc(err, rc, "read '%s'", store->path);
+	for (size_t i = 0; i < names.n; i++) {
+		const char *name = names.list[i];
+		bool is_kept = name[0] == '.';
+
+		for (size_t k = 0; kept[k]; k++)
+			is_kept |= strcmp(name, kept[k]) == 0;
+		if (!is_kept && ch_store_throw(store, dir, name, name, err) < 0)
 			return err->code;
+	}
 	return 0;
+}
+
+/* Images one by one: who reads one, or has it in a container, keeps it. */
+static int empty(struct ch_store *store, struct ch_err *err)
+{
+	static const char *const kept[] = { lock_file, version_file, "img", "tmp", "locks", NULL };
+
+	store->img = ch_store_dir(store, "img", err);
+	if (store->img >= 0)
+		store->tmp = ch_store_dir(store, "tmp", err);
+	if (store->tmp >= 0)
+		store->locks = ch_store_dir(store, "locks", err);
+	if (store->locks < 0 ||
+	    throw_all(store, store->img, (const char *const[]){ NULL }, err) < 0 ||
+	    throw_all(store, store->top, kept, err) < 0)
+		return err->code;
+	return ch_store_sweep(store, err);
 }
 
 int ch_store_reset(const struct ch_store_options *options, struct ch_err *err)
@@ -316,11 +334,7 @@ int ch_store_reset(const struct ch_store_options *options, struct ch_err *err)
 	char version[VERSION_MAX];
 
 	if (open_marked(options, &store, version, err) < 0 || !store ||
-	    lock_all(store, LOCK_EX, err) < 0)
-		return err->code;
-	store->tmp = ch_store_dir(store, "tmp", err);
-	if (store->tmp < 0 || throw_all(store, err) < 0 ||
-	    ch_rmtree_shown(store->top, "tmp", err) < 0)
+	    lock_all(store, LOCK_EX, err) < 0 || empty(store, err) < 0)
 		return err->code;
 	return write_version(store, err);
 }

@@ -3,7 +3,7 @@
  *
  *	version		the marker, and the version of all this: "charlie storage 1"
  *	lock		held by everybody who uses storage; exclusively, by who makes or resets it
- *	locks/NAME	held by who makes, replaces or deletes the image NAME
+ *	locks/NAME...	held by who makes, replaces or deletes the image NAME (lock.h)
  *	img/NAME	images, each a directory, called as rt/storage.h says
  *	tmp/...		what is being made (draft.h), or is to be removed
  *	spare		a tree that was an image, to begin another one with (draft.h)
@@ -94,24 +94,15 @@ static inline void ch_auto_store_names(struct ch_store_names *names)
 	ch_store_names_done(names);
 }
 
-/* Lock the name of an image, for who notes something beside it. Waits for who makes it, or
- * deletes it. Returns a descriptor for ch_store_unlock (of use for nothing else), or a negative
- * errno. */
-int ch_store_lock(struct ch_store *store, const struct ch_ref *ref, struct ch_err *err);
-
-/* The same, without waiting. Returns -EWOULDBLOCK (no error is set) if somebody has the lock,
- * which may be the caller. */
-int ch_store_try_lock(struct ch_store *store, const struct ch_ref *ref, struct ch_err *err);
-void ch_store_unlock(struct ch_store *store, const struct ch_ref *ref, int lock);
-
-/* Delete an image. Waits for who is making it. Errors: -ENOENT there is no such image. */
+/* Delete an image, which the caller has locked (lock.h). Errors: -ENOENT there is no such image. */
 int ch_store_delete(struct ch_store *store, const struct ch_ref *ref, struct ch_err *err);
 
 /* Remove the spare (draft.h): somebody wants room. */
 int ch_store_drop_spare(struct ch_store *store, struct ch_err *err);
 
-/* Remove everything in storage, and begin anew. Waits until nobody else uses it. Unlike
- * ch_store_open, takes storage of any version of ours. */
+/* Remove everything in storage, and begin anew. Waits until nobody else uses it; what somebody
+ * reads, or has in a container, goes later on. Unlike ch_store_open, takes storage of any version
+ * of ours. */
 int ch_store_reset(const struct ch_store_options *options, struct ch_err *err);
 
 #endif

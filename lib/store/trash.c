@@ -13,6 +13,7 @@
 #include "inner.h"
 #include "oci/ref.h"
 #include "sys/mnt.h"
+#include "sys/names.h"
 #include "sys/rmtree.h"
 
 const char *ch_store_place(const char *file, char mark, unsigned n, char out[NAME_MAX + 1])
@@ -54,81 +55,106 @@ void ch_store_make_movable(int dir, const char *name)
 		(void)chmod(ch_fd_path(fd, path), (st.st_mode & 07777) | S_IRWXU);
 }
 
-int ch_store_set_aside(const struct ch_store *store, int dir, const char *name, const char *file,
-		       char place[NAME_MAX + 1], struct ch_err *err)
+int ch_store_new_place(const struct ch_store *store, const char *file, char mark,
+		       struct ch_store_lock *ret_place, struct ch_err *err)
 {
-	struct stat st;
-
-	ch_store_make_movable(dir, name);
+	/* Trash that does not go away is one for each of its readers: this ends. */
 	for (unsigned n = 0;; n++) {
-		ch_store_place(file, CH_STORE_TRASH_MARK, n, place);
-		/* There is one trash of a name that does not go away for each of its readers, so
-		 * that this ends; and who has the lock on it makes them, alone. */
-		if (fstatat(store->tmp, place, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		ch_auto(store_lock) struct ch_store_lock place = { 0 };
+		char name[NAME_MAX + 1];
+		struct stat st;
+		int rc = ch_store_try_name(store, ch_store_place(file, mark, n, name), &place, err);
+
+		if (rc < 0 && rc != -EWOULDBLOCK)
+			return rc;
+		if (rc < 0 || fstatat(store->tmp, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
 			continue;
-		if (renameat(dir, name, store->tmp, place) == 0)
-			return 0;
-		if (errno != ENOTEMPTY && errno != EEXIST)
-			return ch_err_sys(err, "move '%s' to '%s/tmp'", name, store->path);
+		*ret_place = ch_take(place);
+		return 0;
 	}
+}
+
+int ch_store_set_aside(const struct ch_store *store, int dir, const char *name, const char *file,
+		       struct ch_store_lock *ret_place, struct ch_err *err)
+{
+	ch_auto(store_lock) struct ch_store_lock place = { 0 };
+
+	if (ch_store_new_place(store, file, CH_STORE_TRASH_MARK, &place, err) < 0)
+		return err->code;
+	ch_store_make_movable(dir, name);
+	if (renameat(dir, name, store->tmp, place.name) < 0)
+		return ch_err_sys(err, "move '%s' to '%s/tmp'", name, store->path);
+	*ret_place = ch_take(place);
+	return 0;
 }
 
 int ch_store_throw(const struct ch_store *store, int dir, const char *name, const char *file,
 		   struct ch_err *err)
 {
-	char place[NAME_MAX + 1];
+	ch_auto(store_lock) struct ch_store_lock place = { 0 };
 
-	if (ch_store_set_aside(store, dir, name, file, place, err) < 0)
+	if (ch_store_set_aside(store, dir, name, file, &place, err) < 0)
 		return err->code;
-	return discard(store, place, err);
+	return discard(store, place.name, err);
+}
+
+static void note_dropped(const struct ch_store *store, const char *place, size_t len)
+{
+	char text[NAME_MAX + 1];
+
+	snprintf(text, sizeof(text), "%.*s", (int)len, place);
+	ch_ref_unescape(text);
+	ch_tell(&store->waiter.teller, CH_INFO,
+		"dropped unfinished image '%s': its maker was killed", text);
 }
 
 /* What is left over has a name that nobody has locked. */
 static int sweep_one(const struct ch_store *store, const char *place, struct ch_err *err)
 {
+	ch_auto(store_lock) struct ch_store_lock lock = { 0 };
 	size_t n = strcspn(place, (char[]){ CH_STORE_DRAFT_MARK, CH_STORE_TRASH_MARK, '\0' });
-	char file[NAME_MAX + 1];
 	struct stat st;
-	int rc = 0;
+	int rc = ch_store_try_name(store, place, &lock, err);
 
-	snprintf(file, sizeof(file), "%.*s", (int)n, place);
-
-	int lock = ch_store_try_name(store, file, err);
-
-	if (lock < 0)
-		return lock == -EWOULDBLOCK ? 0 : lock;
+	if (rc < 0)
+		return rc == -EWOULDBLOCK ? 0 : rc;
 	/* Its maker may have finished while we came here. */
-	if (fstatat(store->tmp, place, &st, AT_SYMLINK_NOFOLLOW) == 0) {
-		rc = discard(store, place, err);
-		ch_store_move_stat(store, place, NULL);
-		if (rc == 0 && place[n] == CH_STORE_DRAFT_MARK) {
-			char text[NAME_MAX + 1];
-
-			snprintf(text, sizeof(text), "%s", file);
-			ch_ref_unescape(text);
-			ch_tell(&store->waiter.teller, CH_INFO,
-				"dropped unfinished image '%s': its maker was killed", text);
-		}
-	}
-	ch_store_unlock_name(store, file, &lock);
+	if (fstatat(store->tmp, place, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return 0;
+	rc = discard(store, place, err);
+	ch_store_move_stat(store, place, NULL);
+	if (rc == 0 && place[n] == CH_STORE_DRAFT_MARK)
+		note_dropped(store, place, n);
 	return rc;
+}
+
+/* Locks of the dead. What is in use stays: it is locked. */
+static void sweep_locks(const struct ch_store *store)
+{
+	ch_auto(names) struct ch_names names = { 0 };
+
+	if (ch_names_list(store->locks, &names) < 0)
+		return;
+	for (size_t i = 0; i < names.n; i++) {
+		ch_auto(store_lock) struct ch_store_lock lock = { 0 };
+		struct ch_err ignored;
+
+		(void)ch_store_try_name(store, names.list[i], &lock, &ignored);
+	}
 }
 
 int ch_store_sweep(const struct ch_store *store, struct ch_err *err)
 {
-	int copy = openat(store->tmp, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	ch_auto(dir) DIR *stream = copy < 0 ? NULL : fdopendir(copy);
-	const struct dirent *entry;
+	ch_auto(names) struct ch_names names = { 0 };
+	int rc = ch_names_list(store->tmp, &names);
 
-	if (!stream) {
-		ch_err_sys(err, "read '%s/tmp'", store->path);
-		ch_close(&copy);
-		return err->code;
-	}
+	if (rc < 0)
+		return ch_err_rc(err, rc, "read '%s/tmp'", store->path);
 	/* What cannot be removed (a mount, a file of somebody else's) is in nobody's way. */
-	while (errno = 0, (entry = readdir(stream)))
-		if (entry->d_name[0] != '.' && sweep_one(store, entry->d_name, err) < 0)
+	for (size_t i = 0; i < names.n; i++)
+		if (names.list[i][0] != '.' && sweep_one(store, names.list[i], err) < 0)
 			ch_tell(&store->waiter.teller, CH_WARN, "left over, and not removed: %s",
 				err->msg);
-	return errno ? ch_err_sys(err, "read '%s/tmp'", store->path) : 0;
+	sweep_locks(store);
+	return 0;
 }

@@ -8,6 +8,7 @@ libchsys_la_SOURCES = \
 	%D%/msg.c %D%/msg.h \
 	%D%/rmtree.c %D%/rmtree.h \
 	%D%/seccomp.c %D%/seccomp.h \
+	%D%/stdio.c %D%/stdio.h \
 	%D%/syslog.c %D%/syslog.h \
 	%D%/userns.c %D%/userns.h \
 	%D%/write.c %D%/write.h

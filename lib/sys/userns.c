@@ -76,3 +76,10 @@ int ch_mntns_new(struct ch_err *err)
 		return ch_err_sys(err, "stop mounts from propagating to the host");
 	return 0;
 }
+
+int ch_mounts_lock(struct ch_err *err)
+{
+	int rc = ch_userns_new(geteuid(), getegid(), err);
+
+	return rc < 0 ? rc : ch_mntns_new(err);
+}

@@ -17,4 +17,11 @@ int ch_userns_new(uid_t uid, gid_t gid, struct ch_err *err);
  * Mounts made by the host later on still arrive (automounters). */
 int ch_mntns_new(struct ch_err *err);
 
+/* What is mounted by now stays as it is, for a process that keeps its capabilities: it could make
+ * writable what is mounted read-only, and unmount what is on top. So it goes on in another user
+ * namespace, in which its ids are the same, and a mount namespace of that: there, these mounts
+ * are locked (mount_namespaces(7), "Restrictions on mount namespaces"). It may be root in there,
+ * and mount more. As ch_userns_new(), it has to be single-threaded; and to see /proc. */
+int ch_mounts_lock(struct ch_err *err);
+
 #endif

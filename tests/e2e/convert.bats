@@ -395,6 +395,9 @@ make_sif() {
 	assert_equal "$(as_test tail -n 1 bin/docker.log)" load
 	run as_test skopeo inspect docker-archive:bin/docker.loaded:bar:2
 	[[ $status == 0 ]] || fail "$output"
+	# Neither program loads names without a tag.
+	works -o docker ./d localhost:5000/bar
+	assert_match "$(tar -xOf bin/docker.loaded manifest.json)" '"localhost:5000/bar:latest"'
 	via+=(PATH=/nowhere)
 	run --separate-stderr as_test "${via[@]}" "$prefix/bin/ch-convert" -o docker ./d bar:2
 	[[ $status == 1 && $stderr == *"no program 'docker'"* ]] || fail "$status $stderr"
@@ -455,16 +458,13 @@ make_sif() {
 	# While it waits for the rest of an archive, it is interrupted.
 	as_test mkfifo fifo
 	for out in ./d x.sqfs ./new name oci; do
-		# (In the background, SIGINT is ignored.)
 		as_test bash -c '
 			(head -c 60000 x.tar.gz; sleep 30) >fifo & writer=$!
-			env "${@:3}" ch-convert -i tar fifo $([[ $1 != oci ]] || echo -o oci) "$1" 2>err & pid=$!
-			sleep 0.5
-			kill -"$2" $pid
-			wait $pid
+			"$3/tests/lib/when" "" "$2" env "${@:4}" \
+				ch-convert -i tar fifo $([[ $1 != oci ]] || echo -o oci) "$1" 2>err
 			status=$?
 			kill $writer
-			exit $status' - "$out" "$([[ $out == ./d ]] && echo HUP || echo TERM)" "${via[@]:1}" 3>&- &&
+			exit $status' - "$out" "$([[ $out == ./d ]] && echo HUP || echo TERM)" "$top" "${via[@]:1}" 3>&- &&
 			fail "not interrupted"
 		assert_match "$(cat err)" 'error: .*interrupted'
 		assert_equal "$(find . -maxdepth 1 -name '.*.ch-*')" ""
@@ -510,11 +510,12 @@ make_sif() {
 @test "convert: --no-clobber looks again when it has waited" {
 	as_test mkfifo fifo
 	as_test env "${via[@]:1}" bash -c '
-		(sleep 1; exec tar -C "$1" -c .) >fifo & ch-convert -q -i tar fifo name & wait' - "$dir" 3>&- &
-	sleep 0.5
-	fails 1 "image 'name' is in storage already: not replaced" --no-clobber "$sqfs" name
+		(until grep -qs waiting: err; do sleep 0.05; done; exec tar -C "$1" -c .) >fifo &
+		ch-convert -q -i tar fifo name & wait' - "$dir" 3>&- &
+	await 10 compgen -G 'store/tmp/*'
+	as_test env "${via[@]:1}" timeout 60 ch-convert --no-clobber "$sqfs" name 2>err && fail "replaced"
 	wait
-	assert_match "$stderr" 'waiting: '
+	assert_match "$(cat err)" "waiting: .*image 'name' is in storage already: not replaced"
 }
 
 @test "convert: nothing is unpacked on the way" {
@@ -678,13 +679,13 @@ make_sif() {
 	[[ $status == 1 && $output == *"File too large"* ]] || fail "$status $output"
 }
 
-# interrupted SIGNAL ARGS...: by that, half a second later, ch-convert ends soon, and leaves nothing
+# interrupted SIGNAL ARGS...: by that, a moment later, ch-convert ends soon, and leaves nothing
 interrupted() {
 	local signal=$1
 
 	shift
-	run --separate-stderr as_test timeout --foreground -k 5 -s "$signal" 0.5 "${via[@]}" ch-convert "$@"
-	[[ $status == 124 && ${stderr##*$'\n'} =~ error:\ .*interrupted ]] || fail "$*" "$status $stderr"
+	run --separate-stderr as_test "$top/tests/lib/when" '' "$signal" "${via[@]}" ch-convert "$@"
+	[[ $status == $((128 + $(kill -l "$signal"))) && ${stderr##*$'\n'} =~ error:\ .*interrupted ]] || fail "$*" "$status $stderr"
 	assert_equal "$(find . -path './.*.ch-*' -o -path './store/tmp/*')" ""
 }
 

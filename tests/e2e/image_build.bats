@@ -101,7 +101,7 @@ grown in 2 instructions: one' -t one .
 	assert_equal "$status$output" 0
 }
 
-# held NAME ARGS...: as img, while somebody else has the lock on the image NAME
+# held NAME ARGS...: as img, while somebody else makes the image NAME
 held() {
 	run --separate-stderr as_test flock -o "$store/locks/$1" \
 		timeout -k 5 20 "${via[@]}" env -C "$ctx" ch-image "${@:2}"
@@ -134,11 +134,13 @@ held() {
 
 	printf 'FROM tiny\nLABEL a=b\n' | df Dockerfile
 	img build -t one .
-	# As if somebody were about to place another one
+	# As if somebody who is about to place another one, and has the lock, had been killed then
 	as_test git -C "$cache" update-ref refs/heads/one refs/heads/tiny
-	held one build -t one .
-	assert_equal "$(as_test git -C "$cache" rev-parse one)" "$(as_test git -C "$cache" rev-parse tiny)"
+	as_test flock "$store/locks/one^" sh -c 'echo >"$1"; sleep 1.5' - "$tmp/ctx/locked" 3>&- &
+	await 10 test -e "$ctx/locked"
 	img build -t one .
+	assert_match "$stderr" "waiting: image 'one' is being read or put in place"
+	wait
 	assert_equal "$(as_test git -C "$cache" log -1 --format=%s one)" 'LABEL a=b'
 }
 
@@ -551,7 +553,8 @@ would be grown in 4 instructions: one' --dry-run -t one .
 }
 
 @test "two builds at a time, and one that is killed" {
-	printf 'FROM tiny\nARG n\nRUN echo $n >/n; sleep 0.5\n' | df Dockerfile
+	printf 'FROM tiny\nARG n\nRUN echo $n >/n; if [ $n != 4 ]; then sleep 0.5; else until [ -e /go ]; do sleep 0.05; done; fi\n' |
+		df Dockerfile
 	as_test "${via[@]}" env -C "$ctx" bash -c '
 		for n in 1 2 3; do ch-image -q build --build-arg n=$n -t "image$n" . & pids+=($!); done
 		for pid in "${pids[@]}"; do wait $pid || exit 1; done'
@@ -559,8 +562,10 @@ would be grown in 4 instructions: one' --dry-run -t one .
 	# The same image: the last one's, in storage and in the cache.
 	as_test "${via[@]}" env -C "$ctx" ch-image -q build --build-arg n=4 -t image1 . &
 	await 10 test -e "$store/tmp/image1~0/n"
-	img build --build-arg n=2 -t image1 .
-	[[ $status == 0 && $stderr == *"waiting: image 'image1' is being made"* ]] || fail "$stderr"
+	as_test "${via[@]}" env -C "$ctx" timeout 60 ch-image build --build-arg n=2 -t image1 . 2>"$tmp/log" 3>&- &
+	await 20 grep -q "waiting: image 'image1' is being made" "$tmp/log"
+	as_test touch "$store/tmp/image1~0/go"
+	wait $! || fail "$(cat "$tmp/log")"
 	wait
 	assert_equal "$(in_image image1 'cat /n')" 2
 	printf 'FROM image1\n' | df from.df

@@ -323,8 +323,9 @@ os.chmod("copied", 0o640)' || skip "no extended attributes here"
 
 @test "the build cache: who waits for it says so, and can be interrupted" {
 	img build -t x - <<<'FROM tiny'
-	run as_test flock "$store/bucache/charlie/lock" timeout -s INT 1.6 "${via[@]}" ch-image build -t x - <<<'FROM tiny'
-	assert_equal "$status" 124
+	run as_test flock "$store/bucache/charlie/lock" "$top/tests/lib/when" 'tidies the build cache up' INT \
+		"${via[@]}" ch-image build -t x - <<<'FROM tiny'
+	assert_equal "$status" 130
 	assert_match "$output" 'waiting: somebody tidies the build cache up.*error: .*build cache: interrupted'
 }
 

@@ -158,6 +158,43 @@ has_part() {
 	nothing_left
 }
 
+@test "pull: what cannot be unpacked ends at once, and is not gone on with" {
+	local layer start
+
+	head -c 3000000 /dev/urandom >"$tmp/random"
+	mktar bad f:fine:1 f:../evil:1
+	tar -C "$tmp" -rf "$tmp/bad.tar" random 2>/dev/null
+	tar -C "$tmp" -cf "$tmp/good.tar" random
+	put_image hostile:1 none:bad.tar
+	put_image good:1 none:good.tar
+	# The rest does not come: nobody waits for it.
+	start_proxy "$registry" "GET /blobs/sha256:$(sha256sum <"$tmp/bad.tar" | cut -c 1-64) - stall 500000"
+	start=$SECONDS
+	fails_to 1 "layer 1/1.*'\.\./evil': names with '\.\.'" pull "$proxy/hostile:1" a
+	((SECONDS - start < 10)) || fail "it took $((SECONDS - start)) s"
+	! has_part 0 || fail "a part is left"
+	nothing_left
+	# It comes: the same, again and again.
+	for _ in 1 2; do
+		fails_to 1 "layer 1/1.*'\.\./evil': names with '\.\.'" pull "$registry/hostile:1" a
+		nothing_left
+	done
+	# What an earlier one has left is damaged, and the rest does not come.
+	layer=/blobs/sha256:$(sha256sum <"$tmp/good.tar" | cut -c 1-64)
+	start_proxy "$registry" "GET $layer 1 cut 1000000" "GET $layer - status 404"
+	fails_to 1 "404" pull "$proxy/good:1" b
+	has_part 900000
+	as_test bash -c 'printf x | dd of="$1" bs=1 seek=2 conv=notrunc status=none' x "$store"/dlcache/*.part
+	start_proxy "$registry" "GET $layer - stall 500000"
+	start=$SECONDS
+	fails_to 1 "layer 1/1.*(damaged|checksum|archive)" pull "$proxy/good:1" b
+	((SECONDS - start < 10)) || fail "it took $((SECONDS - start)) s"
+	! has_part 0 || fail "a part is left"
+	pulls "$registry/good:1" b
+	at b 'cat random' | cmp - "$tmp/random"
+	nothing_left
+}
+
 @test "pull: servers that are busy; bytes that are wrong, or missing" {
 	mktar one f:a:1
 	put_image faults:1 gzip:one.tar
@@ -244,6 +281,14 @@ has_part() {
 	[[ $status == 0 ]] || fail "$stderr"
 	run -0 ch built5 -- cat /v
 	assert_equal "$output" "2"
+	# That another one of its name is in storage does not matter, nor that the cache has the new one.
+	pulls "$registry/base:1" "$proxy/base:1"
+	put_image base:1 --config '{"Env": ["V=3"]}' gzip:base.tar
+	pulls "$registry/base:1" else
+	img build --always-download -t built6 .
+	run -0 ch built6 -- cat /v
+	assert_equal "$output" "3"
+	img delete else "$proxy/base:1"
 	# Neither there nor to be had
 	df Dockerfile <<<"FROM $proxy/nothing"
 	fails "Dockerfile:1.*pull '$proxy/nothing:latest'.*404" -t x .

@@ -277,9 +277,9 @@ print([len(os.listxattr(i + "/etc")) for i in sys.argv[1:]])' is1 is2 no1 no2)" 
 @test "push: interrupted, it leaves nothing that the next one does not remove" {
 	works import "$dir" foo
 	as_test bash -c 'head -c 40000000 /dev/urandom >"$1"' fill "$store/img/foo/big"
-	as_test "${via[@]}" ch-image -q push foo "$plain/$repo:1" 3>&- &
+	as_test "${via[@]}" bash -c 'echo $$ >"$0"; exec ch-image -q push "$@"' "$tmp/pid" foo "$plain/$repo:1" 3>&- &
 	await 20 has_draft
-	pkill -KILL -P $! -x ch-image || kill -KILL $!
+	kill -KILL "$(cat "$tmp/pid")"
 	wait $! || true
 	has_draft || fail "nothing was left"
 	works push foo "$plain/$repo:1"

@@ -220,6 +220,10 @@ PATH=/ch/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 		sh -c 'cat /mnt/x /etc/there/data/file; echo >/etc/there/new'' || ! echo x >/mnt/x'
 	assert_equal "$output" $'content\ncontent'
 	assert_match "$stderr" 'Read-only file system'
+	# Not even root of the container changes that.
+	unchanged -r "$tmp/stage" -m target=/mnt/x "$image" \
+		sh -c 'mount -o remount,bind,rw /mnt/x; umount /mnt/x; ! echo x >/mnt/x/new'
+	[[ ! -e $tmp/stage/new ]]
 	fails "source '/out' in 'the context': No such file" -r "$tmp/stage" -m source=/out,target=/mnt/x "$image" true
 	fails "source '../../secret' in 'base'" -r "$tmp/stage" -m from=base,source=../../secret,target=/x "$image" true
 }
@@ -245,13 +249,17 @@ PATH=/ch/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 }
 
 @test "mounts: cache: shared, private, locked" {
-	local command='[ -e /c/busy ] && echo both; echo >/c/busy; echo >/tmp/in.$$; sleep 0.5; rm -f /c/busy'
+	local command='[ -e /c/busy ] && echo both; echo >/c/busy; echo >/tmp/in.$$
+		until [ -e /tmp/go ]; do sleep 0.05; done; rm -f /c/busy'
 	mkdir "$tmp/shared"
 	own "$tmp/shared"
 	for sharing in locked private shared; do
 		script 'm=(-c "$3/caches" -t "$3/shared" -m "type=cache,id=$4,target=/c,sharing=$4" "$2" sh -c)
 			"$1" "${m[@]}" "$5" & until ls "$3"/shared/in.* >/dev/null 2>&1; do sleep 0.02; done
-			"$1" "${m[@]}" "[ -e /c/busy ] && echo busy"; wait; rm "$3"/shared/in.*' \
+			"$1" "${m[@]}" "[ -e /c/busy ] && echo busy" >"$3/said" 2>&1 & second=$!
+			# To the end, or for the first one
+			while kill -0 $second 2>/dev/null && ! grep -q waiting "$3/said"; do sleep 0.02; done
+			touch "$3/shared/go"; wait; cat "$3/said"; rm "$3"/shared/{in.*,go}' \
 			"$image_run" "$image" "$tmp" "$sharing" "$command"
 		case $sharing in
 		shared) assert_equal "$output$stderr" busy ;;
@@ -259,6 +267,23 @@ PATH=/ch/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 		locked) assert_equal "$output$stderr" "told: waiting for cache 'locked', which is in use" ;;
 		esac
 	done
+}
+
+@test "mounts: cache: several ones, in any order" {
+	local m=(-c "$tmp/caches") hold
+
+	works "${m[@]}" -m type=cache,id=a,target=/a,sharing=locked -m type=cache,id=a,target=/b \
+		"$image" sh -c 'echo one >/a/f; cat /b/f'
+	assert_equal "$output$stderr" one
+	# Who waits for "a" does not have "b" locked.
+	hold="$tmp/caches/$(printf a | sha256sum | cut -d ' ' -f 1)"
+	script 'flock "$4" sleep 1 & until [[ $(flock -n "$4" echo free) != free ]]; do :; done
+		"$1" -c "$3/caches" -m type=cache,id=b,target=/b,sharing=locked -m type=cache,id=a,target=/a,sharing=locked \
+			"$2" true 2>"$3/caches/err" &
+		until grep -q waiting "$3/caches/err"; do sleep 0.02; done
+		"$1" -c "$3/caches" -m type=cache,id=b,target=/b,sharing=locked "$2" echo free; wait' \
+		"$image_run" "$image" "$tmp" "$hold"
+	assert_equal "$output$stderr" free
 }
 
 @test "mounts: tmpfs: of a size" {

@@ -262,9 +262,8 @@ ch-image: warning: a warning'
 	# Who waits can be interrupted, although others clean up first.
 	for i in 'ch-image build -t one -' "ch-convert -o ch-image $dir one"; do
 		# shellcheck disable=SC2086 # words
-		run as_test timeout -k 5 1 "${via[@]}" $i 4>&- <<<'FROM scratch'
-		assert_match "$output" "waiting: image 'one' is being made"
-		assert_equal "$status" 124
+		run as_test "$top/tests/lib/when" "waiting: image 'one' is being made" TERM "${via[@]}" $i 4>&- <<<'FROM scratch'
+		assert_equal "$status" 143
 	done
 	works import "$dir" other 4>&-
 	works list 4>&-

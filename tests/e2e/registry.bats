@@ -279,6 +279,55 @@ load ../lib/registry_tool
 	assert_match "$(grep blobs "$target")" '^GET [^ ]* 200 - - localhost:'
 }
 
+@test "registry: answers that do not end are broken off" {
+	local what
+
+	for what in headers interim; do
+		start_proxy "$plain" "GET manifests - flood $what"
+		fails "manifest 'latest' of 'test': the answer has more than 262144 bytes of headers" "$proxy/test" manifest
+		assert_equal "$(requests manifests)" 1
+	done
+	start_proxy "$plain" 'GET manifests - flood body' 'GET /token - flood body' 'GET blobs - flood body'
+	fails "manifest 'latest' of 'test': the answer is longer than 4194304 bytes" "$proxy/test" manifest
+	fails "blob '$small' of 'test': more than the promised $small_size bytes" "$proxy/test" cat "$small" "$small_size"
+	start_token_registry "$plain" --realm "http://$proxy/token"
+	fails "token server: the answer is longer than 65536 bytes" "$registry/test" manifest
+}
+
+@test "registry: lies about ranges and digests" {
+	local what
+
+	for what in 'bytes 5-9/10' 'bytes -1-9/10' 'rubbish'; do
+		start_proxy "$plain" "GET blobs - range $what"
+		fails 'other bytes were sent than those from 0 on' "$proxy/test" get "$large" "$large_size" "$tmp/got"
+	done
+	start_proxy "$plain" 'GET blobs 1 cut 700000' 'GET blobs - range bytes 0-2999999/3000000'
+	fails 'other bytes were sent than those from [1-9]' "$proxy/test" get "$large" "$large_size" "$tmp/got"
+	# The same bytes have other digests, too; what is no digest is none of them.
+	start_proxy "$plain" "GET manifests 1 header Docker-Content-Digest=sha512:$(sha512sum <"$blobs/manifest" | cut -c 1-128)" \
+		"GET manifests 1 header Docker-Content-Digest=SHA256:$(sha256sum <"$blobs/manifest" | cut -c 1-64)" \
+		"GET manifests 1 header Docker-Content-Digest=sha256:$(printf '%064d' 0 | tr 0 A)"
+	works "$proxy/test" manifest
+	works "$proxy/test" manifest
+	fails 'its digest is sha256:.*, not sha256:AAAA' "$proxy/test" manifest
+}
+
+@test "registry: neither redirects nor token servers lead to what is no web server" {
+	local url
+
+	for url in file:///etc/passwd gopher://127.0.0.1:1; do
+		start_proxy "$plain" "GET manifests - redirect $url" "POST uploads - location $url"
+		fails "redirect: URL '$url.*': it is neither of http nor of https" "$proxy/test" manifest
+		fails "location: URL '$url.*': it is neither of http nor of https" "$proxy/s" put "$blobs/small" "$small" "$small_size"
+		start_token_registry "$plain" --realm "$url"
+		fails "token server: URL '$url': it is neither of http nor of https" "$registry/test" manifest
+	done
+	start_token_registry "$plain" --realm http://169.254.169.254/latest
+	fails "token server: 'http://169.254.169.254/latest' is not encrypted" "$registry/test" manifest
+	start_token_registry "$plain" --realm "http://u:p@$plain/"
+	fails 'token server: URL' "$registry/test" manifest
+}
+
 @test "registry: redirects in a circle, or to where nothing is encrypted" {
 	start_proxy "$plain" 'GET manifests - redirect http://127.0.0.1:{port}'
 	fails 'more than 10 redirects' "$proxy/test" manifest

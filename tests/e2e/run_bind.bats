@@ -66,6 +66,13 @@ teardown() { ch_teardown; }
 	assert_equal "$status $output" "0 "
 	assert_match "$stderr" "shm/charlie-test-x: Read-only file system"
 	[[ ! -e /dev/shm/charlie-test-x && ! -e $tmp/a/y ]]
+	# Root has capabilities there, which reach its own mounts only.
+	run_ch -u 0 -g 0 -b "$tmp/a:/mnt/x:ro" -b "$tmp/b:/mnt/y" "$sqfs" -- sh -c '
+		mount -o remount,bind,rw /mnt/x && touch /mnt/x/y && echo "remounted"
+		umount /mnt/x && touch /mnt/x/y && echo "unmounted"
+		mount -t tmpfs x /mnt/y && touch /mnt/y/own && echo "mounted"'
+	assert_equal "$status $output" "0 mounted"
+	[[ ! -e $tmp/a/y && ! -e $tmp/b/own ]]
 }
 
 @test "a file over a file, and over one that the image lacks" {

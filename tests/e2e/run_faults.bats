@@ -242,8 +242,8 @@ hit() {
 		"${3/#\//"$tmp/"}" "$report" "$prefix/libexec/ch-keeper" >"$tmp/keeper"
 	chmod 755 "$tmp/keeper"
 	via=(env "CH_KEEPER=$tmp/keeper")
-	# The time that is spent on waiting for it.
-	[[ "$1 $2" != "keeper STOP" ]] || via+=(CH_START_TIMEOUT=1)
+	# The time that is spent on waiting for it, but where all goes well.
+	[[ "$1 $2" != "keeper STOP" || $4 == in ]] || via+=(CH_START_TIMEOUT=1)
 	[[ $3 != /running ]] || more='until [ -s /mnt/report ]; do :; done'
 	args=(-b "$tmp:/mnt" -b /etc:/new "$image" -- sh -c "touch /mnt/running; $more
 		sha256sum /bin/busybox >/dev/null && echo ok")

@@ -99,9 +99,14 @@ script() {
 
 @test "join: users with one tag do not meet" {
 	((EUID == 0)) || fail "needs root"
-	as_user timeout -k 5 60 ch-run --join-tag="$tag" "$sqfs" -- sh -c 'readlink /proc/self/ns/mnt; sleep 2' >"$BATS_TEST_TMPDIR/a" &
+	# Numbers of namespaces that are gone are given again.
+	mkdir -m 777 "$tmp/open"
+	as_user timeout -k 5 60 ch-run --join-tag="$tag" -b "$tmp/open:/opt" "$sqfs" -- sh -c \
+		'readlink /proc/self/ns/mnt; until [ -e /opt/go ]; do sleep 0.02; done' >"$BATS_TEST_TMPDIR/a" 3>&- &
+	await 20 test -s "$BATS_TEST_TMPDIR/a"
 	as_user2 timeout -k 5 60 ch-run --join-tag="$tag" "$sqfs" -- sh -c 'readlink /proc/self/ns/mnt; id -un' >"$BATS_TEST_TMPDIR/b"
 	assert_equal "$(sed -n 2p "$BATS_TEST_TMPDIR/b")" "$test_user2"
+	touch "$tmp/open/go"
 	wait
 	[[ $(head -n 1 "$BATS_TEST_TMPDIR/a") != $(head -n 1 "$BATS_TEST_TMPDIR/b") ]]
 }

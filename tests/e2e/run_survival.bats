@@ -160,10 +160,11 @@ poison() {	# KIND NAME...
 	meanwhile poison crash ch-server ch-server-w
 	with_log -- "${on_small[@]}" "$wait_for_go"'
 		for i in 1 2 3; do
-			/mnt/busybox readlink /data/link$i && echo unexpected
+			/mnt/busybox cat /data/link$i 2>&1
 			/mnt/busybox cat /data/$i | /mnt/busybox wc -c
 		done' "$tmp/go"
-	assert_equal "$status $output" $'0 300000\n300000\n300000'
+	assert_equal "$status $(grep -c "^cat: .*/data/link[123].*: Input/output error$" <<<"$output")" "0 3"
+	assert_equal "$(grep -v ^cat: <<<"$output")" $'300000\n300000\n300000'
 	assert_equal "$(grep -c "ch-server\[[0-9]*\]: request that workers died of gets EIO (operation 5," <<<"$log")" 3
 	assert_match "$log" '<12>ch-server\[[0-9]+\]: worker died \(signal 4\), starting another one'
 }

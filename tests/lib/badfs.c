@@ -22,20 +22,35 @@
 #include <fuse_lowlevel.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 static int top;
-static volatile sig_atomic_t is_bad, is_hanging, is_over;
+static bool is_bad, is_hanging, is_over;
 
-static void on_signal(int sig)
+/* Those that have come, in no order: faults come after all was well. */
+static void take_signals(int signals)
 {
-	if (sig == SIGTERM)
-		is_over = 1;
-	is_bad = sig == SIGUSR1;
-	is_hanging = sig == SIGHUP;
+	struct signalfd_siginfo info;
+	bool is_well = false, has_fault = false;
+
+	while (read(signals, &info, sizeof(info)) == sizeof(info)) {
+		if (info.ssi_signo == SIGTERM) {
+			is_over = true;
+		} else if (info.ssi_signo == SIGUSR2) {
+			is_well = true;
+		} else {
+			has_fault = true;
+			is_bad = info.ssi_signo == SIGUSR1;
+			is_hanging = info.ssi_signo == SIGHUP;
+		}
+	}
+	if (is_well && !has_fault)
+		is_bad = is_hanging = false;
 }
 
 /* PATH begins with a slash. */
@@ -172,16 +187,22 @@ static const struct fuse_operations operations = {
 	.release = bad_release,
 };
 
-/* One request after the other. Signals are taken between them only, by ppoll. */
-static void serve(struct fuse_session *session, const sigset_t *open)
+/* One request after the other. Signals are taken between them only, and before each: who has sent
+ * one finds that it counts for all that is asked afterwards. */
+static void serve(struct fuse_session *session, int signals)
 {
 	struct fuse_buf buf = { 0 };
 
 	while (!is_over && !fuse_session_exited(session)) {
-		struct pollfd p = { .fd = is_hanging ? -1 : fuse_session_fd(session),
-				    .events = POLLIN };
+		struct pollfd p[] = {
+			{ .fd = signals, .events = POLLIN },
+			{ .fd = is_hanging ? -1 : fuse_session_fd(session), .events = POLLIN },
+		};
 
-		if (ppoll(&p, 1, NULL, open) <= 0)
+		if (poll(p, 2, -1) <= 0)
+			continue;
+		take_signals(signals);
+		if (is_hanging || !p[1].revents)
 			continue;
 		if (fuse_session_receive_buf(session, &buf) <= 0)
 			break;
@@ -191,14 +212,14 @@ static void serve(struct fuse_session *session, const sigset_t *open)
 
 int main(int argc, char **argv)
 {
-	static const int signals[] = { SIGUSR1, SIGHUP, SIGUSR2, SIGTERM };
-	struct sigaction sa = { .sa_handler = on_signal };
+	static const int numbers[] = { SIGUSR1, SIGHUP, SIGUSR2, SIGTERM };
 	char *words[] = { argv[0], (char[]){ "-o" },
 			  (char[]){ "allow_other,default_permissions,fsname=badfs" },
 			  (char[]){ "-o" }, argc > 3 ? argv[3] : (char[]){ "ro" } };
 	struct fuse_args args = FUSE_ARGS_INIT(5, words);
-	sigset_t set, old;
 	struct fuse *fuse;
+	sigset_t set;
+	int signals;
 
 	if ((argc != 3 && (argc != 4 || strcmp(argv[3], "rw") != 0)) ||
 	    (top = open(argv[1], O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0) {
@@ -206,15 +227,14 @@ int main(int argc, char **argv)
 		return 64;
 	}
 	sigemptyset(&set);
-	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
-		sigaction(signals[i], &sa, NULL);
-		sigaddset(&set, signals[i]);
-	}
-	sigprocmask(SIG_BLOCK, &set, &old);
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		sigaddset(&set, numbers[i]);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 	fuse = fuse_new(&args, &operations, sizeof(operations), NULL);
-	if (!fuse || fuse_mount(fuse, argv[2]) < 0)
+	if (signals < 0 || !fuse || fuse_mount(fuse, argv[2]) < 0)
 		return 1;
-	serve(fuse_get_session(fuse), &old);
+	serve(fuse_get_session(fuse), signals);
 	fuse_unmount(fuse);
 	fuse_destroy(fuse);
 	return 0;

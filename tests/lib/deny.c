@@ -5,8 +5,8 @@
  *
  * ERRNO is a name of the table below; default: EPERM. OK is none: the call does nothing, and
  * says it did. With VALUE, a number, only calls with this fourth argument are refused: of
- * mount(2), the flags; of ioctl(2) it is the second: the request. The filter stays, whatever
- * CMD executes. Exit status 125 when it could not be made. */
+ * mount(2), the flags; of ioctl(2) and kill(2) it is the second: request, signal. The filter
+ * stays, whatever CMD executes. Exit status 125 when it could not be made. */
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -32,6 +32,7 @@ static const struct {
 	{ "fsmount", SYS_fsmount },
 	{ "fsopen", SYS_fsopen },
 	{ "ioctl", SYS_ioctl },
+	{ "kill", SYS_kill },
 	{ "memfd_create", SYS_memfd_create },
 	{ "mount", SYS_mount },
 	{ "mount_setattr", SYS_mount_setattr },
@@ -113,7 +114,7 @@ static void add_rule(char *rule)
 
 	add((struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, 0, skip));
 	if (value) {
-		size_t i = call == SYS_ioctl ? 1 : 3;
+		size_t i = call == SYS_ioctl || call == SYS_kill ? 1 : 3;
 
 		add((struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
 						 offsetof(struct seccomp_data, args[i])));

@@ -27,6 +27,10 @@ expression PATTERN, TIMES times ("-": always); of several, the first one that is
     deny -	    this asks for a name and a password (Basic), whatever was sent
     document TYPE,FILE	this is the answer: what is in FILE, of the media type TYPE
     redirect URL    to URL and the path; "{port}" in it is our port
+    flood WHAT	    the answer does not end: "headers"; "interim", ones of 100; a "body"; or "drip", a
+		    body of 100 bytes a second
+    range TEXT	    this is the answer's Content-Range, and its status 206
+    header NAME=V   the answer has this header, in place of what upstream says
     location URL    the answer's Location is that URL and the path of what it was; as above
     upcut N	    of the request's body, only N bytes go upstream; then all is closed
     upflip N	    byte N of the request's body is another one
@@ -114,6 +118,25 @@ class Handler(http.server.BaseHTTPRequestHandler):
         at %= len(data)
         return data[:at] + bytes([data[at] ^ 1]) + data[at + 1:]
 
+    # ---- floods --------------------------------------------------------------------------
+
+    def flood(self, what):
+        """till the other side has enough"""
+        for _ in self.chunks():
+            pass
+        self.note(0)
+        start = b"HTTP/1.1 200 OK\r\n"
+        more = {"headers": b"X: " + b"x" * 1000 + b"\r\n", "interim": b"HTTP/1.1 100 Continue\r\n\r\n",
+                "body": b" " * 65536, "drip": b" " * 10}[what]
+        if what != "interim":
+            self.wfile.write(start)
+        if what in ("body", "drip"):
+            self.wfile.write(b"Content-Type: application/json\r\n\r\n")
+        while True:
+            self.wfile.write(more)
+            if what == "drip":
+                time.sleep(0.1)
+
     # ---- answers -------------------------------------------------------------------------
 
     def answer(self, status, headers=(), body=b"", length=None):
@@ -166,14 +189,20 @@ class Handler(http.server.BaseHTTPRequestHandler):
             headers.append(("Content-Type", "application/vnd.docker.distribution.manifest.v1+prettyjws"))
         if kind == "location":
             headers = [(n, self.moved(fault, v) if n.lower() == "location" else v) for n, v in headers]
+        status = r.status
+        if kind in ("range", "header"):
+            status = 206 if kind == "range" else status
+            name, value = (("Content-Range", fault.argument) if kind == "range"
+                           else fault.argument.split("=", 1))
+            headers = [(n, v) for n, v in headers if n.lower() != name.lower()] + [(name, value)]
         if kind in ("flip", "signed") and body:
             body = self.flipped(body, fault.number())
         if kind in ("truncate", "nolength"):
             body = body[:fault.number()]
         if kind in ("cut", "stall", "longer", "slow"):
-            self.answer_badly(kind, fault.number(), r.status, headers, body)
+            self.answer_badly(kind, fault.number(), status, headers, body)
             return
-        self.answer(r.status, headers, body, "none" if kind == "nolength" else None)
+        self.answer(status, headers, body, "none" if kind == "nolength" else None)
         if kind == "nolength":
             raise Broken
 
@@ -219,6 +248,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.answer(307, [("Location", to + self.path)])
         elif kind == "close":
             raise Broken
+        elif kind == "flood":
+            self.flood(fault.argument)
         else:
             self.forward(fault)
 

@@ -101,9 +101,11 @@ def main():
     failed = False
     with open(os.path.join(args.dir, "cases"), encoding="utf-8") as table:
         rows = [line.rstrip("\n").split("\t") for line in table]
+    rows = [row for row in rows if row[column] != "-" and args.only in (None, row[0])]
+    if not rows:
+        print("there is nothing to run")
+        failed = True
     for row in rows:
-        if row[column] == "-" or args.only not in (None, row[0]):
-            continue
         start = time.monotonic()
         wrong, text = runner.run(row[0], row[column], row[4])
         took = time.monotonic() - start

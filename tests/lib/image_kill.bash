@@ -7,7 +7,34 @@
 #   kill_prepare      a Dockerfile; how long its build takes
 #   kill_build N      begin the N-th build, which nobody had before, kill it, and see that
 #                     nothing is lost and everything goes on
+#   kill_verify N     after the N-th: the cache is sound, and that build goes on
 #   pull_kill_prepare, pull_kill N, pull_kill_verify   the same for pulls
+#   kills_hit MIN STATE...   fail unless MIN of them, or more, were killed before they were through,
+#                     and each STATE was found: the instruction (0: none yet) that a build was at;
+#                     "part" (a file half come), "draft" (an image half unpacked) of pulls
+
+hits=0
+declare -gA states=()
+
+# ended STATUS STATE...: note how one ended, and what was found
+ended()
+{
+	local state
+
+	(($1 != 137)) || : $((hits++))
+	for state in "${@:2}"; do states[$state]=yes; done
+}
+
+kills_hit()
+{
+	local state
+
+	echo "# $hits were killed; found: ${!states[*]}"
+	((hits >= $1)) || fail "only $hits were killed"
+	for state in "${@:2}"; do
+		[[ ${states[$state]-} ]] || fail "not found: $state"
+	done
+}
 
 kill_prepare()
 {
@@ -43,18 +70,20 @@ known()
 
 kill_build()
 {
-	local n=$1 us begun dropped
+	local n=$1 us job rc=0 begun dropped
 
 	us=$((RANDOM * 32768 + RANDOM))
 	us=$((us % build_us))
 	rm -f "$ctx/pid" "$ctx/log"
 	as_test "${via[@]}" env -C "$ctx" bash -c 'echo $$ >pid; exec "$@" 2>log' x \
 		ch-image build --build-arg "n=$n" -t killed . >/dev/null 3>&- &
+	job=$!
 	until [[ -s $ctx/pid ]]; do sleep 0.002; done
 	sleep "$((us / 1000000)).$(printf %06d $((us % 1000000)))"
 	kill -KILL "$(cat "$ctx/pid")" || true # it may be through
-	wait || true
+	wait "$job" || rc=$?
 	begun=$(grep -cE '^ *[0-9]+[.*]' "$ctx/log" || true)
+	ended "$rc" "$begun"
 	echo "# build $n: killed after $us us, at instruction $begun" >&2
 
 	# No command is left running, and the next one clears up, and says so.
@@ -108,8 +137,11 @@ pull_kill_prepare()
 	local begin
 
 	pull_new 0
-	begin=${EPOCHREALTIME/./}
 	pulls "$registry/kill:0" kept
+	# The first one makes the cache, too, which takes as long again.
+	pull_new again
+	begin=${EPOCHREALTIME/./}
+	pulls "$registry/kill:again" killed
 	pull_us=$((${EPOCHREALTIME/./} - begin))
 }
 
@@ -123,22 +155,27 @@ pull_is_right()
 # one gets the image
 pull_kill()
 {
-	local us
+	local us rc=0 found
 
 	pull_new "$1"
 	us=$(((RANDOM * 32768 + RANDOM) % pull_us))
 	begin_pull "$registry/kill:$1" killed
 	sleep "$((us / 1000000)).$(printf %06d $((us % 1000000)))"
 	kill -KILL "$pid" || true # it may be through
-	wait "$job" || true
-	echo "# pull $1: killed after $us us of $pull_us, with: $(as_test ls -A "$store/tmp" "$store/dlcache" | tr '\n' ' ')"
+	wait "$job" || rc=$?
+	found=$(as_test find "$store"/{tmp,dlcache} -mindepth 1 -maxdepth 1 \
+		\( -path "$store/tmp/*" -printf 'draft\n' -o -name '*.part' -printf 'part\n' \) | sort -u | tr '\n' ' ')
+	# shellcheck disable=SC2086 # words
+	ended "$rc" $found
+	echo "# pull $1: killed after $us us of $pull_us, with: $found"
 
 	img list
 	[[ $status == 0 && $output == *kept* ]] || fail "status $status" "$output" "$stderr"
 	if [[ $stderr ]]; then
 		assert_match "$stderr" "^dropped unfinished image 'killed': its maker was killed"
 	fi
-	nothing_left
+	# (The lock's file goes with the next one who wants it.)
+	assert_equal "$(as_test ls "$store/tmp")" ""
 	pulls "$registry/kill:$1" killed
 	pull_is_right killed "$1"
 	nothing_left

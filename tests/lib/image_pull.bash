@@ -61,7 +61,10 @@ begin_pull()
 	as_test "${via[@]}" bash -c 'echo $$ >"$0"; exec ch-image -q pull "$@"' "$tmp/pid" "$@" \
 		2>"$tmp/err" 3>&- &
 	job=$!
-	await 10 test -s "$tmp/pid"
+	until [[ -s $tmp/pid ]]; do
+		kill -0 "$job"
+		sleep 0.002
+	done
 	pid=$(cat "$tmp/pid")
 }
 

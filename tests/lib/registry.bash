@@ -15,6 +15,9 @@
 #                    see token_server.py; sets $registry and $registry_log
 #   start_proxy UPSTREAM [--tls] [--drop N] [FAULT]...   faults in front of a registry: see
 #                    fault_proxy.py; sets $proxy to HOST:PORT, and $proxy_log
+#   start_forward UPSTREAM [--tls] [--user NAME:PASSWORD] [FAULT]...   a proxy for $http_proxy and
+#                    $https_proxy, in front of a registry, which it calls as one likes, like
+#                    registry.test: see forward_proxy.py; sets $forward to HOST:PORT, and $forward_log
 #   start_layouts DIR   a registry whose images are the OCI layouts in DIR: see serve_layouts.py;
 #                    sets $registry
 #   start_files DIR  a server of files, by plain HTTP; sets $files to HOST:PORT, and $files_log
@@ -52,7 +55,7 @@ make_ca()
 			-subj "/CN=localhost" -keyout "$registry_key" -out "$dir/server.csr"
 		openssl x509 -req -in "$dir/server.csr" -CA "$registry_ca" -CAkey "$dir/ca.key" \
 			-CAcreateserial -days 30 -out "$registry_cert" \
-			-extfile <(echo "subjectAltName=DNS:localhost,IP:127.0.0.1")
+			-extfile <(echo "subjectAltName=DNS:localhost,DNS:registry.test,DNS:registry.example.com,IP:127.0.0.1")
 		chmod 755 "$dir" "$BATS_FILE_TMPDIR"
 	) || fail "certificates:" "$(cat "$dir/log")"
 }
@@ -160,6 +163,25 @@ start_proxy()
 	fi
 	launch_python fault_proxy.py "${options[@]}" -- "$upstream" "$@" || return
 	proxy=127.0.0.1:$port proxy_log=$log
+}
+
+start_forward()
+{
+	local upstream=$1 port log options=()
+
+	shift
+	servers_dir
+	if [[ ${1-} == --tls ]]; then
+		make_ca || return
+		options=(--cert "$registry_cert" --key "$registry_key")
+		shift
+	fi
+	if [[ ${1-} == --user ]]; then
+		options+=("$1" "$2")
+		shift 2
+	fi
+	launch_python forward_proxy.py "${options[@]}" -- "$upstream" "$@" || return
+	forward=127.0.0.1:$port forward_log=$log
 }
 
 start_layouts()

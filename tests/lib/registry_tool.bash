@@ -11,7 +11,7 @@
 
 setup_file() {
 	local sanitize=() sources=(registry/{auth,authfile,base64,blobs,challenge,credentials,digest,download} \
-		registry/{exchange,fetch,file,helper,http,http_answer,manifests,reason,registry,token,trust} \
+		registry/{exchange,fetch,file,helper,http,http_answer,manifests,proxy,reason,registry,token,trust} \
 		registry/{upload,url} oci/{ref,manifest,arch} json/{json,write} hash/hash sys/{msg,write} \
 		base/{err,buf,text,words,log,progress,color})
 

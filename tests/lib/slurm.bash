@@ -35,6 +35,10 @@
 #   node_processes           "NODE: process PID CMDLINE" of all but the slurmds; "n?" of image
 #                            servers that have left the node's namespaces
 #   pids_of NAME             process ids of programs of ours on the nodes
+#   keepers_are N            wait until there are so many processes ch-keeper: builders, which
+#                            have that name, too, may end a moment after the start
+#   grows FILE, stands FILE  print something if FILE becomes longer within a second, or does not:
+#                            for wait_until_empty
 #   missing FILE...          print those that are not there: for wait_until_empty
 #
 # slurm_teardown fails unless all jobs are over, the nodes idle, and nothing remains on
@@ -348,6 +352,35 @@ pids_of()
 	node_processes | awk -v name="$1" '$4 == name { print $3 }'
 }
 
+keepers_are()
+{
+	wait_until_empty 10 "keepers" other_than "$1" pids_of ch-keeper
+}
+
+# other_than N CMD...: what CMD prints, and that it is not N lines
+other_than()
+{
+	local lines
+
+	lines=$("${@:2}")
+	(($(grep -c . <<<"$lines") == $1)) || printf '%s\n' "not $1:" "$lines"
+}
+
+grows()
+{
+	local before
+
+	before=$(stat -c %s "$1")
+	sleep 1
+	(($(stat -c %s "$1") == before)) || echo "$1 grows"
+}
+
+stands()
+{
+	[[ ! $(grows "$1") ]] || return 0
+	echo "$1 stands still"
+}
+
 missing()
 {
 	local file
@@ -439,6 +472,24 @@ slurmd_state() {
 	echo "namespaces $(node_namespaces "$pid" | wc -l)"
 }
 
+# slurmd's state in $output, when all has been done that follows the end of a step
+steady_state() {
+	wait_until_empty 10 "slurmd is not steady" is_unsteady
+	output=$(slurmd_state)
+}
+
+is_unsteady() {
+	local before
+
+	before=$(slurmd_state)
+	sleep 0.5
+	differs "$before"
+}
+
+differs() {	# STATE
+	diff <(echo "$1") <(slurmd_state) || true
+}
+
 # User and mount namespaces of all processes of a node, given its slurmd
 node_namespaces() {	# PID
 	local pid
@@ -472,17 +523,12 @@ assert_no_leak() {	# NUMBER
 	local before round memory
 	steps 10 >/dev/null	# what is loaded once
 	assert_idle
-	before=$(slurmd_state)
+	steady_state
+	before=$output
 	memory=$(slurmd_memory)
 	steps "$1" >"$share/times"
 	assert_idle
-	run slurmd_state
-	for _ in {1..20}; do	# a moment after the end
-		[[ $output != "$before" ]] || break
-		sleep 0.2
-		run slurmd_state
-	done
-	assert_equal "$output" "$before"
+	wait_until_empty 5 "not as before" differs "$before"	# a moment after the end
 	assert_clean
 	memory=$(($(slurmd_memory) - memory))
 	((memory < 512)) || fail "slurmd grew by $memory kB"

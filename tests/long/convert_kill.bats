@@ -32,23 +32,40 @@ make_sources() {
 		done'
 }
 
+# kill_one FORM SOURCE OUT: the conversion is killed at any moment of the $us that it takes
+kill_one() {
+	local rc=0
+
+	printf -v delay '0.%06d' $(((RANDOM * 32768 + RANDOM) % us))
+	as_test env "${via[@]:1}" timeout -s KILL "$delay" ch-convert -q -o "$@" 2>/dev/null || rc=$?
+	((rc == 0 || rc == 137)) || fail "$1: status $rc"
+	((rc == 0)) || : $((hits++))
+}
+
 # killed FORM: OUT is made 40 times, of the one and the other in turn, and as often killed
 killed() {
-	local source=(one.sqfs two.sqfs) place out known i
+	local source=(one.sqfs two.sqfs) place out known=() us=1000000 hits=0 changes=0 now last i
 
 	[[ $1 != squash ]] || source=(one two)
 	read -ra out < <(operand "$1")
 	place=${out[1]}
 	[[ $1 != ch-image ]] || place=store/img/x
 	for i in 0 1; do
-		works -o "${out[@]:0:1}" "${source[i]}" "${out[1]}"
-		known+="$(digest "$place")"$'\n'
+		timed works -o "${out[@]:0:1}" "${source[i]}" "${out[1]}"
+		((us < took * 10000)) || us=$((took * 10000 + 10000))
+		known+=("$(digest "$place")")
 	done
+	[[ ${known[0]} != "${known[1]}" ]] || fail "$1: both are the same"
+	last=${known[1]}
 	for i in {0..39}; do
-		as_test env "${via[@]:1}" timeout -s KILL "0.$(printf %03d $((RANDOM % 250 + 1)))" \
-			ch-convert -q -o "${out[@]:0:1}" "${source[i % 2]}" "${out[1]}" 2>/dev/null || true
-		[[ $known == *"$(digest "$place")"* && -e $place ]] || fail "$1: neither of both"
+		kill_one "${out[@]:0:1}" "${source[i % 2]}" "${out[1]}"
+		now=$(digest "$place")
+		[[ -e $place && ($now == "${known[0]}" || $now == "${known[1]}") ]] || fail "$1: neither of both"
+		[[ $now == "$last" ]] || : $((changes++))
+		last=$now
 	done
+	echo "# $1: of 40 in $us us, $hits were killed, and $changes times OUT became the other one"
+	((hits >= 5 && changes >= 1)) || fail "$1: they were not killed at any moment"
 	works -o "${out[@]:0:1}" "${source[0]}" "${out[1]}"
 	assert_equal "$(find . -path './.*.ch-*' -o -path './store/tmp/*')" ""
 }

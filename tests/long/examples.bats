@@ -5,6 +5,7 @@
 # shellcheck disable=SC2154 # variables of bats
 
 load ../lib/slurm
+load ../lib/docs
 
 setup_file() { slurm_up; }
 teardown_file() { slurm_down; }
@@ -42,7 +43,8 @@ debian()
 	assert_match "$output" 'grown in 3 instructions: debian_ch'
 	run -0 user ch-image build --force -f "$examples/Dockerfile.openmpi" "$examples"
 	assert_match "$output" 'grown in 2 instructions: openmpi'
-	run -0 user env -C "$examples/mpihello" ch-image build -t mpihello
+	cd "$examples"
+	run -0 user bash -euc "$(example long-tutorial-mpi)"
 	assert_match "$output" 'grown in 5 instructions: mpihello'
 	run -0 user ch-convert mpihello "$share/mpihello.sqfs"
 	run -0 --separate-stderr user srun -N2 -n4 --mpi=pmix --ch-image="$share/mpihello.sqfs" \

@@ -16,6 +16,7 @@ load ../lib/image_kill
 		kill_build "$i"
 		((i % 20)) || kill_verify "$i"
 	done
+	kills_hit 100 0 3 5 6 7 9
 }
 
 @test "pull: killed at 100 random moments: the next one gets the image" {
@@ -24,6 +25,7 @@ load ../lib/image_kill
 		pull_kill "$i"
 		((i % 20)) || pull_kill_verify
 	done
+	kills_hit 50 part draft
 }
 
 # room KIB: so much is left

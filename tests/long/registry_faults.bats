@@ -10,12 +10,22 @@ load ../lib/registry_tool
 
 @test "registry: nothing is there, or something else" {
 	fails "registry '127.0.0.1:1': manifest 'latest' of 'a': .*connect" 127.0.0.1:1/a manifest
-	fails 'resolve' none.invalid:5000/a manifest
+	fails "registry 'none.invalid:5000': manifest 'latest' of 'a': .*resolve" none.invalid:5000/a manifest
+	# A server that breaks off, and one that has nothing behind it
 	start_proxy "$plain" '* . - close'
-	fails 'registry' "$proxy/test" manifest
-	mkdir "$tmp/www"
+	fails "registry '$proxy': manifest 'latest' of 'test': " "$proxy/test" manifest
 	start_proxy 127.0.0.1:1
-	fails 'registry' "$proxy/test" manifest
+	fails "registry '$proxy': manifest 'latest' of 'test': " "$proxy/test" manifest
+	# A server of files, without any
+	mkdir "$tmp/www"
+	start_files "$tmp/www"
+	fails "registry '$files': manifest 'latest' of 'test': the server answers: 404" "$files/test" manifest
+}
+
+@test "registry: an answer that comes drop by drop" {
+	start_proxy "$plain" 'GET manifests - flood drip'
+	CH_REGY_TIMEOUT=1 fails "manifest 'latest' of 'test': the answer does not end" "$proxy/test" manifest
+	assert_equal "$(requests manifests)" 1
 }
 
 @test "registry: connections that always break: an error, and what came is kept" {

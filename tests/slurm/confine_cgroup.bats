@@ -60,10 +60,10 @@ steps_left() {
 start() {
 	user srun -N2 -n2 --ch-image="$IMG" --ch-bind="$share:/share" sh -c '
 		(setsid sleep 600 &)
-		touch /share/started
+		touch /share/started$SLURM_PROCID
 		while [ ! -e /share/end ]; do sleep 0.1; done' >"$share/log" 2>&1 3>&- &
 	step=$!
-	wait_until_empty 20 "not started: $(cat "$share/log")" missing "$share/started"
+	wait_until_empty 20 "not started: $(cat "$share/log")" missing "$share"/started{0,1}
 }
 
 @test "cgroup: scancel takes all processes, daemons included" {
@@ -118,17 +118,14 @@ start() {
 		done' >"$share/log" 2>&1 3>&- &
 	step=$!
 	wait_until_empty 30 "not started" missing "$share/count"
+	keepers_are 1
 	job=$(squeue -h -n sus -o %A)
 	ours=$(pids_of ch-keeper; pids_of ch-server)
 	scontrol suspend "$job"
-	sleep 0.5
-	before=$(stat -c %s "$share/count")
+	wait_until_empty 15 "not stopped" grows "$share/count"
 	for pid in $ours; do run ! grep '^State:.*(stopped)' "/proc/$pid/status"; done
-	sleep 1
-	assert_equal "$(stat -c %s "$share/count")" "$before"
 	scontrol resume "$job"
-	sleep 1
-	(($(stat -c %s "$share/count") > before))
+	wait_until_empty 15 "not running" stands "$share/count"
 	assert_equal "$(pids_of ch-keeper; pids_of ch-server)" "$ours"
 	touch "$share/end"
 	wait "$step" || fail "status $?: $(<"$share/log")"

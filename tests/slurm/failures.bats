@@ -264,6 +264,7 @@ start() {
 		>"$share/log" 2>&1 3>&- &
 	pid=$!
 	wait_until_empty 20 "not started" missing "$share/started"
+	keepers_are 1
 }
 
 @test "failures: the keeper is killed while the application runs: it goes on, nothing is left" {

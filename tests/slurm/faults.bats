@@ -44,6 +44,7 @@ teardown() {
 		((SECONDS - begin < 15)) || fail "took $((SECONDS - begin)) s"
 		kill -USR2 "$bad"
 	done
+	plugstack required
 	run -0 user srun -n1 --ch-image="$img" /opt/bin/only-in-image
 }
 
@@ -199,7 +200,8 @@ changed_under() {	# WHO CMD...
 	printf '%s\n' '#!/bin/bash' 'for i in {0..9}; do' \
 		"srun --overlap -n1 --ch-image=$IMG sleep 100 & done" \
 		'for i in {0..9}; do sleep 0.0$((i % 4)); scancel $SLURM_JOB_ID.$i; done' \
-		'sleep 1; for i in {0..9}; do scancel $SLURM_JOB_ID.$i; done; wait' \
+		'sleep 1' 'while [[ $(jobs -rp) ]]; do' \
+		'for i in {0..9}; do scancel $SLURM_JOB_ID.$i; done; sleep 0.2; done; wait' \
 		"srun --overlap -n1 --ch-image=$IMG /opt/bin/only-in-image" >"$share/job"
 	at_once cancelled_steps
 }

@@ -21,16 +21,11 @@ teardown() { slurm_teardown; }
 @test "leaks: slurmd is as it was after steps that fail" {
 	user srun -n1 --ch-image="$share/none" true || true
 	assert_idle
-	before=$(slurmd_state)
+	steady_state
+	before=$output
 	for _ in {1..10}; do user srun -n2 --ch-image="$share/none" true || true; done
 	assert_idle
-	run slurmd_state
-	for _ in {1..20}; do
-		[[ $output != "$before" ]] || break
-		sleep 0.2
-		run slurmd_state
-	done
-	assert_equal "$output" "$before"
+	wait_until_empty 5 "not as before" differs "$before"
 }
 
 @test "leaks: twenty steps at once: all work, and slurmd is as it was" {
@@ -40,25 +35,13 @@ teardown() { slurm_teardown; }
 	batch -n20 -o "$share/out" "$share/job"	# what is loaded once
 	assert_idle
 	assert_clean
-	wait_until_empty 5 "unsteady" is_unsteady
 	for _ in 1 2; do
-		before=$(slurmd_state)
+		steady_state
+		before=$output
 		batch -n20 -o "$share/out" "$share/job"
 		assert_equal "$(sort "$share/out" | uniq -c | xargs)" "20 only-in-image tiny"
 		assert_idle
 		assert_clean
 		wait_until_empty 5 "not as before" differs "$before"
 	done
-}
-
-differs() {
-	diff <(echo "$1") <(slurmd_state) || true
-}
-
-is_unsteady() {
-	local before
-
-	before=$(slurmd_state)
-	sleep 0.5
-	differs "$before"
 }

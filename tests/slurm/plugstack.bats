@@ -120,8 +120,8 @@ lacks() {
 	cp "$prefix"/libexec/ch-* "$share"
 	plugstack required "helper=$share/ch-keeper"
 	start
-	run -0 node_processes
-	pid=$(awk '$4 == "ch-keeper" { print $3 }' <<<"$output")
+	keepers_are 1
+	pid=$(pids_of ch-keeper)
 	assert_equal "$(readlink "/proc/$pid/exe")" "$share/ch-keeper"
 	touch "$share/end"
 	wait "$step"

@@ -31,13 +31,16 @@ lacks() {
 	[[ -e $1 ]] || echo "$1"
 }
 
-# One task inside, until share/end is made. Then: $keeper, $servers, $ours are pids.
+# One task inside, whose pid is in share/app, until share/end is made. Then: $keeper, $servers,
+# $ours are pids.
 start() {	# OPTION...
 	user "${with[@]}" srun -n1 --ch-image="$IMG" --ch-bind="$share:/share" "$@" sh -c '
+		echo $$ >/share/app
 		touch /share/started
 		while [ ! -e /share/end ]; do sleep 0.1; done' >"$share/log" 2>&1 3>&- &
 	step=$!
 	wait_until_empty 20 "not started: $(cat "$share/log")" lacks "$share/started"
+	keepers_are 1
 	keeper=$(pids_of ch-keeper)
 	servers=$(pids_of ch-server)
 	ours="$keeper $servers"
@@ -46,8 +49,8 @@ start() {	# OPTION...
 
 with=(env)
 
-pids_of() {	# NAME
-	node_processes | awk -v name="$1" '$4 == name { print $3 }'
+lacks_sleep() {	# PID-FILE
+	[[ -s $1 && $(<"/proc/$(<"$1")/comm") == sleep ]] || echo "$1"
 }
 
 status_of() {	# PID FIELD
@@ -133,8 +136,7 @@ status_of() {	# PID FIELD
 	assert_equal "$output" ""
 	# The test can tell.
 	user sh -c "echo \$\$ >'$share/pid'; exec sleep 20" 3>&- &
-	wait_until_empty 10 "not started" lacks "$share/pid"
-	sleep 0.2
+	wait_until_empty 10 "not started" lacks_sleep "$share/pid"
 	run -1 user /usr/bin/python3 "$top/tests/slurm/poke" "$(<"$share/pid")"
 	kill "$(<"$share/pid")"
 	assert_equal "$(wc -l <<<"$output")" 12 || fail "$output"
@@ -142,7 +144,8 @@ status_of() {	# PID FIELD
 
 @test "security: another user cannot look into them or the application, nor disturb them" {
 	start
-	app=$(node_processes | awk '$4 == "/bin/sh" { print $3 }')
+	app=$(<"$share/app")
+	assert_equal "$(<"/proc/$app/comm")" sh
 	[[ $app =~ ^[0-9]+$ ]]
 	# shellcheck disable=SC2086 # one word each
 	run -0 run_as "$test_user2" /usr/bin/python3 "$top/tests/slurm/poke" --other $ours $app
@@ -234,6 +237,7 @@ status_of() {	# PID FIELD
 	start
 	touch "$share/end"
 	wait "$step"
+	assert_idle
 	for pid in $ours; do
 		[[ ! -e /proc/$pid/exe ]] || fail "$pid is still there"
 	done

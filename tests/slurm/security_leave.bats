@@ -93,10 +93,11 @@ job_leaves() {	# N LINE...
 }
 
 @test "leave: ch-run in the script and in a step, in the background; its keeper is in the job's group" {
-	job_leaves 4 '(setsid ch-run $IMG -- sleep $mark &)' \
-		'srun -n1 sh -c "(setsid ch-run -u 0 $IMG -- sleep $mark &) ; ch-run $IMG -- sh -c \"sleep $mark & exit\"; sleep 1" &' \
-		'srun -n1 --overlap sh -c "ch-run $IMG -- sleep $mark & sleep 2" &' \
-		'for i in {1..100}; do (( $(ours ch-keeper | wc -l) < 4 )) || break; sleep 0.1; done' \
+	# All four have to be there at the same time.
+	job_leaves 4 'hold="until [ -e $share/done ]; do sleep 0.1; done"' '(setsid ch-run $IMG -- sleep $mark &)' \
+		'srun -n1 sh -c "(setsid ch-run -u 0 $IMG -- sleep $mark &) ; ch-run $IMG -- sh -c \"sleep $mark & exit\"; $hold" &' \
+		'srun -n1 --overlap sh -c "ch-run $IMG -- sleep $mark & $hold" &' \
+		'for i in {1..100}; do (( $(pgrep -cf "^sleep $mark") < 4 || $(ours ch-keeper | wc -l) > 4 )) || break; sleep 0.1; done' \
 		'cat $(ours ch-keeper | sed "s,.*,/proc/&/cgroup,") >$share/groups'
 	# In all of the hierarchies that Slurm tracks processes with
 	(($(grep -c 'freezer\|^0::' "$share/groups") >= 4))

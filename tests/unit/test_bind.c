@@ -47,6 +47,18 @@ static void good_specs_are_taken_apart(void **state)
 	}
 }
 
+static void relative_sources_may_begin_at_the_root(void **state)
+{
+	(void)state;
+	ch_auto(bind) struct ch_bind b = { 0 };
+	struct ch_err err;
+
+	assert_int_equal(ch_bind_parse("a", "/", &b, &err), 0);
+
+	assert_string_equal(b.src, "/a");
+	assert_string_equal(b.dst, "/a");
+}
+
 static void bad_specs_are_refused_with_a_reason(void **state)
 {
 	(void)state;
@@ -144,6 +156,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(good_specs_are_taken_apart),
+		cmocka_unit_test(relative_sources_may_begin_at_the_root),
 		cmocka_unit_test(bad_specs_are_refused_with_a_reason),
 		cmocka_unit_test(lists_keep_their_order),
 		cmocka_unit_test(a_bind_that_is_taken_is_moved),

@@ -2,7 +2,10 @@
 #include "base/buf.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/auto.h"
 #include "torture.h"
@@ -128,6 +131,49 @@ static void it_grows(void **state)
 	assert_string_equal(buf.data + 49990, "9998,9999,");
 }
 
+static void a_file_is_read_as_far_as_there_is_room(void **state)
+{
+	(void)state;
+	static const struct {
+		size_t len, max;
+		bool is_bad;
+	} cases[] = { { 0, 10, false }, { 40000, 40000, false }, { 40001, 40000, true } };
+	static char data[40001];
+
+	memset(data, 'x', sizeof(data));
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		ch_auto(buf) struct ch_buf buf = CH_BUF_INIT(cases[i].max);
+		int fd = memfd_create("file", MFD_CLOEXEC);
+
+		assert_int_equal(pwrite(fd, data, cases[i].len, 0), cases[i].len);
+		assert_int_equal(ch_buf_read(&buf, fd), 0);
+		close(fd);
+		assert_int_equal(ch_buf_bad(&buf), cases[i].is_bad);
+		if (!cases[i].is_bad)
+			assert_int_equal(buf.len, cases[i].len);
+	}
+}
+
+/* Who writes without end is not waited for. */
+static void nothing_is_read_when_there_is_no_room(void **state)
+{
+	(void)state;
+	ch_auto(buf) struct ch_buf buf = CH_BUF_INIT(3);
+	int ends[2];
+
+	assert_int_equal(pipe(ends), 0);
+	assert_int_equal(write(ends[1], "four", 4), 4);
+	assert_int_equal(ch_buf_read(&buf, ends[0]), 0); /* not an end: the pipe is open */
+	assert_true(ch_buf_bad(&buf));
+	close(ends[0]);
+	close(ends[1]);
+	assert_int_equal(ch_buf_read(&buf, -1), 0);
+
+	ch_buf_done(&buf);
+	buf = CH_BUF_INIT(3);
+	assert_int_equal(ch_buf_read(&buf, -1), -EBADF);
+}
+
 static int build(void *data)
 {
 	(void)data;
@@ -158,6 +204,8 @@ int main(void)
 		cmocka_unit_test(a_failure_sticks),
 		cmocka_unit_test(a_huge_length_does_not_wrap),
 		cmocka_unit_test(it_grows),
+		cmocka_unit_test(a_file_is_read_as_far_as_there_is_room),
+		cmocka_unit_test(nothing_is_read_when_there_is_no_room),
 		cmocka_unit_test(survives_lack_of_memory),
 	};
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <fcntl.h>
 #include <ftw.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 #include "base/err.h"
 #include "cache/cache.h"
 #include "cache_trees.h"
+#include "hash/hash.h"
 #include "sys/userns.h"
 #include "unit.h"
 
@@ -240,6 +242,37 @@ static void large_files_are_collected(void **state)
 	assert_int_equal(ch_cache_stats(cache, &stats, &err), 0);
 	assert_int_equal(stats.large, 0);
 	assert_int_equal(stats.commits, 0);
+}
+
+/* As the first caches named them: zeros count like all else. */
+static void large_files_of_old_are_right(void **state)
+{
+	(void)state;
+	static uint8_t data[200000];
+	static const char dir[] = "storage/" CH_CACHE_DIR "/charlie/large";
+	ch_auto(cache) struct ch_cache *cache = cache_open();
+	ch_auto(hash) struct ch_hash hash = { 0 };
+	uint8_t bytes[CH_SHA256_BYTES];
+	char hex[CH_SHA256_HEX], path[PATH_MAX];
+	struct ch_oid commits[1];
+	struct ch_err err;
+
+	make_states(cache, 1, commits);
+	memcpy(data, "data", 4);
+	assert_int_equal(ch_hash_start(&hash, CH_SHA256, &err), 0);
+	ch_hash_more(&hash, data, sizeof(data));
+	ch_hash_end(&hash, bytes);
+	ch_hash_hex(bytes, sizeof(bytes), hex);
+	snprintf(path, sizeof(path), "%s/%.2s", dir, hex);
+	assert_int_equal(mkdir(path, 0755), 0);
+	snprintf(path, sizeof(path), "%s/%.2s/%s", dir, hex, hex + 2);
+
+	ch_auto(fd) int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+
+	assert_int_equal(write(fd, data, sizeof(data)), sizeof(data));
+	assert_int_equal(ch_cache_verify(cache, print_fault, NULL, &err), 0);
+	assert_int_equal(pwrite(fd, "x", 1, 100000), 1);
+	assert_int_equal(ch_cache_verify(cache, print_fault, NULL, &err), 1);
 }
 
 /* ---- with others ---- */
@@ -609,6 +642,7 @@ int main(void)
 		IN_PLACE(what_was_not_used_longest_goes_first),
 		IN_PLACE(many_small_packs_become_one),
 		IN_PLACE(large_files_are_collected),
+		IN_PLACE(large_files_of_old_are_right),
 		IN_PLACE(others_commit_while_garbage_is_collected),
 		IN_PLACE(a_cache_in_use_is_not_collected),
 		IN_PLACE(who_waits_for_a_collection_says_so_and_can_be_ended),

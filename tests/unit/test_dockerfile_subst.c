@@ -498,18 +498,6 @@ static void work_is_bounded(void **state)
 	assert_int_equal(expand_large("${x%%*a*a*a*a*a*a*b}", &err), 0);
 }
 
-static void what_is_expanded_is_known(void **state)
-{
-	(void)state;
-	assert_true(ch_df_is_expanded(CH_DF_COPY));
-	assert_true(ch_df_is_expanded(CH_DF_RSYNC));
-	assert_true(ch_df_is_expanded(CH_DF_SHELL));
-	assert_false(ch_df_is_expanded(CH_DF_RUN));
-	assert_false(ch_df_is_expanded(CH_DF_CMD));
-	assert_false(ch_df_is_expanded(CH_DF_ENTRYPOINT));
-	assert_false(ch_df_is_expanded(CH_DF_HEALTHCHECK));
-}
-
 static int try_to_expand(void *data)
 {
 	ch_auto(str) char *out = NULL;
@@ -549,7 +537,6 @@ int main(void)
 		cmocka_unit_test(the_other_escape_character_is_followed),
 		cmocka_unit_test(results_are_bounded),
 		cmocka_unit_test(work_is_bounded),
-		cmocka_unit_test(what_is_expanded_is_known),
 		cmocka_unit_test(lack_of_memory_is_reported),
 	};
 

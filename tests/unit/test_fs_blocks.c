@@ -199,6 +199,52 @@ static void threads_get_what_they_asked_for(void **state)
 	}
 }
 
+/* ---- who asks while another one unpacks ----------------------------------------- */
+
+struct crowd {
+	struct fixture *f;
+	pthread_barrier_t together;
+	_Atomic unsigned fresh;
+	_Atomic unsigned wrong;
+};
+
+/* The cache has forgotten a block when its turn comes again. */
+static void *ask_together(void *arg)
+{
+	struct crowd *c = arg;
+	uint8_t *scratch = malloc(SIZE);
+
+	for (unsigned i = 0; i < 2 * BLOCKS; i++) {
+		struct ch_pinned p;
+
+		pthread_barrier_wait(&c->together);
+		if (!scratch || ch_blocks_get(c->f->blocks, block(i % BLOCKS), scratch, &p) < 0) {
+			c->wrong++;
+			continue;
+		}
+		c->fresh += p.fresh;
+		c->wrong += p.data[0] != i % BLOCKS || p.len != SIZE;
+		ch_blocks_put(c->f->blocks, &p, 1);
+	}
+	free(scratch);
+	return NULL;
+}
+
+static void of_those_who_ask_at_once_one_unpacks(void **state)
+{
+	struct crowd c = { .f = *state };
+	pthread_t ids[THREADS];
+
+	assert_int_equal(pthread_barrier_init(&c.together, NULL, THREADS), 0);
+	for (unsigned i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_create(&ids[i], NULL, ask_together, &c), 0);
+	for (unsigned i = 0; i < THREADS; i++)
+		pthread_join(ids[i], NULL);
+	pthread_barrier_destroy(&c.together);
+	assert_int_equal(c.wrong, 0);
+	assert_int_equal(c.fresh, 2 * BLOCKS);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -211,6 +257,7 @@ int main(void)
 		TEST(a_block_that_cannot_be_read_is_tried_again),
 		TEST(impossible_blocks_are_refused),
 		TEST(threads_get_what_they_asked_for),
+		TEST(of_those_who_ask_at_once_one_unpacks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

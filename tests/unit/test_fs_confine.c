@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "sys/seccomp.h"
 #include "unit.h"
 
 /* What a process does behind the filter; the result is its exit status. */
@@ -126,6 +127,25 @@ static void with_an_address_sanitizer_there_are_no_filters(void **state)
 		assert_int_equal(behind(worker, read_at), 0);
 }
 
+static void assert_deadly(int (*fn)(void))
+{
+	for (int worker = 0; worker <= 1; worker++) {
+		int status = behind(worker, fn);
+
+		assert_true(WIFSIGNALED(status));
+		assert_int_equal(WTERMSIG(status), SIGSYS);
+	}
+}
+
+static int tried; /* number of a system call */
+
+/* With arguments that are wrong for all of them, should it be let through. */
+static int call(void)
+{
+	syscall(tried, -1, -1, -1, -1, -1, -1);
+	return 0;
+}
+
 static void what_nobody_needs_is_deadly(void **state)
 {
 	int (*const calls[])(void) = {
@@ -135,13 +155,16 @@ static void what_nobody_needs_is_deadly(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(calls); i++) {
-		for (int worker = 0; worker <= 1; worker++) {
-			int status = behind(worker, calls[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(calls); i++)
+		assert_deadly(calls[i]);
+}
 
-			assert_true(WIFSIGNALED(status));
-			assert_int_equal(WTERMSIG(status), SIGSYS);
-		}
+static void whatever_is_called_deadly_is(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ch_seccomp_never.n; i++) {
+		tried = ch_seccomp_never.calls[i];
+		assert_deadly(call);
 	}
 }
 
@@ -160,6 +183,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_nobody_needs_is_deadly),
+		cmocka_unit_test(whatever_is_called_deadly_is),
 		cmocka_unit_test(what_is_unknown_is_refused_and_what_is_needed_works),
 	};
 	const struct CMUnitTest without[] = {

@@ -99,6 +99,10 @@ static void redirects_are_joined(void **state)
 		{ "http://a/b", "https://c:1/d", "https://c:1/d" },
 		{ "https://a/b", "http://u:p@c/d", NULL },
 		{ "https://a/b", "https://c d/", NULL },
+		{ "http://a/b", "file:///etc/passwd", NULL },
+		{ "https://a/b", "file:///etc/passwd", NULL },
+		{ "http://a/b", "gopher://c/_x", NULL },
+		{ "https://a/b", "javascript:x", NULL },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {

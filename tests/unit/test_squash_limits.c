@@ -67,6 +67,31 @@ static void refuses_what_no_file_system_has(void **state)
 	}
 }
 
+/* As archives can have them, and listxattr(2) cannot tell them. */
+static void refuses_more_xattrs_than_a_file_can_have(void **state)
+{
+	(void)state;
+	enum { N = 65536 / sizeof("user.0000") };
+	static char names[N + 1][sizeof("user.0000")];
+	static struct ch_entry_xattr xattrs[N + 1];
+	struct ch_entry e = { .path = "f", .mode = S_IFREG | 0600, .xattrs = xattrs };
+	struct squashing s = { .how.xattrs = true };
+
+	for (unsigned i = 0; i <= N; i++) {
+		snprintf(names[i], sizeof(names[i]), "user.%04x", i);
+		xattrs[i] = (struct ch_entry_xattr){ names[i], "", 0 };
+	}
+	squashing_begin(&s);
+
+	e.n_xattrs = N;
+	assert_int_equal(s.sink->add(s.sink, &e, &s.err), 0);
+	e.n_xattrs = N + 1;
+	assert_int_equal(s.sink->add(s.sink, &e, &s.err), -E2BIG);
+
+	assert_string_equal(s.err.msg, "'f': more extended attributes than a file can have");
+	squashing_done(&s);
+}
+
 static void contents_stay_within_their_file(void **state)
 {
 	(void)state;
@@ -259,6 +284,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(refuses_what_no_file_system_has),
+		cmocka_unit_test(refuses_more_xattrs_than_a_file_can_have),
 		cmocka_unit_test(contents_stay_within_their_file),
 		cmocka_unit_test(large_directories_have_an_index),
 		cmocka_unit_test(listings_of_every_length_are_right),

@@ -18,6 +18,8 @@
 #include "oci/manifest.h"
 #include "oci/ref.h"
 #include "store/draft.h"
+#include "store/inner.h"
+#include "store/lock.h"
 #include "store/noted.h"
 #include "sys/rmtree.h"
 #include "unit.h"
@@ -32,6 +34,15 @@ int renameat2(int from_dir, const char *from, int to_dir, const char *to, unsign
 		return -1;
 	}
 	return (int)syscall(SYS_renameat2, from_dir, from, to_dir, to, flags);
+}
+
+/* Containers of others on this machine are not this test's: those of image_spare.bats are. */
+static bool is_mounted;
+
+bool ch_store_is_mounted(const char *tree)
+{
+	(void)tree;
+	return is_mounted;
 }
 
 static char place[] = "/tmp/test_store.XXXXXX";
@@ -124,13 +135,26 @@ static struct ch_ref parse(const char *text)
 	return ref;
 }
 
+/* As ch-image does it. */
+static int delete (struct ch_store *store, const struct ch_ref *ref, struct ch_err *err)
+{
+	ch_auto(store_lock) struct ch_store_lock claim = { 0 }, lock = { 0 };
+
+	if (ch_store_claim(store, ref, &claim, err) < 0 ||
+	    ch_store_lock(store, ref, &lock, err) < 0)
+		return err->code;
+	return ch_store_delete(store, ref, err);
+}
+
 /* Make the image NAME, with a file FILE. */
 static void make(struct ch_store *store, const char *name, const char *file)
 {
 	ch_auto(ref) struct ch_ref ref = parse(name);
+	ch_auto(store_lock) struct ch_store_lock claim = { 0 };
 	ch_auto(draft) struct ch_draft draft = CH_DRAFT_INIT;
 	struct ch_err err;
 
+	assert_int_equal(ch_store_claim(store, &ref, &claim, &err), 0);
 	assert_int_equal(ch_draft_new(store, &ref, CH_DRAFT_EMPTY, &draft, &err), 0);
 	put(draft.root, file, "");
 	if (ch_draft_commit(&draft, &err) < 0)
@@ -238,9 +262,17 @@ static void reset_begins_anew(void **state)
 	ch_auto(fd) int fd = ch_store_dir(store, "bucache", &err);
 
 	put(fd, "object", "");
+
+	ch_auto(ref) struct ch_ref ref = parse("a");
+	ch_auto(fd) int image = ch_store_read(store, &ref, &err);
+
 	ch_store_close(store);
 	assert_int_equal(ch_store_reset(&options, &err), 0);
+	/* Who reads keeps what it has, here, too. */
+	assert_true(has(image, "file"));
+	ch_close(&image);
 	store = open_it();
+	assert_int_equal(entries("tmp"), 0);
 	assert_int_equal(count(store, NULL), 0);
 	assert_false(has(fd, "object"));
 	ch_store_close(store);
@@ -272,8 +304,8 @@ static void images_are_made_replaced_and_deleted(void **state)
 	assert_true(has(fd, "two") && !has(fd, "one"));
 	ch_close(&fd);
 
-	assert_int_equal(ch_store_delete(store, &ref, &err), 0);
-	assert_int_equal(ch_store_delete(store, &ref, &err), -ENOENT);
+	assert_int_equal(delete (store, &ref, &err), 0);
+	assert_int_equal(delete (store, &ref, &err), -ENOENT);
 	assert_int_equal(ch_store_read(store, &ref, &err), -ENOENT);
 	assert_int_equal(count(store, NULL), 1);
 	assert_int_equal(entries("locks"), 0);
@@ -367,6 +399,28 @@ static void what_is_read_does_not_become_the_spare(void **state)
 	ch_auto(draft) struct ch_draft draft = begin_with_spare(store, &ref, NULL);
 }
 
+static void what_is_mounted_does_not_become_the_spare(void **state)
+{
+	(void)state;
+	ch_auto(store) struct ch_store *store = open_it();
+	ch_auto(ref) struct ch_ref ref = parse("a");
+	struct ch_err err;
+
+	make(store, "a", "one");
+	is_mounted = true;
+	{
+		ch_auto(draft) struct ch_draft draft = begin_with_spare(store, &ref, NULL);
+
+		assert_int_equal(ch_draft_commit(&draft, &err), 0);
+	}
+	assert_int_equal(entries("tmp"), 1);
+	is_mounted = false;
+	ch_store_close(open_it());
+	assert_int_equal(entries("tmp"), 0);
+
+	ch_auto(draft) struct ch_draft draft = begin_with_spare(store, &ref, NULL);
+}
+
 static void there_is_one_spare(void **state)
 {
 	(void)state;
@@ -412,7 +466,7 @@ static void what_is_known_goes_with_the_files(void **state)
 	/* The image's, and the spare's */
 	assert_int_equal(entries(CH_DRAFT_STAT), 2);
 	put(dir, "a" CH_DRAFT_STAT_NEW, "");
-	assert_int_equal(ch_store_delete(store, &ref, &err), 0);
+	assert_int_equal(delete (store, &ref, &err), 0);
 	assert_int_equal(ch_store_drop_spare(store, &err), 0);
 	assert_int_equal(entries(CH_DRAFT_STAT), 0);
 }
@@ -502,12 +556,39 @@ static void what_was_noted_does_not_come_back(void **state)
 			assert_int_equal(
 				ch_noted_put_digests(store, &ref, draft.root, &digests, &err), 0);
 		}
-		draft.has_note = draft.has_digests = is_noted;
 		assert_int_equal(ch_draft_commit(&draft, &err), 0);
 		assert_int_equal(ch_noted_is(store, &ref, "this"),
 				 is_noted ? CH_NOTED_SAME : CH_NOTED_ELSE);
 		assert_int_equal(ch_noted_digests(store, &ref, draft.root, &digests), is_noted);
 	}
+}
+
+/* What is noted of an image that is about to come is not about the one that is there. */
+static void who_is_killed_takes_no_note_with_him(void **state)
+{
+	(void)state;
+	ch_auto(store) struct ch_store *store = open_it();
+	ch_auto(ref) struct ch_ref ref = parse("a");
+	ch_auto(draft) struct ch_draft draft = CH_DRAFT_INIT;
+	struct ch_err err;
+	bool can_be_lost = false;
+
+	make(store, "a", "file");
+
+	ch_auto(fd) int fd = ch_store_read(store, &ref, &err);
+
+	assert_int_equal(ch_noted_put(store, &ref, fd, "this", &can_be_lost, &err), 0);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(ch_draft_new(store, &ref, CH_DRAFT_EMPTY, &draft, &err), 0);
+		assert_int_equal(ch_noted_put(store, &ref, draft.root, "that", &can_be_lost, &err),
+				 0);
+		assert_int_equal(ch_noted_is(store, &ref, "this"), CH_NOTED_SAME);
+		if (i == 0)
+			ch_draft_done(&draft);
+	}
+	assert_int_equal(ch_draft_commit(&draft, &err), 0);
+	assert_int_equal(ch_noted_is(store, &ref, "that"), CH_NOTED_SAME);
+	assert_int_equal(entries("at"), 1);
 }
 
 /* ---- other processes ------------------------------------------------------------------------- */
@@ -521,10 +602,13 @@ static pid_t make_elsewhere(void)
 	if (pid == 0) {
 		struct ch_store *store = open_it();
 		struct ch_ref ref = parse("a");
+		struct ch_store_lock claim = { 0 };
 		struct ch_draft draft = CH_DRAFT_INIT;
 		struct ch_err err;
-		int rc = ch_draft_new(store, &ref, CH_DRAFT_EMPTY, &draft, &err);
+		int rc = ch_store_claim(store, &ref, &claim, &err);
 
+		if (rc == 0)
+			rc = ch_draft_new(store, &ref, CH_DRAFT_EMPTY, &draft, &err);
 		put(draft.root, "elsewhere", "");
 		raise(SIGSTOP);
 		_exit(rc < 0 || ch_draft_commit(&draft, &err) < 0);
@@ -567,7 +651,7 @@ static void the_same_image_waits_and_others_do_not(void **state)
 	pid_t helper = fork();
 
 	if (helper == 0) {
-		usleep(50000);
+		usleep(300000);
 		kill(pid, SIGCONT);
 		_exit(0);
 	}
@@ -583,6 +667,60 @@ static void the_same_image_waits_and_others_do_not(void **state)
 	ch_auto(fd) int fd = ch_store_read(store, &ref, &err);
 
 	assert_true(has(fd, "here") && !has(fd, "elsewhere"));
+}
+
+/* Who makes an image keeps nobody from putting another one there: a build that needs it as its base
+ * must not wait for a build that may wait for that one. */
+static void who_claims_nothing_waits_for_no_maker(void **state)
+{
+	(void)state;
+	ch_auto(store) struct ch_store *store = open_it();
+	ch_auto(ref) struct ch_ref ref = parse("a");
+	pid_t pid = make_elsewhere();
+	struct ch_err err;
+	int status;
+
+	{
+		ch_auto(draft) struct ch_draft draft = CH_DRAFT_INIT;
+
+		assert_int_equal(ch_draft_new(store, &ref, CH_DRAFT_EMPTY, &draft, &err), 0);
+		assert_string_equal(draft.place, "a~1");
+		put(draft.root, "here", "");
+		assert_int_equal(ch_draft_commit(&draft, &err), 0);
+	}
+	assert_null(notes.data);
+	kill(pid, SIGCONT);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+
+	ch_auto(fd) int fd = ch_store_read(store, &ref, &err);
+
+	/* The last one decides. */
+	assert_true(has(fd, "elsewhere") && !has(fd, "here"));
+	ch_store_close(open_it());
+	assert_int_equal(entries("tmp"), 0);
+	assert_int_equal(entries("locks"), 0);
+}
+
+/* A process that has locked image "a", and tells so by SIGSTOP */
+static pid_t lock_elsewhere(void)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0) {
+		struct ch_store *store = open_it();
+		struct ch_ref ref = parse("a");
+		struct ch_store_lock lock = { 0 };
+		struct ch_err err;
+		int rc = ch_store_lock(store, &ref, &lock, &err);
+
+		raise(SIGSTOP);
+		_exit(rc < 0);
+	}
+	assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
+	assert_true(WIFSTOPPED(status));
+	return pid;
 }
 
 static bool digests_are(const struct ch_store *store, const struct ch_ref *ref, int root,
@@ -606,7 +744,7 @@ static void digests_are_noted_without_waiting(void **state)
 	make(store, "a", "file");
 
 	ch_auto(fd) int old = ch_store_look(store, &ref, &err);
-	pid_t pid = make_elsewhere();
+	pid_t pid = lock_elsewhere();
 
 	assert_int_equal(ch_noted_try_digests(store, &ref, old, &one, &err), 0);
 	assert_false(digests_are(store, &ref, old, '1'));
@@ -654,7 +792,7 @@ static void waiting_can_be_ended(void **state)
 	(void)state;
 	ch_auto(store) struct ch_store *store = NULL;
 	struct ch_store_options impatient = options;
-	ch_auto(draft) struct ch_draft draft = CH_DRAFT_INIT;
+	ch_auto(store_lock) struct ch_store_lock claim = { 0 };
 	ch_auto(ref) struct ch_ref ref = parse("a");
 	struct ch_err err;
 	pid_t pid;
@@ -663,11 +801,11 @@ static void waiting_can_be_ended(void **state)
 	pid = make_elsewhere();
 	impatient.stop = at_once;
 	assert_int_equal(ch_store_open(&impatient, &store, &err), 0);
-	assert_int_equal(ch_draft_new(store, &ref, CH_DRAFT_EMPTY, &draft, &err), -EINTR);
-	assert_int_equal(ch_store_delete(store, &ref, &err), -EINTR);
+	assert_int_equal(ch_store_claim(store, &ref, &claim, &err), -EINTR);
+	assert_int_equal(delete (store, &ref, &err), -EINTR);
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
-	assert_int_equal(ch_draft_new(store, &ref, CH_DRAFT_EMPTY, &draft, &err), 0);
+	assert_int_equal(ch_store_claim(store, &ref, &claim, &err), 0);
 }
 
 int main(void)
@@ -682,12 +820,15 @@ int main(void)
 		TEST(what_is_not_committed_goes),
 		TEST(what_is_replaced_becomes_the_spare),
 		TEST(what_is_read_does_not_become_the_spare),
+		TEST(what_is_mounted_does_not_become_the_spare),
 		TEST(there_is_one_spare),
 		TEST(what_is_known_goes_with_the_files),
 		TEST(what_may_be_damaged_is_not_read),
 		TEST(what_was_noted_does_not_come_back),
+		TEST(who_is_killed_takes_no_note_with_him),
 		TEST(the_dead_are_cleared_away),
 		TEST(the_same_image_waits_and_others_do_not),
+		TEST(who_claims_nothing_waits_for_no_maker),
 		TEST(waiting_can_be_ended),
 		TEST(digests_are_noted_without_waiting),
 		TEST(images_are_replaced_without_an_exchange),
