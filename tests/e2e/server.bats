@@ -242,9 +242,9 @@ cached() {
 }
 
 @test "server: a stopped worker is continued" {
-	serve "$shared/std.sqfs" bash -c 'sleep 1; '"$tree"' read "$mnt" 1' >"$tmp/got" 3>&- &
-	wait_for "$pidfile"
-	sleep 0.5
+	serve "$shared/std.sqfs" bash -c 'touch $pidfile.up; sleep 0.3; '"$tree"' read "$mnt" 1' \
+		>"$tmp/got" 3>&- &
+	wait_for "$pidfile.up"
 	kill -STOP "$(worker)"
 	wait $!
 	cmp "$shared/digest" "$tmp/got"
@@ -285,7 +285,7 @@ assert sorted(times)[7] < 0.05, times'
 }
 
 @test "server: without its supervisor the worker goes on, and ends in time" {
-	serve "$shared/std.sqfs" bash -c 'touch $pidfile.up; sleep 1; '"$tree"' read "$mnt" 1' \
+	serve "$shared/std.sqfs" bash -c 'touch $pidfile.up; sleep 0.5; '"$tree"' read "$mnt" 1' \
 		>"$tmp/got" 3>&- &
 	local reader=$! pid
 	wait_for "$pidfile.up"
