@@ -270,9 +270,9 @@ static void large_files_of_old_are_right(void **state)
 	ch_auto(fd) int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
 
 	assert_int_equal(write(fd, data, sizeof(data)), sizeof(data));
-	assert_int_equal(ch_cache_verify(cache, print_fault, NULL, &err), 0);
+	assert_int_equal(ch_cache_verify(cache, &teller, &err), 0);
 	assert_int_equal(pwrite(fd, "x", 1, 100000), 1);
-	assert_int_equal(ch_cache_verify(cache, print_fault, NULL, &err), 1);
+	assert_int_equal(ch_cache_verify(cache, &teller, &err), 1);
 }
 
 /* ---- with others ---- */
