@@ -55,9 +55,8 @@ static struct ch_site find_site(void)
 static void usage(void)
 {
 	fputs("Usage: ch-check [OPTION...]\n"
-	      "Try out what containers need on this machine, and print a line for each: ok, "
-	      "limited "
-	      "or no.\n\n",
+	      "Try out what containers need on this machine, and print a line for each:\n"
+	      "ok, limited or no.\n\n",
 	      stdout);
 	ch_opt_help(ch_check_options, CH_OPT_RUN, stdout);
 }

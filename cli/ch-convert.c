@@ -56,7 +56,7 @@ static void usage(FILE *out)
 {
 	fputs("Usage: ch-convert [OPTION...] IN OUT\n"
 	      "Convert a container image from one format to another.\n"
-	      "Formats FMT: " CH_FORMAT_NAMES "\n\n",
+	      "Formats FMT:\n  " CH_FORMAT_NAMES "\n\n",
 	      out);
 	ch_opt_help(ch_convert_options, CH_OPT_RUN, out);
 }
@@ -318,13 +318,14 @@ static int convert(struct job *job, struct ch_err *err)
 	return 0;
 }
 
+/* Returns the exit status. */
 static int run(const struct ch_convert_settings *set, char **operands, struct ch_err *err)
 {
 	ch_auto(job) struct job job = { .set = set, .in = operands[0], .out = operands[1] };
 
-	if (understand(&job, err) < 0 || convert(&job, err) < 0)
-		return err->code;
-	return 0;
+	if (understand(&job, err) < 0)
+		return err->code == -EINVAL || err->code == -ERANGE ? EXIT_USAGE_ : EXIT_NO;
+	return convert(&job, err) < 0 ? EXIT_NO : 0;
 }
 
 int main(int argc, char **argv)
@@ -354,9 +355,10 @@ int main(int argc, char **argv)
 		return ch_messages_report(&err, EXIT_USAGE_);
 	}
 	catch_signals();
-	if (run(&set, argv + first, &err) < 0) {
-		ch_messages_report(&err, EXIT_NO);
-		return ending_signal ? end_by_signal() : EXIT_NO;
-	}
-	return 0;
+
+	int code = run(&set, argv + first, &err);
+
+	if (code != 0)
+		ch_messages_report(&err, code);
+	return code != 0 && ending_signal ? end_by_signal() : code;
 }

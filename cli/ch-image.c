@@ -197,13 +197,21 @@ static int join_tables(const struct ch_image_verb *verb, struct ch_opt **ret_tab
 	return 0;
 }
 
+int ch_image_wrong(const char *option, struct ch_err *err)
+{
+	ch_err_in(err, "option --%s", option);
+	if (err->code == -EINVAL || err->code == -ERANGE)
+		err->code = CH_IMAGE_USAGE;
+	return err->code;
+}
+
 static int check_operands(const struct ch_image_verb *verb, int n, struct ch_err *err)
 {
 	if (n >= verb->min && (n <= verb->max || verb->max < 0))
 		return 0;
-	return ch_err_set(err, -EINVAL, "%s: %s arguments; usage: ch-image %s [OPTION...] %s",
+	return ch_err_set(err, -EINVAL, "%s: %s arguments; usage: ch-image %s [OPTION...]%s%s",
 			  verb->name, n < verb->min ? "too few" : "too many", verb->name,
-			  verb->operands);
+			  verb->operands[0] ? " " : "", verb->operands);
 }
 
 /* ARGV begins with the sub-command's name; SETTINGS, with what was in front of it. */

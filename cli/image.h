@@ -15,6 +15,10 @@ struct ch_store;
 
 #define CH_IMAGE_USAGE (-EDOM)
 
+/* ERR is what is wrong with the argument of OPTION, which is looked at late. Returns its code,
+ * which becomes CH_IMAGE_USAGE if it is the argument alone. */
+int ch_image_wrong(const char *option, struct ch_err *err);
+
 struct ch_image_verb {
 	const char *name;
 	const char *operands;	      /* as in help: "PATH IMAGE" */

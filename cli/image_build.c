@@ -115,7 +115,8 @@ static int show(const struct ch_df_err *df_err, const char *file, struct ch_err 
 	if (*rest)
 		*rest++ = '\0';
 	ch_log(CH_ERROR, "%s", text.data);
-	fprintf(stderr, "%s\n", rest);
+	if (*rest)
+		fprintf(stderr, "%s\n", rest);
 	return ch_err_set(err, df_err->code, "%s", "");
 }
 
@@ -133,21 +134,14 @@ static int print_tree(const struct ch_dockerfile *df, struct ch_err *err)
 /* ---- build ------------------------------------------------------------------------------------
  */
 
-/* What is wrong with the argument of an option that is looked at late. */
-static int wrong(const char *option, struct ch_err *err)
-{
-	ch_err_in(err, "option --%s", option);
-	return err->code = err->code == -EINVAL ? CH_IMAGE_USAGE : err->code;
-}
-
 static int read_force(const struct ch_image_build *set, struct ch_force *ret, struct ch_err *err)
 {
 	ret->no_detect = set->no_force_detect;
 	if (set->has_force && ch_force_set(ret, set->force, err) < 0)
-		return wrong("force", err);
+		return ch_image_wrong("force", err);
 	for (size_t i = 0; i < set->force_cmds.n; i++)
 		if (ch_force_add(ret, set->force_cmds.v[i], err) < 0)
-			return wrong("force-cmd", err);
+			return ch_image_wrong("force-cmd", err);
 	return 0;
 }
 

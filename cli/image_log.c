@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "image_log.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -69,10 +71,16 @@ void ch_image_log_begin(const struct ch_image_common *common)
 {
 	const char *name = getenv("CH_LOG_FILE");
 
-	if (name && name[0] && !file)
-		file = fopen(name, "ae");
+	static bool is_told;
+	const char *why = NULL;
+
+	if (name && name[0] && !file && !(file = fopen(name, "ae")))
+		why = strerrordesc_np(errno);
 	/* What is passed on to the sink is not changed there. */
 	ch_log_to(sink, (void *)(uintptr_t)common, level_of(common));
+	if (why && !is_told)
+		ch_log(CH_WARN, "CH_LOG_FILE: '%s': %s; messages go to standard error", name, why);
+	is_told = why;
 }
 
 void ch_image_log_end(void)

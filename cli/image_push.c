@@ -113,12 +113,11 @@ static int read_compress(const struct ch_image_push *set, struct ch_compress_how
 	if (!set->compress)
 		return 0;
 	if (ch_compress_parse(set->compress, ret, err) < 0)
-		return err->code;
-	if (ret->kind != CH_COMPRESS_GZIP && ret->kind != CH_COMPRESS_ZSTD)
-		return ch_err_set(err, -EINVAL,
-				  "--compress %s: layers are compressed by gzip or zstd",
-				  set->compress);
-	return 0;
+		return ch_image_wrong("compress", err);
+	if (ret->kind == CH_COMPRESS_GZIP || ret->kind == CH_COMPRESS_ZSTD)
+		return 0;
+	ch_err_set(err, -EINVAL, "'%s': layers are compressed by gzip or zstd", set->compress);
+	return ch_image_wrong("compress", err);
 }
 
 int ch_image_push(void *settings, int argc, char **argv, struct ch_err *err)

@@ -146,6 +146,7 @@ endif
 lint_tests = \
 	%D%/lint/check-banned \
 	%D%/lint/check-compat \
+	%D%/lint/check-completion \
 	%D%/lint/check-dist \
 	%D%/lint/check-docs \
 	%D%/lint/check-format \

@@ -159,6 +159,7 @@ void ch_df_err_show(const struct ch_df_err *err, const char *file, struct ch_buf
 		ch_buf_addf(out, ": %s", err->msg);
 		return;
 	}
-	ch_buf_addf(out, ":%u:%u: %s\n  %s\n  %*s^", err->pos.line, err->pos.column, err->msg,
-		    err->line, (int)err->caret, "");
+	ch_buf_addf(out, ":%u:%u: %s", err->pos.line, err->pos.column, err->msg);
+	if (err->line[0])
+		ch_buf_addf(out, "\n  %s\n  %*s^", err->line, (int)err->caret, "");
 }

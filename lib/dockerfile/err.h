@@ -17,8 +17,8 @@ struct ch_df_err {
 	unsigned caret;	      /* how many characters of it are in front of the place */
 };
 
-/* "FILE:LINE:COLUMN: MESSAGE", and below it the line and a caret. Added to OUT, which ends
- * without a newline. FILE is made one line. */
+/* "FILE:LINE:COLUMN: MESSAGE", and below it the line, unless it is empty, and a caret. Added to
+ * OUT, which ends without a newline. FILE is made one line. */
 void ch_df_err_show(const struct ch_df_err *err, const char *file, struct ch_buf *out);
 
 #endif

@@ -36,9 +36,29 @@ const char *ch_opt_syntax(const struct ch_opt *opt, enum ch_opt_where where,
 	return out;
 }
 
+/* Where texts of help begin; terminals of 80 columns are not filled to the end. */
+enum { COLUMN = 32, WIDTH = 79 };
+
+/* TEXT, from COLUMN on, in as many lines as it takes. */
+static void put_text(const char *text, FILE *out)
+{
+	const size_t room = WIDTH - COLUMN;
+
+	while (strlen(text) > room) {
+		size_t n = room;
+
+		while (n > 0 && text[n] != ' ')
+			n--;
+		if (n == 0) /* one long word */
+			break;
+		fprintf(out, "%.*s\n%*s", (int)n, text, COLUMN, "");
+		text += n + 1;
+	}
+	fprintf(out, "%s\n", text);
+}
+
 void ch_opt_help(const struct ch_opt *table, enum ch_opt_where where, FILE *out)
 {
-	enum { COLUMN = 32 };
 	char text[CH_OPT_SYNTAX_MAX];
 
 	for (const struct ch_opt *o = table; o->name; o++) {
@@ -51,7 +71,8 @@ void ch_opt_help(const struct ch_opt *table, enum ch_opt_where where, FILE *out)
 
 		if (n > COLUMN - 2)
 			n = fprintf(out, "\n") - 1;
-		fprintf(out, "%*s%s\n", COLUMN - n, "", o->help);
+		fprintf(out, "%*s", COLUMN - n, "");
+		put_text(o->help, out);
 	}
 }
 

@@ -79,21 +79,21 @@ make_tree() {
 	fails 64 'too few arguments' one
 	fails 64 'too many arguments' one two three
 	fails 64 'unknown or ambiguous option .--nope.' --nope
-	fails 1 "both have the format dir" ./image ./other
-	fails 1 "both have the format squash" a.sqfs b.sqfs
-	fails 1 "'zip' is none of ch-image.*tar" -i zip a b
+	fails 64 "both have the format dir" ./image ./other
+	fails 64 "both have the format squash" a.sqfs b.sqfs
+	fails 64 "'zip' is none of ch-image.*tar" -i zip a b
 	fails 1 "format 'sif' cannot be written" ./image x.sif
-	fails 1 "'x.tar.foo': tar archives to be written are called" ./image x.tar.foo
+	fails 64 "'x.tar.foo': tar archives to be written are called" ./image x.tar.foo
 	fails 1 "'./full' is there, and does not look like an image" "$sqfs" ./full
 	fails 1 "'./file' is there, and is not a directory" "$sqfs" ./file
 	fails 1 "'image' is there, and is not a file" -o squash "$dir" image
 	fails 1 "open directory '/nowhere': No such file" /nowhere x.sqfs
 	fails 1 "no directory|No such file" "$dir" /nowhere/x.sqfs
 	fails 1 "image 'foo' is not in storage" foo x.sqfs
-	fails 1 "--compress: compression 'rar' is unknown" --compress rar "$dir" x.sqfs
-	fails 1 "not what the name 'x.tar' says" --compress gzip "$dir" x.tar
-	fails 1 'exclude each other' --xattrs --no-xattrs "$dir" x.sqfs
-	fails 1 'not absolute' --tmp here "$dir" x.sqfs
+	fails 64 "--compress: compression 'rar' is unknown" --compress rar "$dir" x.sqfs
+	fails 64 "not what the name 'x.tar' says" --compress gzip "$dir" x.tar
+	fails 64 'exclude each other' --xattrs --no-xattrs "$dir" x.sqfs
+	fails 64 'not absolute' --tmp here "$dir" x.sqfs
 	fails 1 "not a tar archive" ./file x.sqfs -i tar
 	assert_equal "$(as_test ls -A)" $'file\nfull\nimage\nstore'
 	run as_test ch-convert

@@ -268,9 +268,9 @@ print([len(os.listxattr(i + "/etc")) for i in sys.argv[1:]])' is1 is2 no1 no2)" 
 	fails 1 "image 'bar' is not in storage" push bar "$plain/$repo:1"
 	fails 1 "image '$tmp/nowhere': No such file or directory" push --image "$tmp/nowhere" x "$plain/x"
 	fails 1 "'x@sha256:.*' has a digest: images are pushed to a tag" push foo "x@sha256:$(printf '0%.0s' {1..64})"
-	fails 1 "compression 'lzma' is none of none, gzip, zstd, xz" push --compress lzma foo "$plain/x"
-	fails 1 '--compress xz: layers are compressed by gzip or zstd' push --compress xz foo "$plain/x"
-	fails 1 "level of compression" push --compress gzip:13 foo "$plain/x"
+	fails 64 "option --compress: compression 'lzma' is none of none, gzip, zstd, xz" push --compress lzma foo "$plain/x"
+	fails 64 "option --compress: 'xz': layers are compressed by gzip or zstd" push --compress xz foo "$plain/x"
+	fails 64 "option --compress: level of compression '13' is not between 1 and 12" push --compress gzip:13 foo "$plain/x"
 	fails 64 'too few arguments' push
 }
 

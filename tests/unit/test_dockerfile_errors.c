@@ -244,9 +244,7 @@ static void the_line_is_shown_with_a_caret(void **state)
 		  "quotes\n"
 		  "  ENV \xc3\xa9=?[1m? x\n"
 		  "              ^" },
-		{ "", "Dockerfile:1:1: no instructions in this Dockerfile\n"
-		      "  \n"
-		      "  ^" },
+		{ "", "Dockerfile:1:1: no instructions in this Dockerfile" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(shows); i++) {
