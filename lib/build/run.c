@@ -147,6 +147,7 @@ struct running {
 	int signals; /* signalfd */
 	int caught;  /* the signal that ends it; 0: none */
 	bool is_killed;
+	bool has_terminal;  /* the command, whose signals come to it, too */
 	long long deadline; /* of a command that was told to end */
 };
 
@@ -162,7 +163,6 @@ static void ending_signals(sigset_t *set)
 			sigaddset(set, all[i]);
 }
 
-/* From a terminal, the command has it already. */
 static void on_signal(struct running *r)
 {
 	struct signalfd_siginfo si;
@@ -171,7 +171,7 @@ static void on_signal(struct running *r)
 		return;
 	r->caught = (int)si.ssi_signo;
 	r->deadline = ch_msg_deadline(GRACE_MS);
-	if (si.ssi_code != SI_KERNEL)
+	if (si.ssi_code != SI_KERNEL || !r->has_terminal)
 		ch_run_inside_signal(r->first, r->caught);
 }
 
@@ -307,7 +307,7 @@ static int run_in(const struct ch_run *run, const struct ch_run_plan *plan, stru
 {
 	struct ch_run_inside in = { .run = run, .plan = plan, .entry = entry };
 	ch_auto(run_end) struct ch_run_end end = { 0 };
-	struct running r = { 0 };
+	struct running r = { .has_terminal = run->interactive };
 	sigset_t set;
 	int rc = run->interactive ? 0 : ch_run_output_open(&r.out, run->silent, err);
 

@@ -191,6 +191,18 @@ static int find_words(const struct ch_run *run, struct ch_words *ret_words, stru
 	return ret_words->n ? 0 : ch_err_set(err, -EINVAL, "there is no command");
 }
 
+/* An interactive command is in the foreground, as its user's shell would do it; SIGTTOU is blocked
+ * still. Any other one is of a Dockerfile, whose author is not to type into the user's terminal (by
+ * TIOCSTI, ioctl_tty(2)): it has none. */
+static int meet_terminal(const struct ch_run *run, struct ch_err *err)
+{
+	if (!run->interactive)
+		return setsid() < 0 ? ch_err_sys(err, "begin a session") : 0;
+	if (setpgid(0, 0) < 0 || tcsetpgrp(STDIN_FILENO, getpid()) < 0)
+		return ch_err_sys(err, "be in the foreground of the terminal");
+	return 0;
+}
+
 static _Noreturn void become(const struct ch_run_inside *in)
 {
 	const char *cwd = in->run->cwd ? in->run->cwd : "/";
@@ -204,11 +216,8 @@ static _Noreturn void become(const struct ch_run_inside *in)
 		ch_err_sys(&err, "working directory '%s' in the image", cwd);
 		give_up(REPORT, &err);
 	}
-	/* As its user's shell would do it; SIGTTOU is blocked still. */
-	if (in->run->interactive && (setpgid(0, 0) < 0 || tcsetpgrp(STDIN_FILENO, getpid()) < 0)) {
-		ch_err_sys(&err, "be in the foreground of the terminal");
+	if (meet_terminal(in->run, &err) < 0)
 		give_up(REPORT, &err);
-	}
 	umask(0022);
 	if (in->run->emulate && ch_fakeroot_install(&err) < 0)
 		give_up(REPORT, &err);

@@ -155,6 +155,10 @@ PATH=/ch/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 	script 'script -qec "$1 $2 sh -c \"[ -t 1 ] || echo none; [ -t 2 ] && echo some >&2\" >$3/out" /dev/null; cat "$3/out"' \
 		"$image_run" "$image" "$tmp"
 	assert_equal "${lines[*]//$'\r'/}" 'some none'
+	# But not the user's, to type into.
+	script 'script -qec "$1 $2 sh -c \": </dev/tty && echo open\"; : </dev/tty && echo ours" /dev/null </dev/null' \
+		"$image_run" "$image"
+	assert_match "$output" $'/dev/tty[^\n]*No such device[^\n]*\n[^\n]*ours'
 }
 
 @test "run: who reads no more is no reason to wait" {
