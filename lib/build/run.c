@@ -184,7 +184,7 @@ static void lose_patience(struct running *r)
 }
 
 /* Wait until "first" has ended, with all the others, and their output is written. Who
- * interrupts us need not have that. */
+ * interrupts us has what can be written at once. */
 static void attend(struct running *r)
 {
 	enum { SIGNALS, FIRST, OUTPUT };
@@ -192,15 +192,13 @@ static void attend(struct running *r)
 	bool has_ended = false;
 
 	for (;;) {
-		bool is_behind = ch_run_output_is_behind(&r->out);
+		bool is_over = has_ended && (r->caught || !ch_run_output_is_behind(&r->out));
 		int timeout = r->caught && !r->is_killed ? ch_msg_left(r->deadline) : -1;
 
-		if (has_ended && r->caught)
-			return;
 		p[SIGNALS] = (struct pollfd){ .fd = r->signals, .events = POLLIN };
 		p[FIRST] = (struct pollfd){ .fd = has_ended ? -1 : r->pidfd, .events = POLLIN };
 		ch_run_output_poll(&r->out, p + OUTPUT);
-		if (poll(p, OUTPUT + CH_RUN_CHANNELS, has_ended && !is_behind ? 0 : timeout) < 0)
+		if (poll(p, OUTPUT + CH_RUN_CHANNELS, is_over ? 0 : timeout) < 0)
 			continue;
 		if (p[SIGNALS].revents)
 			on_signal(r);
@@ -208,7 +206,7 @@ static void attend(struct running *r)
 
 		bool is_busy = ch_run_output_attend(&r->out, p + OUTPUT);
 
-		if (has_ended && !is_busy && !is_behind)
+		if (is_over && !is_busy)
 			return;
 		has_ended = has_ended || p[FIRST].revents;
 	}

@@ -9,6 +9,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
+#include "base/analyser.h"
 #include "base/auto.h"
 #include "base/err.h"
 #include "build/mount.h"
@@ -150,6 +151,7 @@ static size_t list(const struct ch_run *run, const struct ch_run_mount **out)
 	return n;
 }
 
+CH_MOVES_BEGIN
 /* LAST: the one before M in that order, or NULL. */
 static int add(const struct ch_run *run, const struct ch_run_mount *m,
 	       const struct ch_run_mount *last, struct ch_run_caches *caches, struct ch_err *err)
@@ -167,6 +169,7 @@ static int add(const struct ch_run *run, const struct ch_run_mount *m,
 	caches->locks[caches->n_locks++] = fd;
 	return 0;
 }
+CH_MOVES_END
 
 int ch_run_caches_use(const struct ch_run *run, struct ch_run_caches *ret_caches,
 		      struct ch_err *err)

@@ -143,8 +143,8 @@ int ch_url_join(const char *base, const char *location, char **ret_url, struct c
 	rc = curl_url_set(u, CURLUPART_URL, location, CURLU_DISALLOW_USER);
 	if (rc != CURLUE_OK)
 		return bad(location, curl_url_strerror(rc), err);
-	if (get_to(u, CURLUPART_URL, 0, &url, err) < 0 || ch_url_parse(base, &from, err) < 0 ||
-	    ch_url_parse(url, &to, err) < 0)
+	url = get(u, CURLUPART_URL, 0, err);
+	if (!url || ch_url_parse(base, &from, err) < 0 || ch_url_parse(url, &to, err) < 0)
 		return err->code;
 	if (from.is_https && !to.is_https) {
 		url[strcspn(url, "?")] = '\0';

@@ -12,8 +12,8 @@
 #   hit_all SEED N       hit all of them N times, at moments given by SEED: during the start,
 #                        while it runs, at its end
 #   storm N SEED         start N steps, and cancel them at any time
-#   srun_flipped SEED... run images with flipped bits; the exit codes are in $share/codes: 42
-#                        where the application came to its end
+#   srun_flipped SEED... run images with flipped bits; $share/found has a line for each step:
+#                        "whole", or "damaged" if not all could be read
 #   outcome WHAT         fail unless $status and $output are those of a step that ran with
 #                        exit code 42, or of one that failed, with one line of ours a node
 #   one_reason_only FILE...   fail unless all that we say in FILEs is that a helper is gone
@@ -198,7 +198,7 @@ srun_flipped() {
 read_flipped() {	# SEED
 	run "$who" timeout -k 5 30 srun -Q -w "$node" -n1 --ch-image="$share/flipped.sqfs" \
 		--ch-bind="$share:/share" /share/busybox sh /share/read
-	echo "$status" >>"$share/codes"
+	if [[ $output =~ (cat|find|charlie):\  ]]; then echo damaged; else echo whole; fi >>"$share/found"
 	((status == 42)) || assert_line "$node" '.*' || fail "$who: seed $1: status $status"
 }
 
