@@ -262,7 +262,7 @@ PATH=/ch/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 			"$1" "${m[@]}" "$5" & until ls "$3"/shared/in.* >/dev/null 2>&1; do sleep 0.02; done
 			"$1" "${m[@]}" "[ -e /c/busy ] && echo busy" >"$3/said" 2>&1 & second=$!
 			# To the end, or for the first one
-			while kill -0 $second 2>/dev/null && ! grep -q waiting "$3/said"; do sleep 0.02; done
+			while kill -0 $second 2>/dev/null && ! grep -qs waiting "$3/said"; do sleep 0.02; done
 			touch "$3/shared/go"; wait; cat "$3/said"; rm "$3"/shared/{in.*,go}' \
 			"$image_run" "$image" "$tmp" "$sharing" "$command"
 		case $sharing in
@@ -284,7 +284,7 @@ PATH=/ch/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 	script 'flock "$4" sleep 1 & until [[ $(flock -n "$4" echo free) != free ]]; do :; done
 		"$1" -c "$3/caches" -m type=cache,id=b,target=/b,sharing=locked -m type=cache,id=a,target=/a,sharing=locked \
 			"$2" true 2>"$3/caches/err" &
-		until grep -q waiting "$3/caches/err"; do sleep 0.02; done
+		until grep -qs waiting "$3/caches/err"; do sleep 0.02; done
 		"$1" -c "$3/caches" -m type=cache,id=b,target=/b,sharing=locked "$2" echo free; wait' \
 		"$image_run" "$image" "$tmp" "$hold"
 	assert_equal "$output$stderr" free
