@@ -30,7 +30,7 @@ setup_big()
 	df Dockerfile <<-'END'
 		FROM tiny
 		COPY pad /
-		RUN mkdir /a && cd /a && p=$(cat /pad) && for i in $(seq 5000); do echo $i $p >$i; done && cp -r /a /b
+		RUN mkdir /a && cd /a && p=$(cat /pad) && for i in $(seq 3000); do echo $i $p >$i; done && cp -r /a /b
 	END
 }
 

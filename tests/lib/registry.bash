@@ -146,41 +146,37 @@ start_token_registry()
 	registry=127.0.0.1:$port registry_log=$log
 }
 
-start_proxy()
-{
-	local upstream=$1 port log options=()
+# In front of UPSTREAM; sets $port and $log, which are the caller's.
+launch_proxy() {	# PROGRAM UPSTREAM [--tls] [OPTION VALUE]... [FAULT]...
+	local program=$1 upstream=$2 options=()
 
-	shift
+	shift 2
 	servers_dir
 	if [[ ${1-} == --tls ]]; then
 		make_ca || return
 		options=(--cert "$registry_cert" --key "$registry_key")
 		shift
 	fi
-	if [[ ${1-} == --drop ]]; then
+	while [[ ${1-} == --* ]]; do
 		options+=("$1" "$2")
 		shift 2
-	fi
-	launch_python fault_proxy.py "${options[@]}" -- "$upstream" "$@" || return
+	done
+	launch_python "$program" "${options[@]}" -- "$upstream" "$@"
+}
+
+start_proxy()
+{
+	local port log
+
+	launch_proxy fault_proxy.py "$@" || return
 	proxy=127.0.0.1:$port proxy_log=$log
 }
 
 start_forward()
 {
-	local upstream=$1 port log options=()
+	local port log
 
-	shift
-	servers_dir
-	if [[ ${1-} == --tls ]]; then
-		make_ca || return
-		options=(--cert "$registry_cert" --key "$registry_key")
-		shift
-	fi
-	if [[ ${1-} == --user ]]; then
-		options+=("$1" "$2")
-		shift 2
-	fi
-	launch_python forward_proxy.py "${options[@]}" -- "$upstream" "$@" || return
+	launch_proxy forward_proxy.py "$@" || return
 	forward=127.0.0.1:$port forward_log=$log
 }
 
