@@ -387,6 +387,7 @@ named_image() {
 	run -0 user srun -N2 -n2 -l --ch-image="$IMG" --ch-entrypoint=yes sh -c 'echo "$SLURM_PROCID $1"' - 'a  b'
 	assert_match "$output" '0: 0 a  b'
 	assert_match "$output" '1: 1 a  b'
+	assert_idle # else srun might have to say that it waits for a node
 	run -0 user srun -n1 --ch-image="$IMG" --ch-entrypoint=no echo x
 	assert_equal "$output" x
 	run -5 user srun -n1 --ch-image="$IMG" --ch-entrypoint=yes sh -c 'exit 5'
