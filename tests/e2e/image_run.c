@@ -93,93 +93,110 @@ static void add_mount(struct ch_run_mount *m, const char *text)
 	free(mode);
 }
 
+struct args {
+	struct ch_run run;
+	struct ch_force force;
+	struct ch_run_mount mounts[MAX];
+	char *env[MAX];
+	int n_env;
+	struct ch_binds binds;
+	const char *root, *secret, *socket;
+	bool with_tail;
+};
+
+/* One option of the command line: C, with its argument. */
+static int take(struct args *a, int c, char *arg, struct ch_err *err)
+{
+	switch (c) {
+	case 'a':
+		a->socket = arg;
+		break;
+	case 'b':
+		add_bind(&a->binds, arg);
+		break;
+	case 'c':
+		a->run.caches = arg;
+		break;
+	case 'e':
+		a->env[a->n_env++] = arg;
+		break;
+	case 'f':
+		return ch_force_set(&a->force, arg, err);
+	case 'F':
+		return ch_force_add(&a->force, arg, err);
+	case 'i':
+		a->run.input = arg;
+		break;
+	case 'm':
+		add_mount(&a->mounts[a->run.n_mounts++], arg);
+		break;
+	case 'n':
+		a->force.no_detect = true;
+		break;
+	case 'q':
+		a->run.silent = true;
+		break;
+	case 'r':
+		a->root = arg;
+		break;
+	case 's':
+		a->run.script = arg;
+		break;
+	case 'S':
+		a->secret = arg;
+		break;
+	case 't':
+		a->run.tmp = arg;
+		break;
+	case 'T':
+		a->with_tail = true;
+		break;
+	case 'w':
+		a->run.cwd = arg;
+		break;
+	default:
+		exit(98);
+	}
+	return 0;
+}
+
+static void fill_mounts(struct args *a)
+{
+	for (size_t i = 0; i < a->run.n_mounts; i++) {
+		a->mounts[i].root = a->root;
+		a->mounts[i].data = a->secret;
+		a->mounts[i].len = a->secret ? strlen(a->secret) : 0;
+		a->mounts[i].socket = a->socket;
+	}
+}
+
 int main(int argc, char **argv)
 {
-	static struct ch_run_mount mounts[MAX];
-	static char *env[MAX];
-	struct ch_binds binds = { 0 };
-	struct ch_force force = { 0 };
+	static struct args a;
 	struct ch_run_end end;
 	struct ch_err err;
-	struct ch_run run = { .env = env,
-			      .binds = &binds,
-			      .mounts = mounts,
-			      .teller = { .sink = tell },
-			      .keeper = getenv("CH_KEEPER"),
-			      .start_s = 30 };
-	const char *root = NULL, *secret = NULL, *socket = NULL;
-	int c, n_env = 0, rc = 0, with_tail = 0;
+	int c, rc = 0;
 
+	a.run = (struct ch_run){ .env = a.env,
+				 .binds = &a.binds,
+				 .mounts = a.mounts,
+				 .teller = { .sink = tell },
+				 .keeper = getenv("CH_KEEPER"),
+				 .start_s = 30 };
 	while (rc == 0 && (c = getopt(argc, argv, "+a:b:c:e:f:F:i:m:nqr:s:S:t:Tw:")) != -1)
-		switch (c) {
-		case 'a':
-			socket = optarg;
-			break;
-		case 'b':
-			add_bind(&binds, optarg);
-			break;
-		case 'c':
-			run.caches = optarg;
-			break;
-		case 'e':
-			env[n_env++] = optarg;
-			break;
-		case 'f':
-			rc = ch_force_set(&force, optarg, &err);
-			break;
-		case 'F':
-			rc = ch_force_add(&force, optarg, &err);
-			break;
-		case 'i':
-			run.input = optarg;
-			break;
-		case 'm':
-			add_mount(&mounts[run.n_mounts++], optarg);
-			break;
-		case 'n':
-			force.no_detect = true;
-			break;
-		case 'q':
-			run.silent = true;
-			break;
-		case 'r':
-			root = optarg;
-			break;
-		case 's':
-			run.script = optarg;
-			break;
-		case 'S':
-			secret = optarg;
-			break;
-		case 't':
-			run.tmp = optarg;
-			break;
-		case 'T':
-			with_tail = 1;
-			break;
-		case 'w':
-			run.cwd = optarg;
-			break;
-		default:
-			return 98;
-		}
-	for (size_t i = 0; i < run.n_mounts; i++) {
-		mounts[i].root = root;
-		mounts[i].data = secret;
-		mounts[i].len = secret ? strlen(secret) : 0;
-		mounts[i].socket = socket;
-	}
-	run.image = argv[optind];
-	run.argv = argv + optind + 1;
-	if (rc < 0 || ch_force_run(&force, &run, &end, &err) < 0)
+		rc = take(&a, c, optarg, &err);
+	fill_mounts(&a);
+	a.run.image = argv[optind];
+	a.run.argv = argv + optind + 1;
+	if (rc < 0 || ch_force_run(&a.force, &a.run, &end, &err) < 0)
 		die(&err);
-	if (with_tail)
+	if (a.with_tail)
 		printf("tail:\n%s", end.tail);
 	rc = end.signal ? 128 + end.signal : end.status;
 	ch_run_end_done(&end);
-	ch_binds_done(&binds);
-	ch_force_done(&force);
-	for (size_t i = 0; i < run.n_mounts; i++)
-		ch_run_mount_done(&mounts[i]);
+	ch_binds_done(&a.binds);
+	ch_force_done(&a.force);
+	for (size_t i = 0; i < a.run.n_mounts; i++)
+		ch_run_mount_done(&a.mounts[i]);
 	return rc;
 }
